@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: ISC
+// Every setting of restante, and the one table that knows its name, type, default, range and help.
+//
+// Precedence, lowest first: built-in default, file, environment, `-o name=value`. The parser, the
+// error messages, `restante -T`, etc/restante.conf and the check of restante.conf(5) come from the
+// table in config.cc; a setting exists once it has a member here and a row there.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "shared/error.h"
+#include "shared/log.h"
+
+namespace restante {
+
+enum class SmtpTls : std::uint8_t { kRequired, kOptional };
+
+// Which program may see a setting. The master sees all; a worker is handed only what is its own,
+// so that smtpd never holds an API key and mimed no secret at all.
+enum class Audience : std::uint8_t { kMaster = 0, kSmtpd = 1, kApid = 2, kMimed = 4 };
+
+struct Config {
+  std::vector<std::string> domain;   // lower case, at least one
+  std::vector<std::string> api_key;  // at least one, here or in api_key_file
+  std::string api_key_file;
+  std::string hostname;  // the name in the greeting and in trace headers
+  std::string redis;     // host:port, unix:/path, redis://…, or `private`
+  std::string redis_directory;
+  std::vector<std::string> smtp_listen, http_listen, https_listen;  // address:port
+  SmtpTls smtp_tls{};
+  std::string tls_certificate, tls_key;  // paths of PEM files
+  std::string user;
+  std::string runtime_dir;
+  log::Level log_level{};
+  std::uint64_t smtpd_workers{}, apid_workers{}, mimed_workers{};  // 0: by the number of CPUs
+  std::uint64_t smtp_rate_limit{}, api_rate_limit{};               // per minute; 0: off
+  std::uint64_t message_size_limit{};                              // bytes
+  std::uint64_t recipient_limit{};                                 // per message
+  std::uint64_t error_limit{};                                     // per connection
+  std::uint64_t smtp_connection_limit{}, api_connection_limit{};   // per worker
+  std::uint64_t data_memory_limit{};                               // bytes in flight per smtpd
+  std::uint64_t page_size_limit{};                                 // bytes of one API answer
+  std::uint64_t mime_part_limit{}, mime_depth_limit{}, mime_header_limit{};
+  std::uint64_t mime_memory_limit{};  // bytes of address space of one mimed
+  std::chrono::milliseconds retention{}, smtp_timeout{}, api_timeout{}, redis_timeout{};
+  std::chrono::milliseconds mime_timeout{};   // CPU time, and time on the clock, for one message
+  std::chrono::milliseconds drain_timeout{};  // grace for open transactions at stop
+
+  // Whether `name` (any case) is one of ours.
+  [[nodiscard]] bool has_domain(std::string_view name) const;
+};
+
+struct ListenAddress {
+  std::string host;  // numeric; empty: all addresses, IPv6 and IPv4
+  std::string port;  // "0": the system picks one
+};
+
+// `address:port`, `[ipv6]:port`, `:port`, `*:port` or `port`.
+[[nodiscard]] Result<ListenAddress> parse_listen(std::string_view text);
+
+// Gathers settings from its sources in order of precedence and checks each where it is read, so
+// that every error names its place. `finish` checks what can only be known at the end.
+class ConfigReader {
+ public:
+  ConfigReader();
+
+  // `text` is the content of `file`; errors name file and line.
+  [[nodiscard]] Result<void> read_file(std::string_view text, std::string_view file);
+  // `environ`-like "NAME=value" strings: RESTANTE_<NAME>, and DOMAIN, API_KEY, REDIS_ADDR, GIN_MODE.
+  [[nodiscard]] Result<void> read_environment(std::span<const char* const> variables);
+  // "name=value", as after -o.
+  [[nodiscard]] Result<void> set(std::string_view assignment, std::string_view place);
+  // Fills in what depends on the machine (worker counts, hostname) and checks what is required.
+  [[nodiscard]] Result<Config> finish() const;
+
+ private:
+  [[nodiscard]] Result<void> assign(std::string_view name, std::string_view value,
+                                    std::string_view place);
+  Config config_;
+};
+
+// The settings as a file that gives this configuration again: `name = value`, one a line. With an
+// audience only what that program may see; with kMaster everything, secrets shown as given.
+[[nodiscard]] std::string format_config(const Config& config, Audience audience);
+
+// As format_config for the master, each setting under its help, commented out where it has its
+// default, and secrets masked: what `restante -T` prints.
+[[nodiscard]] std::string describe_config(const Config& config);
+
+// What the documentation must know of a setting.
+struct SettingInfo {
+  std::string_view name;
+  std::string_view default_value;
+  std::string_view help;
+  std::string_view type;
+};
+[[nodiscard]] std::vector<SettingInfo> all_settings();
+
+// Durations: a number with ms, s, m, h or d (seconds without); sizes: with K, M or G (1024).
+[[nodiscard]] Result<std::chrono::milliseconds> parse_duration(std::string_view text);
+[[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
+
+}  // namespace restante

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: ISC
+// Mailboxes in Redis: put, list and clear, each one atomic step on one mailbox.
+//
+//   inbox:{USER}        stream   an entry a mail: `s` summary, `t` token, and `b` bodies or, when
+//                                they are large, `n` their size
+//   mail:{USER}:TOKEN   hash     `r` the raw mail (zstd), `b` the bodies when they are large
+//   seen:{USER}:PRINT   string   fingerprint of a delivery that is not yet acknowledged
+//
+// USER is a mailbox key (address.h). Its braces are a hash tag: all keys of a mailbox are in one slot.
+// A mail's id is its stream id as one number of 19 digits: milliseconds × 10⁶ + sequence.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/error.h"
+#include "shared/redis.h"
+
+namespace restante {
+
+// 19 digits, or "ms-sequence" as Redis writes it.
+struct MailId {
+  std::uint64_t milliseconds = 0;
+  std::uint32_t sequence = 0;  // below 10⁶
+
+  [[nodiscard]] static std::optional<MailId> parse(std::string_view nineteen_digits);
+  [[nodiscard]] static std::optional<MailId> from_stream(std::string_view stream_id);
+  [[nodiscard]] std::string text() const;
+  [[nodiscard]] std::string stream_id() const;
+  [[nodiscard]] std::int64_t received_at() const {  // Unix seconds
+    return static_cast<std::int64_t>(milliseconds / 1000);
+  }
+};
+
+struct NewMail {
+  std::string mailbox;      // mailbox key
+  std::string token;        // random, chosen by the sender of the command
+  std::string fingerprint;  // equal for the same delivery tried again
+  std::string_view summary, bodies, raw;  // need to live only during the call of put()
+};
+
+struct ListedMail {
+  MailId id;
+  std::string summary, bodies;
+};
+
+struct ListQuery {
+  std::size_t limit = 50;
+  std::optional<MailId> before;        // older than this one only
+  std::size_t page_bytes = SIZE_MAX;   // end the page early rather than grow past this
+};
+
+struct Page {
+  std::vector<ListedMail> mails;  // newest first
+  std::optional<MailId> next;     // give it as `before` for the next page
+};
+
+class MailStore {
+ public:
+  // `redis` outlives the store.
+  MailStore(Redis& redis, std::chrono::milliseconds retention);
+
+  // False while Redis is known to be away: what is asked then fails at once.
+  [[nodiscard]] bool available() const;
+
+  // Calls back with the value once Redis has confirmed the write. ErrorKind: kUnavailable (the
+  // outcome may be unknown; a second put with the same fingerprint does not store twice), kFull.
+  void put(const NewMail& mail, std::function<void(Result<void>)> done);
+
+  // The delivery has been acknowledged to its sender: the same bytes may now come again as a new
+  // mail. Nobody waits for it.
+  void forget(std::string_view mailbox, std::string_view fingerprint);
+
+  void list(std::string_view mailbox, const ListQuery& query,
+            std::function<void(Result<Page>)> done);
+
+  // Removes every mail that is in the mailbox when Redis gets the command; later ones stay.
+  void clear(std::string_view mailbox, std::function<void(Result<void>)> done);
+
+ private:
+  Redis& redis_;
+  std::chrono::milliseconds retention_;
+};
+
+}  // namespace restante

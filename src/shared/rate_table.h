@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: ISC
+// Rate limits that all workers share: at most `limit` uses of a key in a window of 60 seconds.
+//
+// A window opens at a key's first use; exactly the limit is admitted in it, however many processes
+// ask at once. The table is an array of 64-bit atomic words in shared memory, each one a key's tag,
+// its window's end and its count, changed by compare-exchange alone: no lock, no pointer, no step
+// that a process killed in the middle could leave half done. All zero is an empty table.
+//
+// A key lives in one bucket of eight words. When the bucket is full, the entry with the fewest uses
+// gives way and the newcomer goes on from its count, so that a flood of keys costs bounded time and
+// memory, never frees a key that has reached its limit and never admits more than the limit.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace restante {
+
+struct RateVerdict {
+  bool admitted;
+  std::uint32_t remaining;             // uses left in the window
+  std::chrono::milliseconds reset_in;  // until the window ends; 0 < reset_in ≤ 60 s + 63 ms
+};
+
+class RateTable {
+ public:
+  using Word = std::atomic<std::uint64_t>;
+  static_assert(Word::is_always_lock_free);
+
+  static constexpr std::uint32_t kMaxLimit = (1U << 20) - 1;
+  static constexpr std::chrono::seconds kWindow{60};
+
+  struct HashKey {
+    std::uint64_t k0, k1;  // secret, fresh at every start
+  };
+
+  // `words` is a power of two of at least 8, stays mapped while the table is in use, and is owned
+  // by the segment.
+  RateTable(std::span<Word> words, const HashKey& key);
+
+  // Takes one use of `subject` out of `limit` (0: no limit; at most kMaxLimit). `now` is of the
+  // monotonic clock, the same for all processes.
+  [[nodiscard]] RateVerdict take(std::string_view subject, std::uint32_t limit,
+                                 std::chrono::milliseconds now);
+
+ private:
+  std::span<Word> words_;
+  HashKey key_;
+};
+
+// The monotonic clock as RateTable::take wants it.
+[[nodiscard]] std::chrono::milliseconds monotonic_now();
+
+}  // namespace restante

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: ISC
+// All that a worker is born with. The master packs it before fork and exec, the worker unpacks it:
+// this is the one place to read what crosses from one process to the other.
+//
+// Descriptors travel at 3 and up, named by LISTEN_FDNAMES as sd_listen_fds_with_names(3) has it.
+// Configuration and TLS material are sealed memfds, so no secret is in an argument or a variable.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/c_ptr.h"
+#include "shared/config.h"
+#include "shared/error.h"
+
+namespace restante {
+
+// The names under which descriptors are handed over.
+namespace fd_name {
+inline constexpr std::string_view kSmtp = "smtp";     // listening, may come several times
+inline constexpr std::string_view kHttp = "http";     // listening, may come several times
+inline constexpr std::string_view kHttps = "https";   // listening, may come several times
+inline constexpr std::string_view kMime = "mime";     // listening, SOCK_SEQPACKET
+inline constexpr std::string_view kConfig = "config"; // memfd: format_config() for this program
+inline constexpr std::string_view kTlsCertificate = "tls_certificate";  // memfd: PEM
+inline constexpr std::string_view kTlsKey = "tls_key";                  // memfd: PEM
+inline constexpr std::string_view kSegment = "segment";                 // the shared segment
+inline constexpr std::string_view kLife = "life";    // pipe: end of file means "finish and go"
+inline constexpr std::string_view kReady = "ready";  // pipe: the worker writes its pid once it serves
+}  // namespace fd_name
+
+struct NamedFd {
+  std::string name;
+  UniqueFd fd;
+};
+
+struct WorkerContext {
+  Config config;
+  std::vector<NamedFd> listeners;  // kSmtp, kHttp, kHttps, kMime; non-blocking
+  std::string tls_certificate;     // PEM; empty where the program has no use for it
+  std::string tls_key;
+  UniqueFd segment;
+  UniqueFd life;
+  UniqueFd ready;
+
+  // Takes over what the environment names and clears the variables. Errors are the master's fault
+  // or that of someone who started the program by hand; the text says so.
+  [[nodiscard]] static Result<WorkerContext> unpack();
+
+  // Tells the master that this worker serves. To be called once.
+  void announce_ready();
+
+  // The first listener's descriptor of that name, or -1.
+  [[nodiscard]] int listener(std::string_view name) const;
+};
+
+// A memfd with `content`, sealed against every change.
+[[nodiscard]] Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view content);
+
+// Reads a whole file by descriptor, from its start, leaving the offset where it was.
+[[nodiscard]] Result<std::string> read_all(int fd);
+
+// The path on which mimed number `index` listens.
+[[nodiscard]] std::string mime_socket_path(std::string_view runtime_dir, std::uint64_t index);
+
+}  // namespace restante
