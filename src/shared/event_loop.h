@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: ISC
+// The one event loop of a worker, and the end of its life: libevent with owners.
+#pragma once
+
+#include <event2/event.h>
+
+#include <chrono>
+#include <functional>
+
+#include "shared/c_ptr.h"
+
+namespace restante {
+
+using EventPtr = CPtr<event, event_free>;
+
+[[nodiscard]] timeval to_timeval(std::chrono::milliseconds time);
+
+// A timer that calls back once per start(). Destroying or stopping it cancels the call.
+class Timer {
+ public:
+  Timer(event_base* base, std::function<void()> expired);
+  void start(std::chrono::milliseconds delay);
+  void stop();
+  [[nodiscard]] bool running() const;
+
+ private:
+  static void on_expired(int fd, short what, void* self) noexcept;
+  std::function<void()> expired_;
+  EventPtr event_;
+};
+
+// Calls back whenever `fd` is readable (persistent, level-triggered). Does not own `fd`.
+class ReadWatch {
+ public:
+  ReadWatch(event_base* base, int fd, std::function<void()> readable);
+
+ private:
+  static void on_readable(int fd, short what, void* self) noexcept;
+  std::function<void()> readable_;
+  EventPtr event_;
+};
+
+class EventLoop {
+ public:
+  EventLoop();
+  [[nodiscard]] event_base* base() const { return base_.get(); }
+
+  // Runs until stop(). SIGPIPE is ignored; SIGTERM and SIGINT mean what the end of the life pipe
+  // means (a terminal's Ctrl-C reaches the master and the workers alike), so a worker takes neither
+  // itself: they are blocked. What ends a worker is end of file on `life_fd`: then `drain` is
+  // called once, and it calls stop() when the last client has gone.
+  void run(int life_fd, std::function<void()> drain);
+  void stop();
+
+ private:
+  CPtr<event_base, event_base_free> base_;
+};
+
+}  // namespace restante

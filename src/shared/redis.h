@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: ISC
+// One connection to Redis on a worker's event loop: commands are pipelined, each has a time limit,
+// and a lost connection is made again with back-off. Only redis.cc includes hiredis.
+//
+// A connection on which a command timed out is given up at once, since a late reply would answer
+// the next command; every command that was under way then fails with kUnavailable.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "shared/error.h"
+
+struct event_base;
+struct redisReply;
+
+namespace restante {
+
+struct RedisAddress {
+  std::string host;       // empty: `path` is used
+  std::uint16_t port = 6379;
+  std::string path;       // Unix socket
+  std::string user, password;
+  std::uint32_t database = 0;
+};
+
+// `host:port`, `host`, `unix:/path`, `/path`, `redis://[[user]:password@]host[:port][/db]`.
+// `rediss://` is refused where hiredis has no TLS.
+[[nodiscard]] Result<RedisAddress> parse_redis_address(std::string_view text);
+
+// A reply that is looked at, not owned: it lives during the callback it is given to.
+class RedisReply {
+ public:
+  explicit RedisReply(const redisReply* reply) : reply_(reply) {}
+  [[nodiscard]] bool is_nil() const;
+  [[nodiscard]] bool is_array() const;
+  [[nodiscard]] bool is_text() const;               // bulk string or status
+  [[nodiscard]] std::string_view text() const;      // "" unless is_text()
+  [[nodiscard]] std::int64_t integer() const;       // 0 unless an integer
+  [[nodiscard]] std::size_t size() const;           // elements of an array, else 0
+  [[nodiscard]] RedisReply at(std::size_t index) const;
+
+ private:
+  const redisReply* reply_;
+};
+
+// Set by the first of all workers that finds Redis away and cleared by the first that finds it
+// back, so that an outage is one line in the log and its end another. Lives in the shared segment.
+using OutageFlag = std::atomic<std::uint32_t>;
+
+class Redis {
+ public:
+  using Callback = std::function<void(Result<RedisReply>)>;
+
+  // Connects at once and goes on trying. `outage` outlives the connection.
+  Redis(event_base* base, RedisAddress address, std::chrono::milliseconds command_timeout,
+        OutageFlag& outage);
+  ~Redis();
+  Redis(const Redis&) = delete;
+  Redis& operator=(const Redis&) = delete;
+
+  // Connected, and the greeting (AUTH, SELECT, PING) was answered well.
+  [[nodiscard]] bool available() const;
+
+  // Arguments are copied. Calls back exactly once, never from within the call unless Redis is away.
+  // An error reply is an Error: kFull for OOM, else kUnavailable, with Redis' own text.
+  void command(std::initializer_list<std::string_view> arguments, Callback done);
+
+  // EVALSHA, falling back to EVAL when Redis does not know the script (yet).
+  void run_script(std::string_view source, std::span<const std::string_view> keys,
+                  std::span<const std::string_view> arguments, Callback done);
+
+ private:
+  class Connection;
+  std::unique_ptr<Connection> connection_;
+};
+
+}  // namespace restante
