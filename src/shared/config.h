@@ -58,7 +58,7 @@ struct Config {
 
 struct ListenAddress {
   std::string host;  // numeric; empty: all addresses, IPv6 and IPv4
-  std::string port;  // "0": the system picks one
+  std::uint16_t port;  // 0: the system picks one
 };
 
 // `address:port`, `[ipv6]:port`, `:port`, `*:port` or `port`.
@@ -78,10 +78,10 @@ class ConfigReader {
   [[nodiscard]] Result<void> set(std::string_view assignment, std::string_view place);
   // Fills in what depends on the machine (worker counts, hostname) and checks what is required.
   [[nodiscard]] Result<Config> finish() const;
+  // What has been read so far, as it stands: for a worker, whose master has finished it already.
+  [[nodiscard]] const Config& config() const { return config_; }
 
  private:
-  [[nodiscard]] Result<void> assign(std::string_view name, std::string_view value,
-                                    std::string_view place);
   Config config_;
 };
 
@@ -89,8 +89,7 @@ class ConfigReader {
 // audience only what that program may see; with kMaster everything, secrets shown as given.
 [[nodiscard]] std::string format_config(const Config& config, Audience audience);
 
-// As format_config for the master, each setting under its help, commented out where it has its
-// default, and secrets masked: what `restante -T` prints.
+// As format_config for the master, with secrets masked: what `restante -T` prints.
 [[nodiscard]] std::string describe_config(const Config& config);
 
 // What the documentation must know of a setting.

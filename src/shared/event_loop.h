@@ -19,6 +19,8 @@ using EventPtr = CPtr<event, event_free>;
 class Timer {
  public:
   Timer(event_base* base, std::function<void()> expired);
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
   void start(std::chrono::milliseconds delay);
   void stop();
   [[nodiscard]] bool running() const;
@@ -33,6 +35,9 @@ class Timer {
 class ReadWatch {
  public:
   ReadWatch(event_base* base, int fd, std::function<void()> readable);
+  ReadWatch(const ReadWatch&) = delete;
+  ReadWatch& operator=(const ReadWatch&) = delete;
+  void stop();
 
  private:
   static void on_readable(int fd, short what, void* self) noexcept;

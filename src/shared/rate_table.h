@@ -22,7 +22,7 @@ namespace restante {
 struct RateVerdict {
   bool admitted;
   std::uint32_t remaining;             // uses left in the window
-  std::chrono::milliseconds reset_in;  // until the window ends; 0 < reset_in ≤ 60 s + 63 ms
+  std::chrono::milliseconds reset_in;  // until the window ends, rounded up; at most 60 s
 };
 
 class RateTable {

@@ -17,23 +17,12 @@
 #include <string_view>
 
 #include "shared/error.h"
+#include "shared/redis_address.h"
 
 struct event_base;
 struct redisReply;
 
 namespace restante {
-
-struct RedisAddress {
-  std::string host;       // empty: `path` is used
-  std::uint16_t port = 6379;
-  std::string path;       // Unix socket
-  std::string user, password;
-  std::uint32_t database = 0;
-};
-
-// `host:port`, `host`, `unix:/path`, `/path`, `redis://[[user]:password@]host[:port][/db]`.
-// `rediss://` is refused where hiredis has no TLS.
-[[nodiscard]] Result<RedisAddress> parse_redis_address(std::string_view text);
 
 // A reply that is looked at, not owned: it lives during the callback it is given to.
 class RedisReply {

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: ISC
+// The one event loop of a worker: libevent with owners.
+#include "shared/event_loop.h"
+
+#include <signal.h>
+
+#include <stdexcept>
+#include <utility>
+
+namespace restante {
+namespace {
+
+EventPtr make_event(event_base* base, int fd, short what, event_callback_fn callback, void* self) {
+  EventPtr made(event_new(base, fd, what, callback, self));
+  if (made == nullptr) throw std::runtime_error("cannot make an event");
+  return made;
+}
+
+}  // namespace
+
+timeval to_timeval(std::chrono::milliseconds time) {
+  return {.tv_sec = time.count() / 1000, .tv_usec = time.count() % 1000 * 1000};
+}
+
+Timer::Timer(event_base* base, std::function<void()> expired)
+    : expired_(std::move(expired)), event_(make_event(base, -1, 0, on_expired, this)) {}
+
+void Timer::start(std::chrono::milliseconds delay) {
+  const timeval after = to_timeval(delay);
+  event_add(event_.get(), &after);
+}
+
+void Timer::stop() { event_del(event_.get()); }
+
+bool Timer::running() const { return event_pending(event_.get(), EV_TIMEOUT, nullptr) != 0; }
+
+void Timer::on_expired(int, short, void* self) noexcept { static_cast<Timer*>(self)->expired_(); }
+
+ReadWatch::ReadWatch(event_base* base, int fd, std::function<void()> readable)
+    : readable_(std::move(readable)),
+      event_(make_event(base, fd, EV_READ | EV_PERSIST, on_readable, this)) {
+  event_add(event_.get(), nullptr);
+}
+
+void ReadWatch::stop() { event_del(event_.get()); }
+
+void ReadWatch::on_readable(int, short, void* self) noexcept {
+  static_cast<ReadWatch*>(self)->readable_();
+}
+
+EventLoop::EventLoop() : base_(event_base_new()) {
+  if (base_ == nullptr) throw std::runtime_error("cannot make an event loop");
+  signal(SIGPIPE, SIG_IGN);
+  sigset_t terminal;
+  sigemptyset(&terminal);
+  sigaddset(&terminal, SIGINT);
+  sigaddset(&terminal, SIGTERM);
+  sigaddset(&terminal, SIGHUP);
+  sigprocmask(SIG_BLOCK, &terminal, nullptr);
+}
+
+void EventLoop::run(int life_fd, std::function<void()> drain) {
+  ReadWatch life(base(), life_fd, [&] {
+    life.stop();  // it ends once
+    drain();
+  });
+  event_base_dispatch(base());
+}
+
+void EventLoop::stop() { event_base_loopbreak(base()); }
+
+}  // namespace restante

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: ISC
+// Where Redis is: the value of the setting `redis`, taken apart.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "shared/error.h"
+
+namespace restante {
+
+struct RedisAddress {
+  std::string host;       // empty: `path` is used
+  std::uint16_t port = 6379;
+  std::string path;       // Unix socket
+  std::string user, password;
+  std::uint32_t database = 0;
+};
+
+// `host:port`, `host`, `unix:/path`, `/path`, `redis://[[user]:password@]host[:port][/db]`.
+// `rediss://` is refused where hiredis has no TLS.
+[[nodiscard]] Result<RedisAddress> parse_redis_address(std::string_view text);
+
+}  // namespace restante

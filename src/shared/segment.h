@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: ISC
+// The one piece of memory that all processes share: a file in the runtime directory, made by the
+// master, mapped by smtpd and apid. It holds the rate limits and a few words; nothing in it is ever
+// locked, and whatever a process leaves in it when it is killed is valid.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "shared/c_ptr.h"
+#include "shared/error.h"
+#include "shared/rate_table.h"
+#include "shared/redis.h"
+
+namespace restante {
+
+class Segment {
+ public:
+  // Makes a new file at `path` (mode 0600, owned by `owner` where that is not -1), all zero but
+  // for the header with its magic number, layout version, size and fresh hash key. The segment of
+  // an earlier run is left to whoever still maps it.
+  [[nodiscard]] static Result<UniqueFd> create(const std::string& path, uid_t owner, gid_t group);
+
+  // Maps what create() made; refuses a file of another layout.
+  [[nodiscard]] static Result<Segment> map(int fd);
+
+  Segment(Segment&&) noexcept = default;
+  Segment& operator=(Segment&&) noexcept = default;
+
+  [[nodiscard]] RateTable smtp_rates() const;
+  [[nodiscard]] RateTable api_rates() const;
+  [[nodiscard]] OutageFlag& redis_outage() const;
+
+ private:
+  struct Layout;
+  struct Unmap {
+    void operator()(Layout* layout) const noexcept;
+  };
+  explicit Segment(Layout* layout) : layout_(layout) {}
+  std::unique_ptr<Layout, Unmap> layout_;
+};
+
+}  // namespace restante

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: ISC
+// All that a worker is born with: unpacked from the descriptors that the master named.
+#include "shared/worker_context.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include <cstdlib>
+#include <utility>
+
+namespace restante {
+namespace {
+
+struct FreeStrings {
+  void operator()(char** strings) const noexcept {
+    for (char** s = strings; *s != nullptr; ++s) std::free(*s);
+    std::free(strings);
+  }
+};
+
+Result<std::string> read_secret(std::vector<NamedFd>& fds, std::string_view name) {
+  for (NamedFd& named : fds) {
+    if (named.name == name) return read_all(named.fd.get());
+  }
+  return std::string();
+}
+
+UniqueFd take(std::vector<NamedFd>& fds, std::string_view name) {
+  for (NamedFd& named : fds) {
+    if (named.name == name) return std::move(named.fd);
+  }
+  return {};
+}
+
+bool is_listener(std::string_view name) {
+  return name == fd_name::kSmtp || name == fd_name::kHttp || name == fd_name::kHttps ||
+         name == fd_name::kMime;
+}
+
+}  // namespace
+
+Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view content) {
+  UniqueFd fd(memfd_create(std::string(name).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd) return fail(ErrorKind::kSystem, "memfd_create: {}", errno_text());
+  while (!content.empty()) {
+    const ssize_t written = write(fd.get(), content.data(), content.size());
+    if (written < 0) return fail(ErrorKind::kSystem, "memfd {}: {}", name, errno_text());
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+  if (fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) {
+    return fail(ErrorKind::kSystem, "memfd {}: {}", name, errno_text());
+  }
+  return fd;
+}
+
+Result<std::string> read_all(int fd) {
+  std::string content;
+  struct stat status{};
+  if (fstat(fd, &status) == 0 && status.st_size > 0) {
+    content.reserve(static_cast<std::size_t>(status.st_size) + 1);
+  }
+  char buffer[16384];
+  for (;;) {
+    const ssize_t got =
+        pread(fd, buffer, sizeof buffer, static_cast<off_t>(content.size()));
+    if (got < 0) return fail(ErrorKind::kSystem, "read: {}", errno_text());
+    if (got == 0) return content;
+    content.append(buffer, static_cast<std::size_t>(got));
+  }
+}
+
+std::string mime_socket_path(std::string_view runtime_dir, std::uint64_t index) {
+  return fmt::format("{}/mimed.{}.sock", runtime_dir, index);
+}
+
+Result<WorkerContext> WorkerContext::unpack() {
+  char** raw_names = nullptr;
+  const int count = sd_listen_fds_with_names(/*unset_environment=*/1, &raw_names);
+  const std::unique_ptr<char*, FreeStrings> names(raw_names);
+  if (count <= 0) {
+    return fail(ErrorKind::kSystem,
+                "nothing was handed over: this program is started by restante(8), not by hand");
+  }
+  std::vector<NamedFd> fds;
+  for (int i = 0; i < count; ++i) {
+    fds.push_back({names.get()[i], UniqueFd(SD_LISTEN_FDS_START + i)});
+  }
+
+  WorkerContext context;
+  const UniqueFd config_fd = take(fds, fd_name::kConfig);
+  if (!config_fd) return fail(ErrorKind::kSystem, "no configuration was handed over");
+  auto text = read_all(config_fd.get());
+  if (!text) return std::unexpected(text.error());
+  ConfigReader reader;
+  if (auto read = reader.read_file(*text, "configuration"); !read) {
+    return std::unexpected(read.error());
+  }
+  context.config = reader.config();
+
+  auto certificate = read_secret(fds, fd_name::kTlsCertificate);
+  if (!certificate) return std::unexpected(certificate.error());
+  auto key = read_secret(fds, fd_name::kTlsKey);
+  if (!key) return std::unexpected(key.error());
+  context.tls_certificate = std::move(*certificate);
+  context.tls_key = std::move(*key);
+  context.segment = take(fds, fd_name::kSegment);
+  context.life = take(fds, fd_name::kLife);
+  context.ready = take(fds, fd_name::kReady);
+  for (NamedFd& named : fds) {
+    if (is_listener(named.name)) context.listeners.push_back(std::move(named));
+  }
+  return context;
+}
+
+void WorkerContext::announce_ready() {
+  const pid_t pid = getpid();
+  // The pipe is the master's and holds many pids; should it be full or gone, nobody is waiting.
+  [[maybe_unused]] const ssize_t written = write(ready.get(), &pid, sizeof pid);
+  ready.reset();
+}
+
+int WorkerContext::listener(std::string_view name) const {
+  for (const NamedFd& named : listeners) {
+    if (named.name == name) return named.fd.get();
+  }
+  return -1;
+}
+
+}  // namespace restante
