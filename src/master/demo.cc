@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: ISC
+// `restante --demo`: everything that a trial needs, made on the spot and removed at the end.
+#include "master/demo.h"
+
+#include <pwd.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "master/spawn.h"
+
+namespace restante::master {
+namespace {
+
+constexpr const char* kUnprivileged = "nobody";
+
+std::string random_key() {
+  unsigned char bytes[24];
+  if (getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes)) std::abort();
+  std::string key;
+  for (const unsigned char byte : bytes) key += fmt::format("{:02x}", byte);
+  return key;
+}
+
+// Whether any user may pass through every directory on the way to `path`.
+bool open_to_all(std::filesystem::path path) {
+  for (; path.has_relative_path(); path = path.parent_path()) {
+    struct stat status{};
+    if (stat(path.c_str(), &status) != 0 || (status.st_mode & S_IXOTH) == 0) return false;
+  }
+  return true;
+}
+
+Result<void> make_certificate(const std::string& directory) {
+  const auto pid = spawn({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                          "ec_paramgen_curve:P-256", "-nodes", "-batch", "-days", "30", "-subj",
+                          "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                          "-keyout", directory + "/privkey.pem", "-out",
+                          directory + "/fullchain.pem"},
+                         {});
+  if (!pid) return fail(ErrorKind::kSystem, "{}; apt install openssl", pid.error().what);
+  int wait_status = 0;
+  waitpid(*pid, &wait_status, 0);
+  if (wait_status != 0) return fail(ErrorKind::kSystem, "openssl could not make a certificate");
+  return {};
+}
+
+}  // namespace
+
+Result<Demo> Demo::make(const std::filesystem::path& programs) {
+  const char* base = std::getenv("TMPDIR");
+  std::string pattern = fmt::format("{}/restante-demo.XXXXXX", base != nullptr ? base : "/tmp");
+  if (mkdtemp(pattern.data()) == nullptr) {
+    return fail(ErrorKind::kSystem, "cannot make {}: {}", pattern, errno_text());
+  }
+  Demo demo;
+  demo.directory_ = pattern;
+  if (auto made = make_certificate(demo.directory_); !made) return std::unexpected(made.error());
+  if (geteuid() == 0) {
+    // A build under a closed home directory can be run by no one but root.
+    const passwd* nobody = open_to_all(programs) ? getpwnam(kUnprivileged) : nullptr;
+    demo.user_ = nobody != nullptr ? kUnprivileged : "root";
+    if (nobody != nullptr && chown(pattern.c_str(), nobody->pw_uid, nobody->pw_gid) != 0) {
+      return fail(ErrorKind::kSystem, "cannot give {} to {}: {}", pattern, kUnprivileged,
+                  errno_text());
+    }
+  }
+  return demo;
+}
+
+Demo::~Demo() {
+  if (directory_.empty()) return;
+  std::error_code ignored;
+  std::filesystem::remove_all(directory_, ignored);
+}
+
+std::vector<std::string> Demo::settings() const {
+  std::vector<std::string> settings = {"domain=example.com",
+                                       "hostname=localhost",
+                                       "api_key=" + random_key(),
+                                       "redis=private",
+                                       "redis_directory=" + directory_ + "/redis",
+                                       "runtime_dir=" + directory_ + "/run",
+                                       "tls_certificate=" + directory_ + "/fullchain.pem",
+                                       "tls_key=" + directory_ + "/privkey.pem",
+                                       "smtp_listen=127.0.0.1:2525",
+                                       "http_listen=127.0.0.1:8080",
+                                       "https_listen=127.0.0.1:8443"};
+  if (!user_.empty()) settings.push_back("user=" + user_);
+  return settings;
+}
+
+void Demo::print_welcome(const Config& config, std::uint16_t smtp_port, std::uint16_t http_port,
+                         std::uint16_t https_port) {
+  const std::string key = config.api_key.empty() ? "YOUR-KEY" : config.api_key.front();
+  const std::string& domain = config.domain.front();
+  fmt::print(R"(
+restante is running: SMTP on port {0}, the API on port {2} (HTTPS); port {1} (HTTP) redirects to it.
+Every address at {3} is a mailbox. Send a mail to one, then read it:
+
+  swaks --server localhost:{0} --tls --to alice@{3} --from bob@example.org --header "Subject: Hello"
+
+  curl -sk -H "X-API-KEY: {4}" https://localhost:{2}/emails/alice
+
+Ctrl-C ends it and removes everything.
+
+)",
+             smtp_port, http_port, https_port, domain, key);
+  std::fflush(stdout);
+}
+
+}  // namespace restante::master

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: ISC
+// The listening sockets: bound while the master may still bind low ports.
+#include "master/listeners.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <cstring>
+#include <utility>
+
+#include "shared/log.h"
+
+namespace restante::master {
+namespace {
+
+// What one wildcard address asks for is cut down to net.core.somaxconn by the kernel.
+constexpr int kBacklog = 4096;
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+SocketAddress make_ipv4(const ListenAddress& address) {
+  SocketAddress result;
+  sockaddr_in ipv4{};
+  ipv4.sin_family = AF_INET;
+  ipv4.sin_port = htons(address.port);
+  if (!address.host.empty()) inet_pton(AF_INET, address.host.c_str(), &ipv4.sin_addr);
+  std::memcpy(&result.storage, &ipv4, sizeof ipv4);
+  result.length = sizeof ipv4;
+  return result;
+}
+
+SocketAddress make_ipv6(const ListenAddress& address) {
+  SocketAddress result;
+  sockaddr_in6 ipv6{};
+  ipv6.sin6_family = AF_INET6;
+  ipv6.sin6_port = htons(address.port);
+  if (!address.host.empty()) inet_pton(AF_INET6, address.host.c_str(), &ipv6.sin6_addr);
+  std::memcpy(&result.storage, &ipv6, sizeof ipv6);
+  result.length = sizeof ipv6;
+  return result;
+}
+
+// -1 with errno set when it cannot be had.
+UniqueFd open_listener(const SocketAddress& address, bool both_families) {
+  const int family = address.storage.ss_family;
+  UniqueFd fd(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return fd;
+  const int on = 1, v6_only = both_families ? 0 : 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (family == AF_INET6) {
+    setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
+  }
+  if (bind(fd.get(), address.get(), address.length) != 0 || listen(fd.get(), kBacklog) != 0) {
+    const int error_number = errno;
+    fd.reset();
+    errno = error_number;
+  }
+  return fd;
+}
+
+UniqueFd open_listener(const ListenAddress& address) {
+  if (!address.host.empty()) {
+    const bool ipv6 = address.host.find(':') != std::string::npos;
+    return open_listener(ipv6 ? make_ipv6(address) : make_ipv4(address), false);
+  }
+  UniqueFd fd = open_listener(make_ipv6(address), /*both_families=*/true);
+  if (!fd && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
+    fd = open_listener(make_ipv4(address), false);  // a machine without IPv6
+  }
+  return fd;
+}
+
+std::string advice(int error_number, std::string_view setting) {
+  switch (error_number) {
+    case EADDRINUSE:
+      return fmt::format(
+          "another program has this port (ss -ltnp shows which): stop it or change {}", setting);
+    case EACCES:
+      return fmt::format(
+          "ports below 1024 need root: start as root, or set {} to a higher port", setting);
+    case EADDRNOTAVAIL:
+      return fmt::format("this machine has no such address: change {}", setting);
+    default:
+      return fmt::format("change {}", setting);
+  }
+}
+
+}  // namespace
+
+std::uint16_t bound_port(int fd) {
+  SocketAddress address;
+  address.length = sizeof address.storage;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length) != 0) return 0;
+  if (address.storage.ss_family == AF_INET6) {
+    return ntohs(reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_port);
+  }
+  return ntohs(reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_port);
+}
+
+Result<std::vector<NamedFd>> bind_listeners(const Config& config) {
+  struct Group {
+    std::string_view name, setting;
+    const std::vector<std::string>& addresses;
+  };
+  const Group groups[] = {{fd_name::kSmtp, "smtp_listen", config.smtp_listen},
+                          {fd_name::kHttp, "http_listen", config.http_listen},
+                          {fd_name::kHttps, "https_listen", config.https_listen}};
+  std::vector<NamedFd> listeners;
+  for (const Group& group : groups) {
+    for (const std::string& text : group.addresses) {
+      const auto address = parse_listen(text);
+      if (!address) return std::unexpected(address.error());
+      UniqueFd fd = open_listener(*address);
+      if (!fd) {
+        const int error_number = errno;
+        return fail(ErrorKind::kSystem, "{}: cannot listen on {}: {}; {}", group.setting, text,
+                    errno_text(error_number), advice(error_number, group.setting));
+      }
+      log::notice("listening", {{"for", group.name},
+                                {"address", address->host.empty() ? "*" : address->host},
+                                {"port", bound_port(fd.get())}});
+      listeners.push_back({std::string(group.name), std::move(fd)});
+    }
+  }
+  return listeners;
+}
+
+Result<UniqueFd> listen_unix(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) {
+    return fail(ErrorKind::kConfig, "runtime_dir: {} is too long for a socket's path", path);
+  }
+  path.copy(address.sun_path, path.size());
+  unlink(path.c_str());
+  UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      listen(fd.get(), kBacklog) != 0) {
+    const int error_number = errno;
+    return fail(ErrorKind::kSystem, "cannot listen on {}: {}", path, errno_text(error_number));
+  }
+  return fd;
+}
+
+}  // namespace restante::master

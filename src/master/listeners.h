@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: ISC
+// The listening sockets: bound while the master may still bind low ports.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/config.h"
+#include "shared/error.h"
+#include "shared/worker_context.h"
+
+namespace restante::master {
+
+// Binds every address that the configuration names for SMTP, HTTP and HTTPS, and logs each with the
+// port that it got. The error names the setting, the address and what to do.
+[[nodiscard]] Result<std::vector<NamedFd>> bind_listeners(const Config& config);
+
+// A SOCK_SEQPACKET listener at `path`, for mimed. What is left there of an earlier run goes.
+[[nodiscard]] Result<UniqueFd> listen_unix(const std::string& path);
+
+// The port that a bound socket has.
+[[nodiscard]] std::uint16_t bound_port(int fd);
+
+}  // namespace restante::master

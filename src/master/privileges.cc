@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: ISC
+// Giving up root: who to become, becoming it, and proof that there is no way back.
+#include "master/privileges.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shared/c_ptr.h"
+#include "shared/log.h"
+
+namespace restante::master {
+
+Result<Identity> find_identity(const std::string& user) {
+  if (geteuid() != 0) return Identity{"", geteuid(), getegid()};
+  const passwd* entry = getpwnam(user.c_str());
+  if (entry == nullptr) {
+    return fail(ErrorKind::kConfig,
+                "user: there is no user {} on this machine: adduser --system --group {}, or set "
+                "user to another",
+                log::quoted(user), user);
+  }
+  return Identity{user, entry->pw_uid, entry->pw_gid};
+}
+
+Result<void> drop_privileges(const Identity& identity) {
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    return fail(ErrorKind::kSystem, "PR_SET_NO_NEW_PRIVS: {}", errno_text());
+  }
+  if (geteuid() != 0 || identity.uid == 0) {
+    log::notice("privileges_kept",
+                {{"uid", geteuid()},
+                 {"reason", geteuid() != 0 ? "not started as root" : "user is root"}});
+    return {};
+  }
+  // In this order: once the user is gone, neither group could be changed.
+  const char* step = nullptr;
+  if (setgroups(0, nullptr) != 0) step = "setgroups";
+  else if (setgid(identity.gid) != 0) step = "setgid";
+  else if (setuid(identity.uid) != 0) step = "setuid";
+  if (step != nullptr) {
+    const int error_number = errno;
+    return fail(ErrorKind::kSystem, "cannot become user {}: {}: {}", identity.name, step,
+                errno_text(error_number));
+  }
+  if (setuid(0) == 0 || seteuid(0) == 0 || setgid(0) == 0) {
+    return fail(ErrorKind::kSystem, "root could be regained after becoming {}", identity.name);
+  }
+  // A change of user makes a process undumpable and its /proc files root's: that is meant to stay.
+  log::notice("privileges_dropped", {{"user", identity.name}, {"uid", identity.uid}});
+  return {};
+}
+
+Result<void> make_private_directory(const std::string& path, const Identity& identity) {
+  const auto failed = [&](std::string_view what) {
+    const int error_number = errno;
+    return fail(ErrorKind::kSystem, "cannot {} the directory {}: {}", what, path,
+                errno_text(error_number));
+  };
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return failed("make");
+  const UniqueFd directory(open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!directory) return failed("open");
+  if (geteuid() == 0 && fchown(directory.get(), identity.uid, identity.gid) != 0) {
+    return failed("chown");
+  }
+  if (faccessat(directory.get(), ".", W_OK, AT_EACCESS) != 0) return failed("write into");
+  return {};
+}
+
+}  // namespace restante::master

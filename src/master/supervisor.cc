@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: ISC
+// Starts the processes, replaces those that die, and ends them.
+#include "master/supervisor.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <sysexits.h>
+#include <systemd/sd-daemon.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "shared/log.h"
+#include "shared/rate_table.h"
+#include "shared/worker_context.h"
+
+namespace restante::master {
+
+Supervisor::Supervisor(std::vector<Role> roles, std::chrono::milliseconds drain_timeout)
+    : roles_(std::move(roles)), drain_timeout_(drain_timeout) {
+  for (const Role& role : roles_) {
+    for (std::uint64_t number = 0; number < role.count; ++number) {
+      slots_.push_back({.role = &role, .number = number});
+    }
+  }
+}
+
+Result<Supervisor::Pipe> Supervisor::make_pipe() {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+    return fail(ErrorKind::kSystem, "pipe: {}", errno_text());
+  }
+  return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+Result<void> Supervisor::prepare() {
+  for (Pipe* pipe : {&life_, &ready_}) {
+    auto made = make_pipe();
+    if (!made) return std::unexpected(made.error());
+    *pipe = std::move(*made);
+  }
+  return {};
+}
+
+int Supervisor::run(const std::function<void()>& ready) {
+  announce_ = ready;
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&signals, number);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  const UniqueFd signal_fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (auto done = prepare(); !done || !signal_fd) {
+    log::error("start_failed", {{"reason", done ? errno_text() : done.error().what}});
+    return EXIT_FAILURE;
+  }
+  while (!stopping_ || !all_gone()) {
+    start_due();
+    wait_for_event(signal_fd.get());
+    take_signals(signal_fd.get());
+    take_ready_words();
+    press_on_with_stop();
+  }
+  return exit_status_;
+}
+
+bool Supervisor::all_gone() const {
+  return std::ranges::all_of(slots_, [](const Slot& slot) { return slot.pid < 0; });
+}
+
+void Supervisor::start_due() {
+  if (stopping_) return;
+  const Time now = monotonic_now();
+  for (Slot& slot : slots_) {
+    if (slot.state == State::kWaiting && slot.start_at <= now) start(slot);
+  }
+}
+
+void Supervisor::start(Slot& slot) {
+  const Role& role = *slot.role;
+  std::vector<std::string> command = role.command;
+  std::vector<Inherited> inherited = role.inherits;
+  if (role.is_worker) {
+    command.push_back(std::to_string(slot.number));
+    if (!role.one_for_each.empty()) inherited.push_back(role.one_for_each.at(slot.number));
+    inherited.push_back({fd_name::kLife, life_.reader.get()});
+    inherited.push_back({fd_name::kReady, ready_.writer.get()});
+  }
+  const Time now = monotonic_now();
+  slot.policy.started(now);
+  const auto pid = spawn(command, inherited, /*die_with_us=*/!role.is_worker);
+  if (!pid) {
+    slot.start_at = slot.policy.ended(false, now);
+    log::error("start_failed", {{"role", role.name}, {"reason", pid.error().what}});
+    if (!announced_) begin_stop(EXIT_FAILURE);
+    return;
+  }
+  slot.pid = *pid;
+  slot.state = role.is_worker ? State::kStarting : State::kReady;
+  log::debug("started", {{"role", role.name}, {"number", slot.number}, {"pid", *pid}});
+}
+
+void Supervisor::wait_for_event(int signal_fd) {
+  int timeout = -1;
+  const Time now = monotonic_now();
+  const auto until = [&](Time time) {
+    const auto left = std::max<std::int64_t>(0, (time - now).count());
+    if (timeout < 0 || left < timeout) timeout = static_cast<int>(std::min<std::int64_t>(left, 60000));
+  };
+  for (const Slot& slot : slots_) {
+    if (!stopping_ && slot.state == State::kWaiting) until(slot.start_at);
+  }
+  if (stopping_) until(kill_at_);
+  pollfd watched[] = {{signal_fd, POLLIN, 0}, {ready_.reader.get(), POLLIN, 0}};
+  poll(watched, std::size(watched), timeout);
+}
+
+void Supervisor::take_ready_words() {
+  pid_t pid = 0;
+  while (read(ready_.reader.get(), &pid, sizeof pid) == static_cast<ssize_t>(sizeof pid)) {
+    const auto slot = std::ranges::find(slots_, pid, &Slot::pid);
+    if (slot != slots_.end()) slot->state = State::kReady;
+  }
+  if (announced_ || stopping_) return;
+  for (const Slot& slot : slots_) {
+    if (slot.state != State::kReady) return;
+  }
+  announced_ = true;
+  sd_notify(0, "READY=1");
+  log::notice("ready", {{"processes", slots_.size()}});
+  announce_();
+}
+
+void Supervisor::take_signals(int signal_fd) {
+  signalfd_siginfo info{};
+  while (read(signal_fd, &info, sizeof info) == static_cast<ssize_t>(sizeof info)) {
+    switch (info.ssi_signo) {
+      case SIGCHLD:
+        reap();
+        break;
+      case SIGHUP:
+        log::warning("reload_ignored", {{"reason", "this version reloads by a restart only"}});
+        break;
+      default:
+        begin_stop(EXIT_SUCCESS);
+    }
+  }
+}
+
+void Supervisor::reap() {
+  int wait_status = 0;
+  for (pid_t pid = 0; (pid = waitpid(-1, &wait_status, WNOHANG)) > 0;) {
+    const auto slot = std::ranges::find(slots_, pid, &Slot::pid);
+    if (slot != slots_.end()) ended(*slot, wait_status);
+  }
+}
+
+void Supervisor::ended(Slot& slot, int wait_status) {
+  // Its word may still be in the pipe: a worker that was ready and died at once was ready.
+  take_ready_words();
+  const bool was_ready = slot.state == State::kReady;
+  const pid_t pid = std::exchange(slot.pid, -1);
+  if (stopping_) {
+    slot.state = State::kGone;
+    log::debug("ended", {{"role", slot.role->name}, {"number", slot.number}, {"pid", pid}});
+    return;
+  }
+  slot.state = State::kWaiting;
+  slot.start_at = slot.policy.ended(was_ready, monotonic_now());
+  const bool by_signal = WIFSIGNALED(wait_status);
+  const int how = by_signal ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+  log::error("process_died", {{"role", slot.role->name},
+                              {"number", slot.number},
+                              {"pid", pid},
+                              {by_signal ? "signal" : "status", how},
+                              {"restart_in_ms", (slot.start_at - monotonic_now()).count()}});
+  // Before everything has run once, the fault is in what was set up: say so and go.
+  if (!announced_ && !by_signal) begin_stop(how == EX_CONFIG ? EX_CONFIG : EXIT_FAILURE);
+}
+
+void Supervisor::begin_stop(int exit_status) {
+  if (stopping_) return;
+  stopping_ = true;
+  exit_status_ = exit_status;
+  // Workers end open transactions within drain_timeout by themselves; a second more, and they hang.
+  kill_at_ = monotonic_now() + drain_timeout_ + std::chrono::seconds(1);
+  sd_notify(0, "STOPPING=1");
+  log::notice("stopping");
+  life_.writer.reset();
+}
+
+// Workers first, since they still need Redis; then what is none; force where time is up.
+void Supervisor::press_on_with_stop() {
+  if (!stopping_) return;
+  const bool workers_gone = std::ranges::all_of(
+      slots_, [](const Slot& slot) { return slot.pid < 0 || !slot.role->is_worker; });
+  const bool late = monotonic_now() >= kill_at_;
+  for (Slot& slot : slots_) {
+    if (slot.pid < 0) continue;
+    if (slot.role->is_worker) {
+      if (late) kill(slot.pid, SIGKILL);
+    } else if (workers_gone && slot.state != State::kGone) {
+      slot.state = State::kGone;
+      kill(slot.pid, SIGTERM);
+    } else if (late && workers_gone) {
+      kill(slot.pid, SIGKILL);
+    }
+  }
+  if (late) kill_at_ = monotonic_now() + std::chrono::seconds(10);
+}
+
+}  // namespace restante::master

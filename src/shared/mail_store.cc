@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: ISC
+// Mailboxes in Redis: the keys, the scripts, and what comes back.
+#include "shared/mail_store.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <memory>
+#include <utility>
+
+namespace restante {
+namespace {
+
+constexpr std::uint64_t kSequences = 1'000'000;  // ids a millisecond
+constexpr std::size_t kInlineBodies = 16 * 1024;  // larger bodies live in the mail's hash
+
+// One delivery. A fingerprint that is still there means that this delivery was stored and its
+// sender not told: there is nothing to do again. Nothing is written before the first command that
+// Redis refuses when it is full, so a script that fails has done nothing.
+// KEYS inbox, mail, seen; ARGV token, retention in ms, summary, bodies, raw, "1" if bodies are large
+constexpr std::string_view kPut = R"(
+if not redis.call('SET', KEYS[3], ARGV[1], 'NX', 'EX', 3600) then return 'again' end
+local time = redis.call('TIME')
+local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[2]
+redis.call('HSET', KEYS[2], 'r', ARGV[5])
+local id
+if ARGV[6] == '1' then
+  redis.call('HSET', KEYS[2], 'b', ARGV[4])
+  id = redis.call('XADD', KEYS[1], 'MINID', string.format('%.0f', oldest), '*', 't', ARGV[1], 's', ARGV[3], 'n', #ARGV[4])
+else
+  id = redis.call('XADD', KEYS[1], 'MINID', string.format('%.0f', oldest), '*', 't', ARGV[1], 's', ARGV[3], 'b', ARGV[4])
+end
+redis.call('PEXPIRE', KEYS[2], ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return id
+)";
+
+// Removes a batch of the oldest mails up to an id; says where to go on, or nothing.
+// KEYS inbox; ARGV prefix of the mails' keys, last id or "" for the newest one, size of a batch
+constexpr std::string_view kClear = R"(
+local last = ARGV[2]
+if last == '' then
+  local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+  if #newest == 0 then return false end
+  last = newest[1][1]
+end
+local batch = redis.call('XRANGE', KEYS[1], '-', last, 'COUNT', ARGV[3])
+for _, entry in ipairs(batch) do
+  for field = 1, #entry[2], 2 do
+    if entry[2][field] == 't' then redis.call('UNLINK', ARGV[1] .. entry[2][field + 1]) end
+  end
+  redis.call('XDEL', KEYS[1], entry[1])
+end
+if #batch == tonumber(ARGV[3]) then return last end
+if redis.call('XLEN', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[1]) end
+return false
+)";
+constexpr std::string_view kClearBatch = "500";
+
+std::string inbox_key(std::string_view mailbox) { return fmt::format("inbox:{{{}}}", mailbox); }
+std::string mail_prefix(std::string_view mailbox) { return fmt::format("mail:{{{}}}:", mailbox); }
+std::string seen_key(std::string_view mailbox, std::string_view fingerprint) {
+  return fmt::format("seen:{{{}}}:{}", mailbox, fingerprint);
+}
+
+std::string oldest_id(std::chrono::milliseconds retention) {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  return fmt::format("{}-0", std::max<std::int64_t>(0, (now - retention).count()));
+}
+
+template <class T>
+bool parse_number(std::string_view text, T& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc{} && end == text.data() + text.size() && !text.empty();
+}
+
+struct Entry {
+  MailId id;
+  std::string_view token, summary, bodies;
+  std::size_t large_size = 0;  // bytes of bodies that are not in the entry
+};
+
+std::optional<Entry> read_entry(RedisReply reply) {
+  if (reply.size() != 2 || !reply.at(1).is_array()) return {};
+  const auto id = MailId::from_stream(reply.at(0).text());
+  if (!id) return {};
+  Entry entry{.id = *id, .token = {}, .summary = {}, .bodies = {}};
+  const RedisReply fields = reply.at(1);
+  for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
+    const std::string_view name = fields.at(i).text();
+    const std::string_view value = fields.at(i + 1).text();
+    if (name == "t") entry.token = value;
+    if (name == "s") entry.summary = value;
+    if (name == "b") entry.bodies = value;
+    if (name == "n") (void)parse_number(value, entry.large_size);
+  }
+  return entry;
+}
+
+// A page under construction: some of its bodies are still to come from Redis.
+struct PageInWork {
+  Page page;
+  std::size_t missing = 0;
+  std::function<void(Result<Page>)> done;
+  std::optional<Error> error;
+
+  void finish_one() {
+    if (--missing != 0) return;
+    if (error) return done(std::unexpected(*error));
+    // A mail whose bodies expired between the two reads has reached its age: it is gone.
+    std::erase_if(page.mails, [](const ListedMail& mail) { return mail.bodies.empty(); });
+    done(std::move(page));
+  }
+};
+
+}  // namespace
+
+std::optional<MailId> MailId::parse(std::string_view nineteen_digits) {
+  std::uint64_t number = 0;
+  if (nineteen_digits.size() != 19 || !parse_number(nineteen_digits, number)) return {};
+  return MailId{number / kSequences, static_cast<std::uint32_t>(number % kSequences)};
+}
+
+std::optional<MailId> MailId::from_stream(std::string_view stream_id) {
+  MailId id;
+  const std::size_t dash = stream_id.find('-');
+  if (dash == std::string_view::npos || !parse_number(stream_id.substr(0, dash), id.milliseconds) ||
+      !parse_number(stream_id.substr(dash + 1), id.sequence)) {
+    return {};
+  }
+  return id;
+}
+
+std::string MailId::text() const {
+  return fmt::format("{:019}", milliseconds * kSequences + sequence);
+}
+
+std::string MailId::stream_id() const { return fmt::format("{}-{}", milliseconds, sequence); }
+
+MailStore::MailStore(Redis& redis, std::chrono::milliseconds retention)
+    : redis_(redis), retention_(retention) {}
+
+bool MailStore::available() const { return redis_.available(); }
+
+void MailStore::put(const NewMail& mail, std::function<void(Result<void>)> done) {
+  const std::string inbox = inbox_key(mail.mailbox);
+  const std::string hash = mail_prefix(mail.mailbox) + mail.token;
+  const std::string seen = seen_key(mail.mailbox, mail.fingerprint);
+  const std::string retention = fmt::format("{}", retention_.count());
+  const std::array<std::string_view, 3> keys = {inbox, hash, seen};
+  const std::array<std::string_view, 6> arguments = {
+      mail.token, retention, mail.summary, mail.bodies, mail.raw,
+      mail.bodies.size() > kInlineBodies ? "1" : "0"};
+  redis_.run_script(kPut, keys, arguments, [done = std::move(done)](Result<RedisReply> reply) {
+    if (!reply) return done(std::unexpected(reply.error()));
+    done({});
+  });
+}
+
+void MailStore::forget(std::string_view mailbox, std::string_view fingerprint) {
+  redis_.command({"UNLINK", seen_key(mailbox, fingerprint)}, [](Result<RedisReply>) {});
+}
+
+void MailStore::list(std::string_view mailbox, const ListQuery& query,
+                     std::function<void(Result<Page>)> done) {
+  // One more than asked for tells whether there is another page.
+  const std::string newest = query.before ? "(" + query.before->stream_id() : "+";
+  redis_.command(
+      {"XREVRANGE", inbox_key(mailbox), newest, oldest_id(retention_), "COUNT",
+       fmt::format("{}", query.limit + 1)},
+      [this, prefix = mail_prefix(mailbox), query,
+       done = std::move(done)](Result<RedisReply> reply) mutable {
+        if (!reply) return done(std::unexpected(reply.error()));
+        auto work = std::make_shared<PageInWork>();
+        work->done = std::move(done);
+        std::vector<std::pair<std::size_t, std::string>> large;  // place in the page, key
+        std::size_t bytes = 0;
+        for (std::size_t i = 0; i < reply->size(); ++i) {
+          const auto entry = read_entry(reply->at(i));
+          if (!entry) continue;
+          bytes += entry->summary.size() + entry->bodies.size() + entry->large_size;
+          auto& mails = work->page.mails;
+          if (mails.size() == query.limit || (bytes > query.page_bytes && !mails.empty())) {
+            work->page.next = mails.back().id;
+            break;
+          }
+          if (entry->large_size != 0) large.emplace_back(mails.size(), prefix + std::string(entry->token));
+          mails.push_back({entry->id, std::string(entry->summary), std::string(entry->bodies)});
+        }
+        work->missing = large.size() + 1;
+        for (const auto& [place, key] : large) {
+          redis_.command({"HGET", key, "b"}, [work, place = place](Result<RedisReply> bodies) {
+            if (bodies) {
+              work->page.mails[place].bodies = bodies->text();
+            } else {
+              work->error = bodies.error();
+            }
+            work->finish_one();
+          });
+        }
+        work->finish_one();
+      });
+}
+
+void MailStore::clear(std::string_view mailbox, std::function<void(Result<void>)> done) {
+  // Batches keep Redis responsive; the id of the first one's newest mail is the end for all.
+  struct Clearing {
+    MailStore& store;
+    std::string inbox, prefix, last;
+    std::function<void(Result<void>)> done;
+
+    static void step(const std::shared_ptr<Clearing>& work) {
+      const std::array<std::string_view, 1> keys = {work->inbox};
+      const std::array<std::string_view, 3> arguments = {work->prefix, work->last, kClearBatch};
+      work->store.redis_.run_script(kClear, keys, arguments, [work](Result<RedisReply> reply) {
+        if (!reply) return work->done(std::unexpected(reply.error()));
+        if (reply->is_nil()) return work->done({});
+        work->last = reply->text();
+        step(work);
+      });
+    }
+  };
+  Clearing::step(std::make_shared<Clearing>(Clearing{
+      *this, inbox_key(mailbox), mail_prefix(mailbox), {}, std::move(done)}));
+}
+
+}  // namespace restante

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: ISC
+// One connection to Redis on a worker's event loop (the only file with hiredis).
+#include "shared/redis.h"
+
+#include <hiredis/async.h>
+#include <hiredis/hiredis.h>
+
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include <hiredis/adapters/libevent.h>
+
+#include "shared/event_loop.h"
+#include "shared/log.h"
+#include "shared/rate_table.h"
+
+namespace restante {
+
+using std::chrono::milliseconds;
+
+bool RedisReply::is_nil() const { return reply_->type == REDIS_REPLY_NIL; }
+bool RedisReply::is_array() const { return reply_->type == REDIS_REPLY_ARRAY; }
+bool RedisReply::is_text() const {
+  return reply_->type == REDIS_REPLY_STRING || reply_->type == REDIS_REPLY_STATUS;
+}
+std::string_view RedisReply::text() const {
+  return is_text() ? std::string_view(reply_->str, static_cast<std::size_t>(reply_->len))
+                   : std::string_view();
+}
+std::int64_t RedisReply::integer() const {
+  return reply_->type == REDIS_REPLY_INTEGER ? reply_->integer : 0;
+}
+std::size_t RedisReply::size() const { return is_array() ? reply_->elements : 0; }
+RedisReply RedisReply::at(std::size_t index) const { return RedisReply(reply_->element[index]); }
+
+class Redis::Connection {
+ public:
+  Connection(event_base* base, RedisAddress address, milliseconds timeout, OutageFlag& outage)
+      : base_(base),
+        address_(std::move(address)),
+        timeout_(timeout),
+        outage_(outage),
+        retry_(base, [this] { connect(); }),
+        overdue_(base, [this] { check_overdue(); }) {
+    connect();
+  }
+
+  ~Connection() {
+    abandoned_ = true;
+    if (context_ != nullptr) redisAsyncFree(context_);
+  }
+
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  [[nodiscard]] bool available() const { return up_; }
+
+  void command(std::span<const std::string_view> arguments, Callback done) {
+    if (!up_) {
+      done(fail(ErrorKind::kUnavailable, "Redis at {} is away", place()));
+      return;
+    }
+    send(arguments, std::move(done));
+  }
+
+  void run_script(std::string_view source, std::span<const std::string_view> keys,
+                  std::span<const std::string_view> arguments, Callback done) {
+    const std::string& sha = digest_of(source);
+    const std::string key_count = fmt::format("{}", keys.size());
+    std::vector<std::string_view> words = {sha.empty() ? "EVAL" : "EVALSHA",
+                                           sha.empty() ? source : sha, key_count};
+    words.insert(words.end(), keys.begin(), keys.end());
+    words.insert(words.end(), arguments.begin(), arguments.end());
+    command(words, std::move(done));
+  }
+
+ private:
+  struct Pending {
+    Connection& owner;
+    Callback done;
+  };
+
+  [[nodiscard]] std::string place() const {
+    return address_.path.empty() ? fmt::format("{}:{}", address_.host, address_.port)
+                                 : address_.path;
+  }
+
+  void connect() {
+    context_ = address_.path.empty()
+                   ? redisAsyncConnect(address_.host.c_str(), address_.port)
+                   : redisAsyncConnectUnix(address_.path.c_str());
+    if (context_ == nullptr) return lost("out of memory");
+    context_->data = this;
+    if (context_->err != 0) {
+      const std::string reason = context_->errstr;
+      redisAsyncFree(context_);
+      return lost(reason);
+    }
+    context_->c.reader->maxbuf = 0;  // the default shrinks and grows the buffer of large replies
+    redisLibeventAttach(context_, base_);
+    redisAsyncSetConnectCallback(context_, on_connect);
+    redisAsyncSetDisconnectCallback(context_, on_disconnect);
+    deadlines_.push_back(monotonic_now() + timeout_);  // for the connect itself
+    overdue_.start(timeout_);
+  }
+
+  // A connection is up once Redis has answered what it is greeted with.
+  void greet() {
+    deadlines_.pop_front();
+    const auto or_fail = [this](Result<RedisReply> reply) {
+      if (!reply) give_up(reply.error().what);
+    };
+    if (!address_.password.empty()) {
+      if (address_.user.empty()) {
+        send({{"AUTH", address_.password}}, or_fail);
+      } else {
+        send({{"AUTH", address_.user, address_.password}}, or_fail);
+      }
+    }
+    if (address_.database != 0) {
+      send({{"SELECT", std::string_view(fmt::format("{}", address_.database))}}, or_fail);
+    }
+    send({{"PING"}}, [this](Result<RedisReply> reply) {
+      if (!reply) return give_up(reply.error().what);
+      up_ = true;
+      delay_ = kFirstDelay;
+      if (outage_.exchange(0) != 0) log::notice("redis_back", {{"redis", place()}});
+    });
+  }
+
+  void send(std::span<const std::string_view> arguments, Callback done) {
+    std::vector<const char*> words;
+    std::vector<std::size_t> lengths;
+    words.reserve(arguments.size());
+    lengths.reserve(arguments.size());
+    for (const std::string_view argument : arguments) {
+      words.push_back(argument.data());
+      lengths.push_back(argument.size());
+    }
+    auto pending = std::make_unique<Pending>(Pending{*this, std::move(done)});
+    if (context_ == nullptr ||
+        redisAsyncCommandArgv(context_, on_reply, pending.get(), static_cast<int>(words.size()),
+                              words.data(), lengths.data()) != REDIS_OK) {
+      return pending->done(fail(ErrorKind::kUnavailable, "Redis at {} is away", place()));
+    }
+    (void)pending.release();  // on_reply takes it back
+    deadlines_.push_back(monotonic_now() + timeout_);
+    if (!overdue_.running()) overdue_.start(timeout_);
+  }
+
+  void send(std::initializer_list<std::string_view> arguments, Callback done) {
+    send(std::span(arguments.begin(), arguments.size()), std::move(done));
+  }
+
+  // Answers come in order, so the oldest command is the one that can be late.
+  void check_overdue() {
+    if (deadlines_.empty()) return;
+    const milliseconds left = deadlines_.front() - monotonic_now();
+    if (left > milliseconds(0)) return overdue_.start(left);
+    give_up("no answer in time");
+  }
+
+  // Ends a connection that cannot be used any more. Every command under way fails.
+  void give_up(std::string_view reason) {
+    redisAsyncContext* context = context_;
+    lost(reason);
+    if (context != nullptr) redisAsyncFree(context);
+  }
+
+  void lost(std::string_view reason) {
+    context_ = nullptr;
+    up_ = false;
+    digests_.clear();  // the next Redis may not know the scripts
+    deadlines_.clear();
+    overdue_.stop();
+    if (outage_.exchange(1) == 0) {
+      log::error("redis_lost", {{"redis", place()}, {"reason", reason}});
+    }
+    retry_.start(delay_);
+    delay_ = std::min(delay_ * 2, kLastDelay);
+  }
+
+  // The SHA-1 under which Redis knows the script; empty until Redis has told it.
+  const std::string& digest_of(std::string_view source) {
+    const auto [digest, fresh] = digests_.try_emplace(source);
+    if (fresh && up_) {
+      send({{"SCRIPT", "LOAD", source}}, [this, source](Result<RedisReply> reply) {
+        if (reply) digests_[source] = reply->text();
+      });
+    }
+    return digest->second;
+  }
+
+  Result<RedisReply> judge(const redisReply* reply) {
+    if (reply == nullptr) {
+      return fail(ErrorKind::kUnavailable, "the connection to Redis at {} was lost", place());
+    }
+    if (reply->type != REDIS_REPLY_ERROR) return RedisReply(reply);
+    const std::string_view text(reply->str, static_cast<std::size_t>(reply->len));
+    if (text.starts_with("NOSCRIPT")) digests_.clear();
+    if (const milliseconds now = monotonic_now(); now >= next_complaint_) {
+      next_complaint_ = now + std::chrono::seconds(1);
+      log::warning("redis_error", {{"redis", place()}, {"reply", text}});
+    }
+    const bool full = text.find("OOM command not allowed") != std::string_view::npos;
+    return fail(full ? ErrorKind::kFull : ErrorKind::kUnavailable, "Redis: {}", text);
+  }
+
+  static void on_reply(redisAsyncContext* context, void* raw_reply, void* raw_pending) noexcept {
+    const std::unique_ptr<Pending> pending(static_cast<Pending*>(raw_pending));
+    Connection& self = pending->owner;
+    if (self.abandoned_) return;
+    if (context == self.context_) {
+      if (raw_reply == nullptr) {
+        self.lost(context->errstr);
+      } else if (!self.deadlines_.empty()) {
+        self.deadlines_.pop_front();
+      }
+    }
+    pending->done(self.judge(static_cast<const redisReply*>(raw_reply)));
+  }
+
+  static void on_connect(const redisAsyncContext* context, int status) noexcept {
+    auto& self = *static_cast<Connection*>(context->data);
+    if (self.abandoned_ || context != self.context_) return;
+    if (status == REDIS_OK) return self.greet();
+    self.lost(context->errstr);  // hiredis frees the context itself
+  }
+
+  static void on_disconnect(const redisAsyncContext* context, int) noexcept {
+    auto& self = *static_cast<Connection*>(context->data);
+    if (self.abandoned_ || context != self.context_) return;
+    self.lost(context->err != 0 ? context->errstr : "closed");
+  }
+
+  static constexpr milliseconds kFirstDelay{50}, kLastDelay{1000};
+
+  event_base* base_;
+  RedisAddress address_;
+  milliseconds timeout_;
+  OutageFlag& outage_;
+  Timer retry_, overdue_;
+  redisAsyncContext* context_ = nullptr;  // hiredis frees it, at the latest by redisAsyncFree
+  bool up_ = false;
+  bool abandoned_ = false;
+  milliseconds delay_ = kFirstDelay;
+  milliseconds next_complaint_{0};
+  std::deque<milliseconds> deadlines_;  // of the commands under way, oldest first
+  std::map<std::string_view, std::string> digests_;
+};
+
+Redis::Redis(event_base* base, RedisAddress address, milliseconds command_timeout,
+             OutageFlag& outage)
+    : connection_(std::make_unique<Connection>(base, std::move(address), command_timeout, outage)) {}
+
+Redis::~Redis() = default;
+
+bool Redis::available() const { return connection_->available(); }
+
+void Redis::command(std::initializer_list<std::string_view> arguments, Callback done) {
+  connection_->command(std::span(arguments.begin(), arguments.size()), std::move(done));
+}
+
+void Redis::run_script(std::string_view source, std::span<const std::string_view> keys,
+                       std::span<const std::string_view> arguments, Callback done) {
+  connection_->run_script(source, keys, arguments, std::move(done));
+}
+
+}  // namespace restante
