@@ -28,7 +28,7 @@ PACKAGES_smtpd  := openssl libzstd $(PACKAGES_shared)
 PACKAGES_mimed  := gmime-3.0 $(PACKAGES_shared)
 PACKAGES_apid   := libmicrohttpd $(PACKAGES_shared)
 
-WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Werror
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers -Werror
 override CXXFLAGS += -std=c++23 $(WARNINGS) -MMD -MP -Isrc $(FLAGS_$(VARIANT)) \
 	-DRESTANTE_VERSION='"$(VERSION)"' -DRESTANTE_LIBEXECDIR='"$(PREFIX)/lib/restante"' \
 	-DRESTANTE_SYSCONFDIR='"$(SYSCONFDIR)/restante"'

@@ -2,6 +2,7 @@
 // Mail addresses as RFC 5321 section 4.1.2 writes them, and the mailbox that an address names.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
@@ -15,22 +16,33 @@ struct Address {
   // local@domain, quoted again where it must be; "" for the null reverse path.
   [[nodiscard]] std::string text() const;
   [[nodiscard]] bool is_null() const { return local.empty() && domain.empty(); }
+  [[nodiscard]] bool is_literal() const { return domain.starts_with('['); }
 };
 
-enum class PathFault { kSyntax, kTooLong, kNeedsSmtputf8, kRouting };
+enum class PathFault : std::uint8_t { kSyntax, kTooLong, kNeedsSmtputf8 };
 
 // Parses Mailbox = Local-part "@" ( Domain / address-literal ). Limits of RFC 5321 section 4.5.3.1:
-// local part 64 octets, domain 255, label 63. UTF-8 (RFC 6531) is taken only with `utf8`.
+// local part 64 octets, domain 255, label 63. UTF-8 (RFC 6531) is taken only with `utf8`. Beyond
+// the grammar: "_" in a domain, and "\x" for x outside quotes, as RFC 821 had it.
 [[nodiscard]] std::expected<Address, PathFault> parse_mailbox(std::string_view text, bool utf8);
 
-// Parses Path = "<" [ A-d-l ":" ] Mailbox ">", dropping a source route (appendix C); `<>` gives the
-// null address. On success `rest` is what follows the ">".
+// Parses Path = "<" [ A-d-l ":" ] Mailbox ">" of at most 256 octets, dropping a source route
+// (appendix C); `<>` gives the null address and `<postmaster>` one without a domain. On success
+// `rest` is what follows the ">".
 [[nodiscard]] std::expected<Address, PathFault> parse_path(std::string_view text, bool utf8,
                                                            std::string_view& rest);
+
+// True for a local part that asks to be passed on: "user%host" or "host!user".
+[[nodiscard]] bool has_route(std::string_view local);
 
 // The name of a mailbox as a Redis key: ASCII lower case, every byte outside `a-z 0-9 . _ + - =`
 // percent-encoded, so that two different local parts never share a key.
 [[nodiscard]] std::string mailbox_key(std::string_view local);
+
+// Equal but for the case of ASCII letters, whatever the locale.
+[[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b);
+
+[[nodiscard]] bool is_ascii(std::string_view text);
 
 // Valid UTF-8 as RFC 3629 has it: shortest form, no surrogates, at most U+10FFFF.
 [[nodiscard]] bool is_valid_utf8(std::string_view text);

@@ -10,16 +10,19 @@
 //   }
 //
 // From an action that asks something until its answer the session takes no command; bytes that
-// arrive meanwhile are kept, so the driver had better stop reading.
+// arrive meanwhile are kept, so the driver had better stop reading. Take the greeting before the
+// first receive(): whoever talks before it is sent away (RFC 5321 section 3.1).
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 #include <vector>
 
 #include "shared/address.h"
+#include "smtpd/commands.h"
 #include "smtpd/framing.h"
 #include "smtpd/replies.h"
 
@@ -27,13 +30,13 @@ namespace restante::smtpd {
 
 // What the session is told at birth. Views and references outlive the session.
 struct SessionSettings {
-  std::string hostname;               // in the greeting
-  std::vector<std::string> domains;   // ours, lower case
-  std::uint64_t message_size_limit;   // bytes
-  std::uint64_t recipient_limit;      // per message
-  std::uint64_t error_limit;          // protocol errors until 421
-  bool tls_available;                 // STARTTLS is offered
-  bool tls_required;                  // 530 until it is used
+  std::string hostname;              // in the greeting
+  std::vector<std::string> domains;  // ours, lower case
+  std::uint64_t message_size_limit;  // bytes
+  std::uint64_t recipient_limit;     // per message
+  std::uint64_t error_limit;         // protocol errors until 421
+  bool tls_available;                // STARTTLS is offered
+  bool tls_required;                 // 530 until it is used
 };
 
 struct TlsInfo {
@@ -42,33 +45,49 @@ struct TlsInfo {
 };
 
 struct Envelope {
-  Address reverse_path;              // null for <>
-  std::vector<Address> recipients;   // each once
-  std::string helo;                  // as given
-  bool esmtp = false;                // EHLO, not HELO
+  Address reverse_path;             // null for <>
+  std::vector<Address> recipients;  // each once
+  std::string helo;                 // as given
+  bool esmtp = false;               // EHLO, not HELO
   bool smtputf8 = false;
+  std::uint64_t declared_size = 0;  // SIZE= of MAIL; 0: not given
 };
 
 // What the driver shall do next.
-struct Idle {};                       // nothing: send the output, read on
-struct StartTls {};                   // send the output, start the handshake, call tls_started()
-struct AdmitSender {};                // at MAIL: may mail be taken now? answer()
-struct AdmitMessage { const Envelope& envelope; };  // at DATA: take a token; answer()
-struct Deliver {                      // answer() once it is stored, or not
-  Envelope envelope;
-  std::string data;                   // dots unstuffed; lines end as they came
+// Send the output, read on.
+struct Idle {};
+// Send the output, start the handshake, call tls_started(). Until then receive() takes nothing.
+struct StartTls {};
+// At MAIL: may mail be taken now? answer().
+struct AdmitSender {};
+// At DATA: take a token; answer(). The envelope is good until then. Refused, the transaction stays
+// as it was, and the client may send DATA again later.
+struct AdmitMessage {
+  const Envelope& envelope;
 };
-struct Close {};                      // send the output, close
+// answer() once it is stored, or not.
+struct Deliver {
+  Envelope envelope;
+  std::string data;  // dots unstuffed; lines end as they came
+};
+// Send the output, close.
+struct Close {};
 using Action = std::variant<Idle, StartTls, AdmitSender, AdmitMessage, Deliver, Close>;
 
 // Counts for the closing log line.
 struct SessionCounts {
-  std::uint32_t commands = 0, errors = 0, messages = 0, recipients = 0, refused = 0;
+  std::uint32_t commands = 0;    // lines, good and bad
+  std::uint32_t errors = 0;      // 5yz replies
+  std::uint32_t messages = 0;    // stored
+  std::uint32_t recipients = 0;  // taken at RCPT
+  std::uint32_t refused = 0;     // senders, recipients and messages
 };
 
 class Session {
  public:
-  explicit Session(const SessionSettings& settings);   // queues the 220 greeting
+  explicit Session(const SessionSettings& settings);  // queues the 220 greeting
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   void receive(std::string_view bytes);
   [[nodiscard]] Action next_action();
@@ -85,8 +104,47 @@ class Session {
 
   // True while no transaction is open and no answer is awaited: a good moment to say goodbye.
   [[nodiscard]] bool at_rest() const;
-  [[nodiscard]] const SessionCounts& counts() const;
-  [[nodiscard]] const std::string& helo() const;
+  [[nodiscard]] const SessionCounts& counts() const { return counts_; }
+  [[nodiscard]] const std::string& helo() const { return helo_; }
+  [[nodiscard]] const std::optional<TlsInfo>& tls() const { return tls_; }
+  // Bytes of message data held, for whoever adds up what is in flight.
+  [[nodiscard]] std::size_t held() const { return data_.held(); }
+
+ private:
+  friend struct Commands;
+  // Whose turn it is: the driver's, as long as something was asked.
+  enum class Ask : std::uint8_t { kNothing, kSender, kTls, kMessage, kDelivery };
+
+  void reply(Reply reply, std::string_view argument = {});
+  void reply_and_close(Reply reply, std::string_view argument = {});
+  void ask(Ask question) { asked_ = question; }
+  void reset_transaction();
+  void close();
+
+  [[nodiscard]] bool run_next_line();
+  void run_command(std::string_view line);
+  [[nodiscard]] std::optional<Reply> objection(const CommandRow& row,
+                                               std::string_view arguments) const;
+  [[nodiscard]] std::optional<Reply> patience_ended() const;
+  void read_data(std::string_view& bytes);
+  void answer_message(Reply reply, std::string_view argument);
+  void answer_delivery(Reply reply, std::string_view argument);
+
+  const SessionSettings& settings_;
+  State state_ = State::kFresh;
+  Ask asked_ = Ask::kNothing;
+  bool told_ = false;            // the driver knows what was asked
+  bool greeting_taken_ = false;  // by the driver
+  bool esmtp_ = false;
+  std::string helo_;
+  std::optional<TlsInfo> tls_;
+  Envelope envelope_;
+  LineReader lines_;
+  DataReader data_;
+  std::string output_;
+  SessionCounts counts_;
+  std::uint64_t errors_ = 0;     // since the last message stored, as is the next
+  std::uint64_t idle_talk_ = 0;  // commands that bring no mail nearer
 };
 
 }  // namespace restante::smtpd

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: ISC
+// The API: a request in, an answer out; pure but for the mailboxes that it is given.
+#include "apid/handlers.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <expected>
+#include <optional>
+
+#include "apid/router.h"
+#include "apid/uri.h"
+#include "shared/address.h"
+#include "shared/message.h"
+
+namespace restante::apid {
+namespace {
+
+constexpr std::size_t kMaxLimit = 1000;
+constexpr std::size_t kMaxMailboxName = 64;  // RFC 5321 section 4.5.3.1.1
+constexpr const char* kStoreRetry = "5";     // seconds; Redis is tried again more often than that
+
+template <class... Args>
+Response refuse(unsigned status, fmt::format_string<Args...> format, Args&&... args) {
+  return error_response(status, fmt::format(format, std::forward<Args>(args)...));
+}
+
+Response store_error(const Error&) {
+  // The details are in the log, once per outage; they are none of a client's business.
+  Response response = error_response(503, "mail store is not available, try again later");
+  response.headers.emplace_back("Retry-After", kStoreRetry);
+  return response;
+}
+
+std::string whole_seconds(std::chrono::milliseconds time) {
+  return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count());
+}
+
+// The fields of draft-ietf-httpapi-ratelimit-headers-07 section 3: seconds until the window ends.
+void add_rate_headers(Response& response, const RateVerdict& verdict, std::uint32_t limit) {
+  response.headers.emplace_back("RateLimit-Limit", std::to_string(limit));
+  response.headers.emplace_back("RateLimit-Remaining", std::to_string(verdict.remaining));
+  response.headers.emplace_back("RateLimit-Reset", whole_seconds(verdict.reset_in));
+}
+
+std::expected<std::size_t, Response> parse_limit(std::string_view text) {
+  std::size_t limit = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
+  if (error != std::errc{} || end != text.data() + text.size() || limit < 1 || limit > kMaxLimit) {
+    return std::unexpected(refuse(400, "limit must be a number from 1 to {}", kMaxLimit));
+  }
+  return limit;
+}
+
+std::expected<ListQuery, Response> parse_list_query(std::string_view text) {
+  const auto parameters = parse_query(text);
+  if (!parameters) return std::unexpected(error_response(400, parameters.error()));
+  ListQuery query;
+  for (const QueryParameter& parameter : *parameters) {
+    if (parameter.name == "limit") {
+      const auto limit = parse_limit(parameter.value);
+      if (!limit) return std::unexpected(limit.error());
+      query.limit = *limit;
+    } else if (parameter.name == "before") {
+      query.before = MailId::parse(parameter.value);
+      if (!query.before) {
+        return std::unexpected(refuse(400, "before must be the id of a mail: 19 digits"));
+      }
+    } else {
+      return std::unexpected(refuse(
+          400, "unknown query parameter \"{}\"; there are limit and before", parameter.name));
+    }
+  }
+  return query;
+}
+
+std::string page_json(const Page& page) {
+  std::size_t size = 2;
+  for (const ListedMail& mail : page.mails) size += mail.summary.size() + mail.bodies.size() + 80;
+  std::string json;
+  json.reserve(size);
+  json.push_back('[');
+  for (const ListedMail& mail : page.mails) {
+    if (json.size() > 1) json.push_back(',');
+    append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary, mail.bodies);
+  }
+  json.push_back(']');
+  return json;
+}
+
+}  // namespace
+
+ApiKeys::ApiKeys(std::span<const std::string> keys) : slot_size_(64) {
+  for (const std::string& key : keys) slot_size_ = std::max(slot_size_, key.size() + 2);
+  for (const std::string& key : keys) slots_.push_back(make_slot(key));
+}
+
+ApiKeys::Slot ApiKeys::make_slot(std::string_view key) const {
+  Slot slot(slot_size_, 0);
+  const std::size_t kept = std::min(key.size(), slot_size_ - 2);
+  std::copy_n(key.begin(), kept, slot.begin());
+  slot[slot_size_ - 2] = static_cast<std::uint8_t>(key.size() >> 8);
+  slot[slot_size_ - 1] = static_cast<std::uint8_t>(key.size());
+  return slot;
+}
+
+bool ApiKeys::contains(std::string_view offered) const {
+  if (offered.empty() || offered.size() > 0xffff) return false;
+  const Slot slot = make_slot(offered);
+  unsigned found = 0;
+  for (const Slot& key : slots_) {
+    unsigned difference = 0;
+    for (std::size_t i = 0; i < slot_size_; ++i) {
+      difference |= static_cast<unsigned>(slot[i] ^ key[i]);
+    }
+    // Hides the value from the optimizer, which could else leave as soon as the answer is known.
+    __asm__ volatile("" : "+r"(difference));
+    found |= (difference - 1U) >> 31;  // 1 where the difference is 0
+  }
+  return found != 0;
+}
+
+std::string rate_subject(const PeerAddress& peer) {
+  if (peer.any.sa_family == AF_INET) {
+    return {reinterpret_cast<const char*>(&peer.v4.sin_addr), sizeof peer.v4.sin_addr};
+  }
+  if (peer.any.sa_family != AF_INET6) return "local";
+  const char* bytes = reinterpret_cast<const char*>(&peer.v6.sin6_addr);
+  if (IN6_IS_ADDR_V4MAPPED(&peer.v6.sin6_addr)) return {bytes + 12, 4};
+  return {bytes, 8};
+}
+
+Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates)
+    : config_(config), mailboxes_(std::move(mailboxes)), rates_(rates), keys_(config.api_key) {}
+
+void Api::handle(const Request& request, std::chrono::milliseconds now, const Responder& respond) {
+  if (config_.api_rate_limit == 0) return dispatch(request, respond);
+  const auto limit = static_cast<std::uint32_t>(
+      std::min<std::uint64_t>(config_.api_rate_limit, RateTable::kMaxLimit));
+  const RateVerdict verdict = rates_.take(rate_subject(request.peer), limit, now);
+  const auto respond_with_limit = [verdict, limit, respond](Response response) {
+    add_rate_headers(response, verdict, limit);
+    respond(std::move(response));
+  };
+  if (verdict.admitted) return dispatch(request, respond_with_limit);
+  Response response = error_response(429, "rate limit exceeded");  // RFC 6585 section 4
+  response.headers.emplace_back("Retry-After", whole_seconds(verdict.reset_in));
+  respond_with_limit(std::move(response));
+}
+
+void Api::dispatch(const Request& request, const Responder& respond) {
+  if (!keys_.contains(request.api_key)) {
+    Response response = error_response(401, "invalid API key");
+    // RFC 9110 section 15.5.2 demands the field; there is no registered scheme for a key.
+    response.headers.emplace_back("WWW-Authenticate", "ApiKey header=\"X-API-KEY\"");
+    return respond(std::move(response));
+  }
+  const Route route = find_route(request.method, request.path);
+  if (std::holds_alternative<NoSuchPath>(route)) {
+    return respond(refuse(404, "not found; there is {}", describe_routes()));
+  }
+  if (const auto* method = std::get_if<NoSuchMethod>(&route)) {
+    Response response = refuse(405, "method not allowed; there is {}", method->allow);
+    response.headers.emplace_back("Allow", method->allow);
+    return respond(std::move(response));
+  }
+  const auto& match = std::get<RouteMatch>(route);
+  switch (match.endpoint) {
+    case Endpoint::kListMails:
+      return list_mails(request, match.user, respond);
+    case Endpoint::kClearMailbox:
+      return clear_mailbox(request, match.user, respond);
+  }
+}
+
+std::expected<std::string, Response> Api::mailbox_of(std::string_view user) const {
+  const auto decoded = percent_decode(user);
+  if (!decoded) {
+    return std::unexpected(refuse(400, "bad mailbox name in the path: {}", decoded.error()));
+  }
+  std::string name = *decoded;
+  if (name.contains('@')) {
+    auto address = parse_mailbox(name, /*utf8=*/true);
+    if (!address) {
+      return std::unexpected(
+          refuse(400, "{} is not a mail address; give it as name@domain or name alone",
+                 json_string(name)));
+    }
+    if (!config_.has_domain(address->domain)) {
+      return std::unexpected(refuse(404,
+                                    "this server keeps no mail for the domain {}; it does for {}",
+                                    json_string(address->domain), config_.domain.front()));
+    }
+    name = std::move(address->local);
+  }
+  if (name.size() > kMaxMailboxName) {
+    return std::unexpected(
+        refuse(400, "a mailbox name has at most {} octets, not {}", kMaxMailboxName, name.size()));
+  }
+  // ASCII only, as mailbox_key() does it: what other letters fold to depends on the language.
+  std::ranges::transform(name, name.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  return name;
+}
+
+void Api::list_mails(const Request& request, std::string_view user, const Responder& respond) {
+  const auto mailbox = mailbox_of(user);
+  if (!mailbox) return respond(mailbox.error());
+  auto query = parse_list_query(request.query);
+  if (!query) return respond(query.error());
+  query->page_bytes = config_.page_size_limit;
+  const auto answer = [respond, limit = query->limit, path = request.path](Result<Page> page) {
+    if (!page) return respond(store_error(page.error()));
+    Response response = json_response(200, page_json(*page));
+    if (page->next) {  // RFC 8288 section 3; the target is relative to this request
+      response.headers.emplace_back(
+          "Link", fmt::format("<{}?limit={}&before={}>; rel=\"next\"", escape_path(path), limit,
+                              page->next->text()));
+    }
+    respond(std::move(response));
+  };
+  mailboxes_.list(mailbox_key(*mailbox), *query, answer);
+}
+
+void Api::clear_mailbox(const Request& request, std::string_view user, const Responder& respond) {
+  const auto mailbox = mailbox_of(user);
+  if (!mailbox) return respond(mailbox.error());
+  if (!request.query.empty()) {
+    // Whoever writes ?before=… here expects less to be deleted than would be.
+    return respond(error_response(400, "DELETE takes no query parameters"));
+  }
+  mailboxes_.clear(mailbox_key(*mailbox), [respond, name = *mailbox](Result<void> cleared) {
+    if (!cleared) return respond(store_error(cleared.error()));
+    respond(json_response(
+        200, "{\"message\":" +
+                 json_string(fmt::format("All messages for {} have been cleared", name)) + "}"));
+  });
+}
+
+}  // namespace restante::apid

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: ISC
+// The API: a request in, an answer out; pure but for the mailboxes that it is given.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "apid/http.h"
+#include "shared/config.h"
+#include "shared/error.h"
+#include "shared/mail_store.h"
+#include "shared/rate_table.h"
+
+namespace restante::apid {
+
+// What the API asks of a MailStore. Names are mailbox keys (shared/address.h).
+struct Mailboxes {
+  std::function<void(std::string_view, const ListQuery&, std::function<void(Result<Page>)>)> list;
+  std::function<void(std::string_view, std::function<void(Result<void>)>)> clear;
+};
+
+// The configured keys, laid out so that a comparison takes the same time whatever is offered.
+class ApiKeys {
+ public:
+  explicit ApiKeys(std::span<const std::string> keys);
+  [[nodiscard]] bool contains(std::string_view offered) const;
+
+ private:
+  using Slot = std::vector<std::uint8_t>;  // the key, zeros, and its length in the last two bytes
+  [[nodiscard]] Slot make_slot(std::string_view key) const;
+  std::size_t slot_size_;
+  std::vector<Slot> slots_;
+};
+
+// Answers every request, checking in this order: rate limit, key, path, method, arguments.
+class Api {
+ public:
+  // `config` outlives the object.
+  Api(const Config& config, Mailboxes mailboxes, RateTable rates);
+
+  // `now` is of the clock that the rate table wants (monotonic_now).
+  void handle(const Request& request, std::chrono::milliseconds now, const Responder& respond);
+
+ private:
+  void dispatch(const Request& request, const Responder& respond);
+  void list_mails(const Request& request, std::string_view user, const Responder& respond);
+  void clear_mailbox(const Request& request, std::string_view user, const Responder& respond);
+  // The mailbox that USER names, or the answer to give instead.
+  [[nodiscard]] std::expected<std::string, Response> mailbox_of(std::string_view user) const;
+
+  const Config& config_;
+  Mailboxes mailboxes_;
+  RateTable rates_;
+  ApiKeys keys_;
+};
+
+// The subject of the rate limit: an IPv4 address, or the first half of an IPv6 address, since a
+// customer is commonly given a /64 (RFC 6177). IPv4 written as IPv6 counts as IPv4.
+[[nodiscard]] std::string rate_subject(const PeerAddress& peer);
+
+}  // namespace restante::apid

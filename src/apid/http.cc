@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: ISC
+// The answers that all handlers build on.
+#include "apid/http.h"
+
+#include "shared/message.h"
+
+namespace restante::apid {
+
+Response json_response(unsigned status, std::string body) {
+  // Mail is nobody's to cache (RFC 9111 section 5.2.2.5) and never to be taken for a page.
+  return {.status = status,
+          .headers = {{"Content-Type", "application/json; charset=utf-8"},
+                      {"Cache-Control", "no-store"},
+                      {"X-Content-Type-Options", "nosniff"}},
+          .body = std::move(body)};
+}
+
+Response error_response(unsigned status, std::string_view text) {
+  return json_response(status, "{\"error\":" + json_string(text) + "}");
+}
+
+}  // namespace restante::apid

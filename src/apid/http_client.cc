@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: ISC
+// One client of the HTTP server: what is known of its connection and of the request in hand.
+#include "apid/http_client.h"
+
+#include <strings.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "apid/uri.h"
+
+namespace restante::apid {
+namespace {
+
+bool equals_ignoring_case(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+}
+
+bool is_visible_ascii(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
+}
+
+// token, RFC 9110 section 5.6.2. Libraries differ in what they make of "Content-Length : 5".
+bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return c > 0x20 && c < 0x7f && !std::string_view("\"(),/:;<=>?@[\\]{}").contains(c);
+  });
+}
+
+// field-value, RFC 9110 section 5.5, as far as no other reader could see a line end in it.
+bool is_field_value(std::string_view text) {
+  return std::ranges::none_of(text,
+                              [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
+}
+
+// Methods that we know and whose requests have no use for a body (RFC 9110 section 9.3).
+bool forbids_body(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "DELETE";
+}
+
+}  // namespace
+
+void read_peer(PeerAddress& peer, const sockaddr* address) {
+  if (address->sa_family == AF_INET) std::memcpy(&peer.v4, address, sizeof peer.v4);
+  if (address->sa_family == AF_INET6) std::memcpy(&peer.v6, address, sizeof peer.v6);
+}
+
+void check_gap(Client& client, std::string_view piece, unsigned longest) {
+  const auto gap = reinterpret_cast<std::uintptr_t>(piece.data()) -
+                   reinterpret_cast<std::uintptr_t>(client.read_up_to);
+  if (gap < 1 || gap > longest) client.fields.bytes_lost = true;
+  client.read_up_to = piece.data() + piece.size();
+}
+
+void read_field(Client& client, std::string_view name, std::string_view value) {
+  FieldCounts& fields = client.fields;
+  fields.malformed = fields.malformed || !is_token(name) || !is_field_value(value);
+  if (equals_ignoring_case(name, "Host")) {
+    ++fields.host;
+    client.request.host = value;
+  } else if (equals_ignoring_case(name, "X-API-KEY")) {
+    ++fields.api_key;
+    client.request.api_key = value;
+  } else if (equals_ignoring_case(name, "Content-Length")) {
+    ++fields.content_length;
+    fields.has_body = fields.has_body || value != "0";
+  } else if (equals_ignoring_case(name, "Transfer-Encoding")) {
+    ++fields.transfer_encoding;
+  }
+}
+
+void read_target(Request& request, std::string_view target) {
+  const std::size_t mark = target.find('?');
+  request.path = target.substr(0, mark);
+  request.query = mark == std::string_view::npos ? "" : target.substr(mark + 1);
+}
+
+std::optional<Response> check_framing(const Client& client, std::string_view version) {
+  const Request& request = client.request;
+  const FieldCounts& fields = client.fields;
+  const auto refuse = [](std::string_view text) { return error_response(400, text); };
+  if (version != "HTTP/1.1" && version != "HTTP/1.0") {
+    return error_response(version.starts_with("HTTP/1.") ? 400 : 505, "use HTTP/1.1 or HTTP/1.0");
+  }
+  if (fields.malformed) return refuse("a header field is malformed");
+  // RFC 9112 section 6.3: more than one way to find the end of a request is none.
+  if (fields.transfer_encoding > 0) return refuse("Transfer-Encoding is not supported");
+  if (fields.content_length > 1) return refuse("Content-Length is given more than once");
+  // RFC 9112 section 3.2.
+  if (fields.host > 1) return refuse("Host is given more than once");
+  if (fields.host == 0 && version == "HTTP/1.1") return refuse("Host is missing");
+  if (!request.host.empty() && !parse_host(request.host)) return refuse("Host is not a host name");
+  if (fields.api_key > 1) return refuse("X-API-KEY is given more than once");
+  if (fields.has_body && forbids_body(request.method)) return refuse("a body is not allowed here");
+  if (!request.path.starts_with('/')) return refuse("the request target must begin with /");
+  if (!is_visible_ascii(request.path) || !is_visible_ascii(request.query)) {
+    return refuse("the request target holds a byte that must be percent-encoded");
+  }
+  return std::nullopt;
+}
+
+}  // namespace restante::apid

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: ISC
+// One client of the HTTP server: what is known of its connection and of the request in hand.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "apid/http.h"
+
+struct MHD_Connection;
+
+namespace restante::apid {
+
+// Header fields are counted, because one that comes twice is how requests are smuggled.
+struct FieldCounts {
+  unsigned host = 0;
+  unsigned api_key = 0;
+  unsigned content_length = 0;
+  unsigned transfer_encoding = 0;
+  bool has_body = false;   // Content-Length is anything but "0"
+  bool malformed = false;  // a name that is no token, a control character in a value
+  bool bytes_lost = false;
+};
+
+enum class Stage : std::uint8_t {
+  kReading,   // no request, or not all of its head
+  kHead,      // the head has been seen and found good
+  kAsked,     // the handler has been asked and has not answered
+  kAnswered,  // there is an answer, not handed to the library yet
+  kSending,
+};
+
+struct Client {
+  MHD_Connection* connection = nullptr;
+  int fd = -1;
+  Stage stage = Stage::kReading;
+  bool suspended = false;
+  bool close = false;        // after this answer
+  bool aborted = false;      // the server is going: answer nothing more
+  std::uint64_t serial = 0;  // of the request in hand; a late Responder knows by it that it is late
+  std::uint64_t answered = 0;
+  std::chrono::milliseconds asked_at{};
+  std::chrono::milliseconds deadline{};  // for what the stage waits for
+  Request request;
+  FieldCounts fields;
+  const char* read_up_to = nullptr;  // see check_gap
+  std::optional<Response> response;
+  std::list<std::shared_ptr<Client>>::iterator self;
+};
+
+// The client's address, of whatever family the system reports.
+void read_peer(PeerAddress& peer, const sockaddr* address);
+
+// To be called for each piece of a request's head as libmicrohttpd 0.9.75 has split it, in order.
+//
+// That version loses bytes without a word: a value ends at a NUL, and a folded line (RFC 9112
+// section 5.2) is glued to the field's *name*, so that "Content-Length:", CRLF, " 5" is no length
+// to it and the body becomes the next request. It splits a head in place, so where nothing was lost
+// each piece begins one or two bytes (SP, LF, CRLF) behind the end of the one before. Later
+// versions refuse such requests themselves.
+void check_gap(Client& client, std::string_view piece, unsigned longest = 2);
+
+// Reads one header field of the request, of any case.
+void read_field(Client& client, std::string_view name, std::string_view value);
+
+// Takes the request target (RFC 9112 section 3.2) apart.
+void read_target(Request& request, std::string_view target);
+
+// The answer to a request that is not framed in the one way that everybody understands, if it is
+// not; after such an answer the connection must be closed.
+[[nodiscard]] std::optional<Response> check_framing(const Client& client, std::string_view version);
+
+}  // namespace restante::apid

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: ISC
+// HTTP and HTTPS on one inherited listening socket, driven by the worker's event loop. Only
+// http_server.cc includes libmicrohttpd.
+#include "apid/http_server.h"
+
+#include <microhttpd.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <list>
+#include <utility>
+#include <vector>
+
+#include "apid/http_client.h"
+#include "shared/event_loop.h"
+#include "shared/log.h"
+#include "shared/rate_table.h"
+
+namespace restante::apid {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kConnectionMemory = 32 * 1024;  // a request's head, and the answer's
+constexpr std::uint64_t kSlowestReader = 16 * 1024;   // bytes a second that an answer is waited for
+
+// TLS 1.2 and 1.3 alone: GnuTLS' defaults allow 1.0, 1.1 and insecure renegotiation.
+constexpr const char* kTlsPriorities =
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SAFE_RENEGOTIATION";
+
+using ResponsePtr = CPtr<MHD_Response, MHD_destroy_response>;
+
+void free_body(void* body) noexcept {
+  std::unique_ptr<std::string>(static_cast<std::string*>(body));
+}
+
+// The library sends from the string that the handler built; it is freed with the response.
+ResponsePtr make_response(Response&& from, bool close) {
+  auto body = std::make_unique<std::string>(std::move(from.body));
+  ResponsePtr response(MHD_create_response_from_buffer_with_free_callback_cls(
+      body->size(), body->data(), free_body, body.get()));
+  if (!response) return nullptr;
+  (void)body.release();
+  for (const auto& [name, value] : from.headers) {
+    MHD_add_response_header(response.get(), name, value.c_str());
+  }
+  if (close) MHD_add_response_header(response.get(), "Connection", "close");
+  return response;
+}
+
+// Leaves the path as it was sent: the library's own decoding turns %00 into the end of the string.
+std::size_t keep_escapes(void*, MHD_Connection*, char* text) noexcept { return std::strlen(text); }
+
+// The library is C: no exception may pass through it. What is thrown is out of memory, and then
+// this one client goes and the others stay.
+template <class Work>
+bool guarded(const Work& work) noexcept {
+  try {
+    work();
+    return true;
+  } catch (const std::exception& error) {
+    log::error("api_request_failed", {{"error", error.what()}});
+    return false;
+  }
+}
+
+template <class Function>
+intptr_t as_option(Function* function) {
+  return reinterpret_cast<intptr_t>(function);
+}
+
+// The library's daemon and its clients. The library calls back with this object or with a Client,
+// always from within run(), start() or the destructor: there are no threads.
+class Daemon : public HttpServer {
+ public:
+  Daemon(event_base* base, HttpServerOptions options, Handler handler, Observer observer)
+      : base_(base),
+        options_(std::move(options)),
+        handler_(std::move(handler)),
+        observer_(std::move(observer)),
+        run_soon_(base, [this] { run(); }),
+        sweep_(base, [this] { sweep(); }) {}
+  ~Daemon() override;
+
+  [[nodiscard]] Result<void> serve(int listener);
+  void drain(std::function<void()> drained) override;
+
+ private:
+  [[nodiscard]] std::vector<MHD_OptionItem> library_options(int listener);
+  void run();
+  void sweep();
+  void expire(Client& client, milliseconds now);
+  void add_client(MHD_Connection* connection, void** context);
+  void begin_request(Client& client, const char* target);
+  void read_head(Client& client, const char* method, const char* version);
+  [[nodiscard]] MHD_Result handle(Client& client, const char* method, const char* version);
+  void ask(Client& client);
+  void answer(Client& client, Response response);
+  [[nodiscard]] MHD_Result send(Client& client);
+
+  static void on_connection(void* self, MHD_Connection* connection, void** context,
+                            MHD_ConnectionNotificationCode what) noexcept;
+  static void* on_target(void* self, const char* target, MHD_Connection* connection) noexcept;
+  static MHD_Result on_field(void* context, MHD_ValueKind kind, const char* name,
+                             std::size_t name_size, const char* value,
+                             std::size_t value_size) noexcept;
+  static MHD_Result on_request(void* self, MHD_Connection* connection, const char* path,
+                               const char* method, const char* version, const char* upload,
+                               std::size_t* upload_size, void** context) noexcept;
+  static void on_completed(void* self, MHD_Connection* connection, void** context,
+                           MHD_RequestTerminationCode why) noexcept;
+  static void on_log(void* self, const char* format, va_list arguments) noexcept;
+
+  event_base* base_;
+  HttpServerOptions options_;
+  Handler handler_;
+  Observer observer_;
+  std::list<std::shared_ptr<Client>> clients_;
+  std::string last_complaint_;  // of the library
+  bool draining_ = false;
+  std::function<void()> drained_;
+  CPtr<MHD_Daemon, MHD_stop_daemon> daemon_;
+  std::unique_ptr<ReadWatch> watch_;
+  Timer run_soon_;
+  Timer sweep_;
+};
+
+std::vector<MHD_OptionItem> Daemon::library_options(int listener) {
+  std::vector<MHD_OptionItem> items = {
+      {MHD_OPTION_EXTERNAL_LOGGER, as_option(on_log), this},
+      {MHD_OPTION_LISTEN_SOCKET, listener, nullptr},
+      {MHD_OPTION_NOTIFY_CONNECTION, as_option(on_connection), this},
+      {MHD_OPTION_NOTIFY_COMPLETED, as_option(on_completed), this},
+      {MHD_OPTION_URI_LOG_CALLBACK, as_option(on_target), this},
+      {MHD_OPTION_UNESCAPE_CALLBACK, as_option(keep_escapes), nullptr},
+      {MHD_OPTION_CONNECTION_LIMIT, static_cast<intptr_t>(options_.connection_limit), nullptr},
+      {MHD_OPTION_CONNECTION_MEMORY_LIMIT, static_cast<intptr_t>(kConnectionMemory), nullptr},
+      {MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, nullptr},
+#if MHD_VERSION >= 0x00097701
+      {MHD_OPTION_CLIENT_DISCIPLINE_LVL, 1, nullptr},
+#else
+      {MHD_OPTION_STRICT_FOR_CLIENT, 0, nullptr},  // check_framing is stricter, and says why
+#endif
+  };
+  if (!options_.certificate.empty()) {
+    items.push_back({MHD_OPTION_HTTPS_MEM_CERT, 0, options_.certificate.data()});
+    items.push_back({MHD_OPTION_HTTPS_MEM_KEY, 0, options_.key.data()});
+    items.push_back({MHD_OPTION_HTTPS_PRIORITIES, 0, const_cast<char*>(kTlsPriorities)});
+  }
+  items.push_back({MHD_OPTION_END, 0, nullptr});
+  return items;
+}
+
+Result<void> Daemon::serve(int listener) {
+  const bool tls = !options_.certificate.empty();
+  const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
+                         (tls ? unsigned{MHD_USE_TLS} : 0U);
+  std::vector<MHD_OptionItem> options = library_options(listener);
+  daemon_.reset(MHD_start_daemon(flags, 0, nullptr, nullptr, on_request, this, MHD_OPTION_ARRAY,
+                                 options.data(), MHD_OPTION_END));
+  if (!daemon_) {
+    return fail(tls ? ErrorKind::kConfig : ErrorKind::kSystem, "cannot serve {}: {}",
+                tls ? "HTTPS with the given certificate and key" : "HTTP",
+                last_complaint_.empty() ? "no reason given" : last_complaint_);
+  }
+  const MHD_DaemonInfo* info = MHD_get_daemon_info(daemon_.get(), MHD_DAEMON_INFO_EPOLL_FD);
+  if (info == nullptr) return fail(ErrorKind::kSystem, "libmicrohttpd was built without epoll");
+  watch_ = std::make_unique<ReadWatch>(base_, info->epoll_fd, [this] { run(); });
+  return {};
+}
+
+// The library refuses to stop while clients are suspended, and closes a listener that it has not
+// been told to let go: other workers share it.
+Daemon::~Daemon() {
+  if (!daemon_) return;
+  MHD_quiesce_daemon(daemon_.get());
+  for (const auto& client : clients_) {
+    client->aborted = true;
+    if (client->suspended) MHD_resume_connection(client->connection);
+  }
+  daemon_.reset();  // calls back for every client
+}
+
+void Daemon::run() {
+  MHD_run(daemon_.get());
+  MHD_UNSIGNED_LONG_LONG wait = 0;
+  // There is work left that no descriptor tells of (TLS has bytes decrypted already, say). Time
+  // limits are ours (sweep), so the library never has one to report.
+  if (MHD_get_timeout(daemon_.get(), &wait) == MHD_YES && wait == 0)
+    run_soon_.start(milliseconds{0});
+  if (draining_ && clients_.empty() && drained_) std::exchange(drained_, nullptr)();
+}
+
+// Looks at every client a few times within the shortest time limit, which is far cheaper than one
+// timer a client that every request would move.
+void Daemon::sweep() {
+  const milliseconds now = monotonic_now();
+  for (const auto& client : clients_) {
+    if (now >= client->deadline) expire(*client, now);
+  }
+  if (!clients_.empty()) {
+    sweep_.start(std::clamp(options_.timeout / 8, milliseconds{10}, milliseconds{1000}));
+  }
+}
+
+void Daemon::expire(Client& client, milliseconds now) {
+  if (client.stage == Stage::kAsked) {
+    // A suspended connection has no time limit of the library's, nor does it see its client go.
+    answer(client, error_response(503, "the answer took too long, try again later"));
+    return;
+  }
+  client.deadline = now + options_.timeout;
+  ::shutdown(client.fd, SHUT_RDWR);  // the library sees it, and closes
+}
+
+void Daemon::begin_request(Client& client, const char* target) {
+  ++client.serial;
+  client.asked_at = monotonic_now();
+  client.stage = Stage::kReading;
+  client.close = false;
+  client.fields = {};
+  client.response.reset();
+  client.request.host.clear();
+  client.request.api_key.clear();
+  read_target(client.request, target);
+  client.read_up_to = target + std::strlen(target);
+}
+
+void Daemon::read_head(Client& client, const char* method, const char* version) {
+  client.request.method = method;
+  check_gap(client, version);
+  MHD_get_connection_values_n(client.connection, MHD_HEADER_KIND, on_field, &client);
+  const MHD_ConnectionInfo* head =
+      MHD_get_connection_info(client.connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+  check_gap(client, {method + head->header_size, 0}, 4);  // CRLF CRLF
+#if MHD_VERSION < 0x00097701
+  client.fields.malformed = client.fields.malformed || client.fields.bytes_lost;
+#endif
+}
+
+MHD_Result Daemon::handle(Client& client, const char* method, const char* version) {
+  switch (client.stage) {
+    case Stage::kReading: {
+      read_head(client, method, version);
+      if (client.aborted) return MHD_NO;
+      client.stage = Stage::kHead;
+      if (std::optional<Response> fault = check_framing(client, version)) {
+        client.close = true;
+        answer(client, *std::move(fault));
+        return send(client);
+      }
+      // An answer given now ends the connection, since the library has not looked for a body yet.
+      // So only a request that has one, which we do not read, is answered at once.
+      if (!client.fields.has_body) return MHD_YES;
+      client.close = true;
+      [[fallthrough]];
+    }
+    case Stage::kHead:
+      ask(client);
+      if (client.stage == Stage::kAnswered) return send(client);
+      MHD_suspend_connection(client.connection);
+      client.suspended = true;
+      return MHD_YES;
+    case Stage::kAnswered:
+      return send(client);
+    case Stage::kAsked:
+    case Stage::kSending:
+      return MHD_YES;
+  }
+  return MHD_NO;
+}
+
+void Daemon::ask(Client& client) {
+  client.stage = Stage::kAsked;
+  client.deadline = monotonic_now() + options_.timeout;
+  const auto respond = [this, weak = std::weak_ptr(*client.self),
+                        serial = client.serial](Response response) {
+    const std::shared_ptr<Client> asker = weak.lock();
+    if (!asker || asker->serial != serial || asker->stage != Stage::kAsked) return;
+    answer(*asker, std::move(response));
+  };
+  handler_(client.request, respond);
+}
+
+void Daemon::answer(Client& client, Response response) {
+  client.response = std::move(response);
+  client.stage = Stage::kAnswered;
+  if (!client.suspended) return;
+  client.suspended = false;
+  MHD_resume_connection(client.connection);
+  if (!run_soon_.running()) run_soon_.start(milliseconds{0});
+}
+
+MHD_Result Daemon::send(Client& client) {
+  if (client.aborted) return MHD_NO;
+  const unsigned status = client.response->status;
+  const std::uint64_t size = client.response->body.size();
+  const ResponsePtr response =
+      make_response(*std::move(client.response), client.close || draining_);
+  client.response.reset();
+  client.stage = Stage::kSending;
+  const milliseconds now = monotonic_now();
+  client.deadline = now + options_.timeout + milliseconds{size * 1000 / kSlowestReader};
+  observer_(client.request, status, now - client.asked_at);
+  if (!response) return MHD_NO;
+  return MHD_queue_response(client.connection, status, response.get());
+}
+
+void Daemon::drain(std::function<void()> drained) {
+  draining_ = true;
+  drained_ = std::move(drained);
+  MHD_quiesce_daemon(daemon_.get());
+  for (const auto& client : clients_) {
+    // No more input is taken, but what has come already is still read and answered.
+    const bool idle = client->answered > 0 && client->stage == Stage::kReading;
+    if (idle) ::shutdown(client->fd, SHUT_RD);
+  }
+  run_soon_.start(milliseconds{0});
+}
+
+void Daemon::add_client(MHD_Connection* connection, void** context) {
+  auto client = std::make_shared<Client>();
+  client->connection = connection;
+  client->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+  read_peer(client->request.peer,
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+  client->deadline = monotonic_now() + options_.timeout;
+  clients_.push_front(client);
+  client->self = clients_.begin();
+  *context = client.get();
+  if (!sweep_.running()) sweep_.start(milliseconds{0});
+}
+
+void Daemon::on_connection(void* self, MHD_Connection* connection, void** context,
+                           MHD_ConnectionNotificationCode what) noexcept {
+  auto& daemon = *static_cast<Daemon*>(self);
+  if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+    // Without a Client (out of memory) every request is refused by on_request.
+    guarded([&] { daemon.add_client(connection, context); });
+  } else if (auto* client = static_cast<Client*>(std::exchange(*context, nullptr))) {
+    daemon.clients_.erase(client->self);
+  }
+}
+
+void* Daemon::on_target(void* self, const char* target, MHD_Connection* connection) noexcept {
+  const MHD_ConnectionInfo* info =
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+  auto* client = static_cast<Client*>(info->socket_context);
+  if (client == nullptr) return nullptr;
+  auto& daemon = *static_cast<Daemon*>(self);
+  client->aborted = !guarded([&] { daemon.begin_request(*client, target); });
+  return client;
+}
+
+MHD_Result Daemon::on_field(void* context, MHD_ValueKind, const char* name, std::size_t name_size,
+                            const char* value, std::size_t value_size) noexcept {
+  auto& client = *static_cast<Client*>(context);
+  const std::string_view text(value == nullptr ? "" : value, value_size);
+  client.aborted = !guarded([&] { read_field(client, {name, name_size}, text); });
+  check_gap(client, {name, name_size});
+  if (value != nullptr) client.read_up_to = value + value_size;
+  return client.aborted ? MHD_NO : MHD_YES;
+}
+
+MHD_Result Daemon::on_request(void* self, MHD_Connection*, const char*, const char* method,
+                              const char* version, const char*, std::size_t* upload_size,
+                              void** context) noexcept {
+  auto* client = static_cast<Client*>(*context);
+  if (client == nullptr || client->aborted) return MHD_NO;
+  *upload_size = 0;
+  MHD_Result result = MHD_NO;
+  guarded([&] { result = static_cast<Daemon*>(self)->handle(*client, method, version); });
+  return result;
+}
+
+void Daemon::on_completed(void* self, MHD_Connection*, void** context,
+                          MHD_RequestTerminationCode) noexcept {
+  auto* client = static_cast<Client*>(*context);
+  *context = nullptr;
+  if (client == nullptr) return;
+  ++client->serial;
+  ++client->answered;
+  client->stage = Stage::kReading;
+  client->suspended = false;
+  client->deadline = monotonic_now() + static_cast<Daemon*>(self)->options_.timeout;
+}
+
+void Daemon::on_log(void* self, const char* format, va_list arguments) noexcept {
+  std::array<char, 256> line;
+  std::vsnprintf(line.data(), line.size(), format, arguments);
+  std::string_view text(line.data());
+  while (text.ends_with('\n')) text.remove_suffix(1);
+  static_cast<Daemon*>(self)->last_complaint_ = text;
+  log::debug("http_library", {{"text", text}});  // mostly of clients' faults
+}
+
+}  // namespace
+
+Result<std::unique_ptr<HttpServer>> HttpServer::start(event_base* base, int listener,
+                                                      HttpServerOptions options, Handler handler,
+                                                      Observer observer) {
+  auto daemon =
+      std::make_unique<Daemon>(base, std::move(options), std::move(handler), std::move(observer));
+  if (Result<void> started = daemon->serve(listener); !started) {
+    return std::unexpected(std::move(started).error());
+  }
+  return daemon;
+}
+
+}  // namespace restante::apid

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: ISC
+// Program restante-apid: serves the HTTPS API on sockets that the master has opened.
+#include <sysexits.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string_view>
+#include <utility>
+
+#include "apid/worker.h"
+#include "shared/error.h"
+#include "shared/log.h"
+#include "shared/worker_context.h"
+
+namespace {
+
+using restante::Error;
+using restante::ErrorKind;
+using restante::Result;
+using restante::WorkerContext;
+namespace log = restante::log;
+
+// The master gives up on a worker that exits with EX_CONFIG, and tries again after any other.
+int fatal(const Error& error) {
+  log::error("start_failed", {{"error", error.what}});
+  return error.kind == ErrorKind::kConfig ? EX_CONFIG : EXIT_FAILURE;
+}
+
+int run() {
+  log::open("restante-apid", log::Level::kInfo);
+  Result<WorkerContext> context = WorkerContext::unpack();
+  if (!context) return fatal(context.error());
+  log::set_level(context->config.log_level);
+  const Result<void> done = restante::apid::run_worker(*std::move(context));
+  return done ? EXIT_SUCCESS : fatal(done.error());
+}
+
+}  // namespace
+
+int main() {
+  try {
+    return run();
+  } catch (const std::exception& error) {
+    log::error("fatal", {{"error", error.what()}});
+    return EXIT_FAILURE;
+  }
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: ISC
+// The plain HTTP port: it sends everyone to HTTPS and gives out nothing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "apid/http.h"
+
+namespace restante::apid {
+
+// 301 to the same path and query on https. The host is the client's own, when it is one; else
+// `fallback_host`. The port is named only when it is not 443.
+[[nodiscard]] Response redirect_to_https(const Request& request, const std::string& fallback_host,
+                                         std::uint16_t https_port);
+
+}  // namespace restante::apid

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: ISC
+// The route table: method and path to endpoint, and nothing else.
+#include "apid/router.h"
+
+#include <algorithm>
+#include <array>
+
+namespace restante::apid {
+namespace {
+
+struct Row {
+  std::string_view method;
+  std::string_view pattern;  // segments in capitals stand for one segment of any content
+  Endpoint endpoint;
+};
+
+constexpr std::array kRows = {
+    Row{"GET", "/emails/USER", Endpoint::kListMails},
+    Row{"DELETE", "/emails/USER", Endpoint::kClearMailbox},
+};
+
+constexpr std::string_view kUser = "USER";
+
+// Takes the first segment, "/name", off `path`.
+std::string_view take_segment(std::string_view& path) {
+  path.remove_prefix(1);
+  const std::string_view segment = path.substr(0, path.find('/'));
+  path.remove_prefix(segment.size());
+  return segment;
+}
+
+// The USER of `path`, or nothing when `path` does not fit the pattern.
+std::optional<std::string_view> match(std::string_view pattern, std::string_view path) {
+  std::string_view user;
+  while (!pattern.empty() && !path.empty()) {
+    const std::string_view wanted = take_segment(pattern);
+    const std::string_view given = take_segment(path);
+    if (wanted == kUser && !given.empty()) {
+      user = given;
+    } else if (wanted != given) {
+      return std::nullopt;
+    }
+  }
+  if (!pattern.empty() || !path.empty()) return std::nullopt;
+  return user;
+}
+
+}  // namespace
+
+Route find_route(std::string_view method, std::string_view path) {
+  if (!path.starts_with('/')) return NoSuchPath{};
+  std::string allow;
+  for (const Row& row : kRows) {
+    const std::optional<std::string_view> user = match(row.pattern, path);
+    if (!user) continue;
+    const bool also_head = row.method == "GET";
+    if (method == row.method || (also_head && method == "HEAD")) {
+      return RouteMatch{row.endpoint, *user};
+    }
+    if (!allow.empty()) allow += ", ";
+    allow += row.method;
+    if (also_head) allow += ", HEAD";
+  }
+  if (allow.empty()) return NoSuchPath{};
+  return NoSuchMethod{std::move(allow)};
+}
+
+std::string describe_routes() {
+  std::string text;
+  for (const Row& row : kRows) {
+    if (!text.empty()) text += ", ";
+    text.append(row.method).append(" ").append(row.pattern);
+  }
+  return text;
+}
+
+}  // namespace restante::apid

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: ISC
+// The route table: method and path to endpoint, and nothing else.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace restante::apid {
+
+enum class Endpoint : std::uint8_t { kListMails, kClearMailbox };
+
+struct RouteMatch {
+  Endpoint endpoint;
+  std::string_view user;  // still percent-encoded: a view of the path; never empty
+};
+
+struct NoSuchPath {};
+
+struct NoSuchMethod {
+  std::string allow;  // value of the Allow field (RFC 9110 section 10.2.1)
+};
+
+using Route = std::variant<RouteMatch, NoSuchPath, NoSuchMethod>;
+
+// HEAD is served wherever GET is (RFC 9110 section 9.3.2). `path` is compared as it was sent:
+// "/%65mails/a" is not "/emails/a", so that a proxy's idea of a path and ours never differ.
+[[nodiscard]] Route find_route(std::string_view method, std::string_view path);
+
+// "GET /emails/USER, DELETE /emails/USER": the whole table, for the 404.
+[[nodiscard]] std::string describe_routes();
+
+}  // namespace restante::apid

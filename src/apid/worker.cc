@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: ISC
+// The worker: puts the parts together and runs until the master wants it gone.
+#include "apid/worker.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "apid/handlers.h"
+#include "apid/http_server.h"
+#include "apid/redirect.h"
+#include "shared/event_loop.h"
+#include "shared/log.h"
+#include "shared/mail_store.h"
+#include "shared/rate_table.h"
+#include "shared/redis.h"
+#include "shared/segment.h"
+
+namespace restante::apid {
+namespace {
+
+constexpr std::uint16_t kHttpsPort = 443;
+
+std::string address_text(const PeerAddress& peer) {
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (peer.any.sa_family == AF_INET) {
+    inet_ntop(AF_INET, &peer.v4.sin_addr, text.data(), text.size());
+  } else if (peer.any.sa_family == AF_INET6) {
+    inet_ntop(AF_INET6, &peer.v6.sin6_addr, text.data(), text.size());
+  }
+  std::string_view address(text.data());
+  constexpr std::string_view kMapped = "::ffff:";  // IPv4 on a socket for both
+  if (address.starts_with(kMapped) && address.contains('.')) address.remove_prefix(kMapped.size());
+  return std::string(address);
+}
+
+void log_request(const Request& request, unsigned status, std::chrono::milliseconds took) {
+  log::info("api_request", {{"method", request.method},
+                            {"path", request.path},
+                            {"status", status},
+                            {"ms", took.count()},
+                            {"ip", address_text(request.peer)}});
+}
+
+std::uint16_t local_port(int fd) {
+  PeerAddress address{};
+  socklen_t size = sizeof address;
+  if (fd < 0 || ::getsockname(fd, &address.any, &size) != 0) return kHttpsPort;
+  if (address.any.sa_family == AF_INET) return ntohs(address.v4.sin_port);
+  if (address.any.sa_family == AF_INET6) return ntohs(address.v6.sin6_port);
+  return kHttpsPort;
+}
+
+Mailboxes mailboxes_of(MailStore& store) {
+  return {.list = [&store](auto mailbox, auto& query,
+                           auto done) { store.list(mailbox, query, std::move(done)); },
+          .clear = [&store](auto mailbox, auto done) { store.clear(mailbox, std::move(done)); }};
+}
+
+class Worker {
+ public:
+  Worker(WorkerContext& context, RedisAddress redis, const Segment& segment)
+      : context_(context),
+        redis_(loop_.base(), std::move(redis), context.config.redis_timeout,
+               segment.redis_outage()),
+        store_(redis_, context.config.retention),
+        api_(context.config, mailboxes_of(store_), segment.api_rates()),
+        grace_over_(loop_.base(), [this] { loop_.stop(); }) {}
+
+  [[nodiscard]] Result<void> start();
+  void run() {
+    loop_.run(context_.life.get(), [this] { drain(); });
+  }
+
+ private:
+  [[nodiscard]] Result<void> add_server(const NamedFd& listener);
+  void drain();
+
+  WorkerContext& context_;
+  EventLoop loop_;
+  Redis redis_;
+  MailStore store_;
+  Api api_;
+  std::size_t undrained_ = 0;
+  Timer grace_over_;
+  std::vector<std::unique_ptr<HttpServer>>
+      servers_;  // last: they go first, while what they ask is still there
+};
+
+Result<void> Worker::start() {
+  for (const NamedFd& listener : context_.listeners) {
+    if (Result<void> added = add_server(listener); !added) return added;
+  }
+  if (servers_.empty()) {
+    return fail(ErrorKind::kSystem, "no listening socket named http or https was handed over");
+  }
+  return {};
+}
+
+Result<void> Worker::add_server(const NamedFd& listener) {
+  const Config& config = context_.config;
+  HttpServerOptions options{.connection_limit = static_cast<unsigned>(config.api_connection_limit),
+                            .timeout = config.api_timeout,
+                            .certificate = {},
+                            .key = {}};
+  Handler handler;
+  if (listener.name == fd_name::kHttps) {
+    if (context_.tls_certificate.empty() || context_.tls_key.empty()) {
+      return fail(ErrorKind::kConfig, "cannot serve HTTPS without tls_certificate and tls_key");
+    }
+    options.certificate = context_.tls_certificate;
+    options.key = context_.tls_key;
+    handler = [this](const Request& request, const Responder& respond) {
+      api_.handle(request, monotonic_now(), respond);
+    };
+  } else if (listener.name == fd_name::kHttp) {
+    const std::uint16_t port = local_port(context_.listener(fd_name::kHttps));
+    handler = [port, host = config.domain.front()](const Request& request,
+                                                   const Responder& respond) {
+      respond(redirect_to_https(request, host, port));
+    };
+  } else {
+    return {};  // another program's
+  }
+  Result<std::unique_ptr<HttpServer>> server = HttpServer::start(
+      loop_.base(), listener.fd.get(), std::move(options), std::move(handler), log_request);
+  if (!server) return std::unexpected(std::move(server).error());
+  servers_.push_back(*std::move(server));
+  return {};
+}
+
+void Worker::drain() {
+  log::debug("drain");
+  grace_over_.start(context_.config.drain_timeout);
+  undrained_ = servers_.size();
+  for (const auto& server : servers_) {
+    server->drain([this] {
+      if (--undrained_ == 0) loop_.stop();
+    });
+  }
+}
+
+}  // namespace
+
+Result<void> run_worker(WorkerContext context) {
+  Result<RedisAddress> redis = parse_redis_address(context.config.redis);
+  if (!redis) return std::unexpected(std::move(redis).error());
+  Result<Segment> segment = Segment::map(context.segment.get());
+  if (!segment) return std::unexpected(std::move(segment).error());
+  Worker worker(context, *std::move(redis), *segment);
+  if (Result<void> started = worker.start(); !started) return started;
+  context.announce_ready();
+  worker.run();
+  return {};
+}
+
+}  // namespace restante::apid

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: ISC
+// The worker: puts the parts together and runs until the master wants it gone.
+#pragma once
+
+#include "shared/error.h"
+#include "shared/worker_context.h"
+
+namespace restante::apid {
+
+// Serves until the life pipe ends and the last client has gone. An error means that it never began.
+[[nodiscard]] Result<void> run_worker(WorkerContext context);
+
+}  // namespace restante::apid

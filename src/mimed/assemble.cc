@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: ISC
+// Chooses the bodies of a mail, decodes them, and names its attachments.
+#include "mimed/assemble.h"
+
+#include <algorithm>
+#include <ranges>
+#include <string>
+#include <utility>
+
+#include "mimed/header_fields.h"
+#include "mimed/transfer_encoding.h"
+
+namespace restante::mimed {
+namespace {
+
+constexpr std::size_t kRoughSteps = 200;                               // boundaries looked at
+constexpr std::size_t kRoughTextLimit = std::size_t{1024} * 1024;      // bytes of one text
+constexpr std::size_t kForwardedHeaderLimit = std::size_t{64} * 1024;  // bytes, for its subject
+constexpr std::size_t kSubjectNameLimit = 100;                         // bytes of it in a file name
+
+bool is_text(const Part& part) {
+  return part.type.value == "text/plain" || part.type.value == "text/html";
+}
+
+// RFC 2183 section 2.8: an unknown disposition is to be treated as `attachment`.
+bool is_attachment(const Part& part) {
+  const std::string& disposition = part.disposition.value;
+  if (!disposition.empty()) return disposition != "inline";
+  return std::ranges::any_of(part.type.parameters, [](const Parameter& parameter) {
+    return parameter.name == "name" || parameter.name.starts_with("name*");
+  });
+}
+
+void normalise_line_ends(std::string& text) {
+  std::size_t at = text.find('\r');
+  if (at == std::string::npos) return;
+  std::size_t to = at;
+  for (; at < text.size(); ++at) {
+    if (text[at] == '\r') {
+      if (at + 1 < text.size() && text[at + 1] == '\n') ++at;
+      text[to++] = '\n';
+    } else {
+      text[to++] = text[at];
+    }
+  }
+  text.resize(to);
+}
+
+std::string text_of(const Part& part, CharsetConverter& converter) {
+  std::string bytes =
+      decode_transfer(part.content, find_field(part.header, "content-transfer-encoding"));
+  std::string text = converter.to_utf8(std::move(bytes), part.type.text(converter, "charset"));
+  normalise_line_ends(text);
+  return text;
+}
+
+struct Ending {
+  std::string_view type, ending;
+};
+constexpr Ending kEndings[] = {
+    {"application/gzip", ".gz"},
+    {"application/json", ".json"},
+    {"application/msword", ".doc"},
+    {"application/pdf", ".pdf"},
+    {"application/pgp-signature", ".asc"},
+    {"application/pkcs7-signature", ".p7s"},
+    {"application/rtf", ".rtf"},
+    {"application/xml", ".xml"},
+    {"application/zip", ".zip"},
+    {"audio/mpeg", ".mp3"},
+    {"image/gif", ".gif"},
+    {"image/jpeg", ".jpg"},
+    {"image/png", ".png"},
+    {"image/svg+xml", ".svg"},
+    {"image/webp", ".webp"},
+    {"message/rfc822", ".eml"},
+    {"text/calendar", ".ics"},
+    {"text/csv", ".csv"},
+    {"text/html", ".html"},
+    {"text/vcard", ".vcf"},
+    {"text/xml", ".xml"},
+    {"video/mp4", ".mp4"},
+};
+
+std::string_view ending_of(std::string_view type) {
+  for (const Ending& row : kEndings) {
+    if (row.type == type) return row.ending;
+  }
+  return type.starts_with("text/") || type.starts_with("message/") ? ".txt" : ".bin";
+}
+
+// The subject of a forwarded mail as a file name, or empty. Its content may itself be encoded,
+// though RFC 2046 section 5.2.1 forbids it.
+std::string forwarded_name(const Part& part, CharsetConverter& converter) {
+  const std::string inner = decode_transfer(part.content.substr(0, kForwardedHeaderLimit),
+                                            find_field(part.header, "content-transfer-encoding"));
+  std::string subject = decode_header_text(converter, find_field(inner, "subject"));
+  std::ranges::replace(subject, '/', '_');
+  std::ranges::replace(subject, '\\', '_');
+  const std::string name = safe_file_name(cut_utf8(subject, kSubjectNameLimit));
+  return name.empty() ? name : name + ".eml";
+}
+
+class Assembler {
+ public:
+  Assembler(CharsetConverter& converter, Message& message)
+      : converter_(converter), message_(message) {}
+
+  // Finds the bodies.
+  void choose(const Part& part) {
+    if (!part.is_multipart()) {
+      if (!is_text(part) || is_attachment(part)) return;
+      const Part*& body = part.type.value == "text/plain" ? text_ : html_;
+      if (body == nullptr) body = &part;
+    } else if (part.type.value == "multipart/alternative") {
+      for (const Part& child : part.children | std::views::reverse) choose(child);
+    } else if (part.type.value == "multipart/related") {
+      if (!part.children.empty()) choose(root_of(part));
+    } else {
+      for (const Part& child : part.children) choose(child);
+    }
+  }
+
+  // Names all that is neither a body nor another form of one.
+  void list(const Part& part, bool is_alternative) {
+    if (part.is_multipart()) {
+      const bool alternatives = part.type.value == "multipart/alternative" ||
+                                (is_alternative && part.type.value == "multipart/related");
+      for (const Part& child : part.children) list(child, alternatives);
+      return;
+    }
+    if (&part == text_ || &part == html_) return;
+    if (is_alternative && is_text(part) && !is_attachment(part)) return;
+    message_.attachments.push_back(name_of_attachment(part));
+  }
+
+  void write_bodies() {
+    if (text_ != nullptr) message_.body_text = text_of(*text_, converter_);
+    if (html_ != nullptr) message_.body_html = text_of(*html_, converter_);
+  }
+
+ private:
+  // RFC 2387 section 3.2: the part that `start` names by its Content-ID, else the first.
+  [[nodiscard]] static const Part& root_of(const Part& related) {
+    const std::string_view start = related.type.plain("start");
+    if (start.empty()) return related.children.front();
+    const auto is_start = [start](const Part& child) {
+      return first_token(find_field(child.header, "content-id")) == start;
+    };
+    const auto found = std::ranges::find_if(related.children, is_start);
+    return found == related.children.end() ? related.children.front() : *found;
+  }
+
+  [[nodiscard]] std::string name_of_attachment(const Part& part) const {
+    std::string name = safe_file_name(part.disposition.text(converter_, "filename"));
+    if (name.empty()) name = safe_file_name(part.type.text(converter_, "name"));
+    if (name.empty() && part.type.value == "message/rfc822") {
+      name = forwarded_name(part, converter_);
+    }
+    if (!name.empty()) return name;
+    name = "attachment-" + std::to_string(message_.attachments.size() + 1);
+    name += ending_of(part.type.value);
+    return name;
+  }
+
+  CharsetConverter& converter_;
+  Message& message_;
+  const Part* text_ = nullptr;
+  const Part* html_ = nullptr;
+};
+
+// Where the next line begins that starts with `prefix`; npos if there is none.
+std::size_t find_line(std::string_view text, std::string_view prefix) {
+  for (std::size_t at = 0; at < text.size();) {
+    if (text.substr(at).starts_with(prefix)) return at;
+    const std::size_t newline = text.find('\n', at);
+    if (newline == std::string_view::npos) break;
+    at = newline + 1;
+  }
+  return std::string_view::npos;
+}
+
+}  // namespace
+
+Part make_part(std::string_view header, std::string_view content, std::string_view default_type) {
+  Part part;
+  part.header = header;
+  part.content = content;
+  part.type = parse_value(find_field(header, "content-type"));
+  part.disposition = parse_value(find_field(header, "content-disposition"));
+  // RFC 2045 section 5.2; `text` alone is what some old writers send.
+  if (part.type.value.empty()) part.type.value = default_type;
+  if (part.type.value == "text") part.type.value = "text/plain";
+  return part;
+}
+
+void assemble(const Part& root, CharsetConverter& converter, Message& message) {
+  Assembler assembler(converter, message);
+  assembler.choose(root);
+  assembler.write_bodies();
+  assembler.list(root, false);
+}
+
+void assemble_roughly(std::string_view body, CharsetConverter& converter, Message& message) {
+  for (std::size_t step = 0; step < kRoughSteps; ++step) {
+    const std::size_t start = find_line(body, "--");
+    if (start == std::string_view::npos) return;
+    body.remove_prefix(start);
+    std::string_view boundary = body.substr(0, body.find('\n'));
+    body.remove_prefix(std::min(boundary.size() + 1, body.size()));
+    boundary = boundary.substr(0, boundary.find_last_not_of(" \t\r") + 1);
+
+    HeaderReader reader(body, OnJunk::kEndsHeader);
+    HeaderField field;
+    while (reader.next(field)) {
+    }
+    const std::string_view content = body.substr(reader.position());
+    Part part = make_part(body.substr(0, reader.position()), {});
+    body = content;
+    if (!is_text(part) || is_attachment(part)) continue;
+    part.content = content.substr(0, kRoughTextLimit);
+    part.content = part.content.substr(0, find_line(part.content, boundary));
+    std::string& text = part.type.value == "text/plain" ? message.body_text : message.body_html;
+    if (text.empty()) text = text_of(part, converter);
+  }
+}
+
+}  // namespace restante::mimed

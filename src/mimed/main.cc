@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: ISC
+// restante-mimed: reads hostile mail in a process of its own, within limits of memory and CPU time.
+#include <malloc.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <exception>
+
+#include "mimed/mime.h"
+#include "mimed/server.h"
+#include "shared/log.h"
+#include "shared/worker_context.h"
+
+namespace {
+
+using namespace restante;
+
+constexpr int kExitConfig = 78;  // EX_CONFIG of sysexits(3): trying again cannot help
+
+// What larger blocks are mapped for and given back at once, so that one large mail does not leave
+// the process large.
+constexpr int kMapThreshold = 1024 * 1024;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kHasSanitizer = true;  // it reserves terabytes of address space
+#else
+constexpr bool kHasSanitizer = false;
+#endif
+
+// SIGTERM and the terminal's signals mean nothing here: the life pipe ends a worker. SIGPROF is
+// what the CPU timer kills with, whatever was inherited.
+void set_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGPROF, SIG_DFL);
+  sigset_t blocked;
+  sigemptyset(&blocked);
+  for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&blocked, number);
+  sigprocmask(SIG_SETMASK, &blocked, nullptr);
+}
+
+void limit_memory(std::uint64_t bytes) {
+  mallopt(M_MMAP_THRESHOLD, kMapThreshold);
+  mallopt(M_TRIM_THRESHOLD, kMapThreshold);
+  if (kHasSanitizer) return;
+  const rlimit limit{bytes, bytes};
+  if (setrlimit(RLIMIT_AS, &limit) != 0) {
+    log::warning("no_memory_limit", {{"reason", errno_text()}});
+  }
+}
+
+mimed::PrescanLimits limits_of(const Config& config) {
+  mimed::PrescanLimits limits;
+  limits.parts = config.mime_part_limit;
+  limits.depth = config.mime_depth_limit;
+  limits.header_bytes = config.mime_header_limit;
+  return limits;
+}
+
+int serve() {
+  auto context = WorkerContext::unpack();
+  if (!context) {
+    log::error("start_failed", {{"reason", context.error().what}});
+    return context.error().kind == ErrorKind::kConfig ? kExitConfig : EXIT_FAILURE;
+  }
+  log::open("restante-mimed", context->config.log_level);
+  const int listener = context->listener(fd_name::kMime);
+  if (listener < 0 || !context->life) {
+    log::error("start_failed", {{"reason", "no listening socket or no life pipe handed over"}});
+    return EXIT_FAILURE;
+  }
+  set_signals();
+  mimed::MimeParser parser(limits_of(context->config));
+  limit_memory(context->config.mime_memory_limit);
+  mimed::Server server(listener, context->life.get(), parser, context->config.mime_timeout);
+  context->announce_ready();
+  server.run();
+  return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int main() {
+  log::open("restante-mimed", log::Level::kInfo);
+  try {
+    return serve();
+  } catch (const std::exception& error) {
+    log::error("died", {{"reason", error.what()}});
+    return EXIT_FAILURE;
+  }
+}

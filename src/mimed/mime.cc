@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: ISC
+// Has GMime split multiparts, and turns what it finds into parts that are views of the raw mail.
+#include "mimed/mime.h"
+
+#include <gmime/gmime.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "mimed/assemble.h"
+#include "mimed/header_fields.h"
+#include "mimed/part.h"
+#include "shared/c_ptr.h"
+
+namespace restante::mimed {
+namespace {
+
+using StreamPtr = CPtr<GMimeStream, g_object_unref>;
+using ParserPtr = CPtr<GMimeParser, g_object_unref>;
+using ObjectPtr = CPtr<GMimeObject, g_object_unref>;
+using OptionsPtr = CPtr<GMimeParserOptions, g_mime_parser_options_free>;
+
+// An mbox reader's `From ` line is not part of the mail (RFC 4155).
+std::string_view without_mbox_line(std::string_view raw) {
+  if (!raw.starts_with("From ") && !raw.starts_with(">From ")) return raw;
+  const std::size_t newline = raw.find('\n');
+  return newline == std::string_view::npos ? raw : raw.substr(newline + 1);
+}
+
+std::size_t header_size(std::string_view mail) {
+  HeaderReader reader(mail, OnJunk::kEndsHeader);
+  HeaderField field;
+  while (reader.next(field)) {
+  }
+  return reader.position();
+}
+
+// GMime goes by the last of several Content-Type fields, everybody else by the first. Where there
+// are several, `copy` gets the mail with the others spoilt.
+std::string_view with_one_type(std::string_view mail, std::size_t header_bytes, std::string& copy) {
+  HeaderReader reader(mail.substr(0, header_bytes), OnJunk::kEndsHeader);
+  HeaderField field;
+  bool seen = false;
+  while (reader.next(field)) {
+    if (!equals_ignoring_case(field.name, "content-type")) continue;
+    if (std::exchange(seen, true)) {
+      if (copy.empty()) copy = mail;
+      copy[static_cast<std::size_t>(field.name.data() - mail.data())] = 'X';
+    }
+  }
+  return copy.empty() ? mail : std::string_view(copy);
+}
+
+// Where GMime found the content of `part`: a range of the stream that it read, so of `mail`.
+std::string_view content_of(GMimePart* part, std::string_view mail) {
+  GMimeDataWrapper* wrapper = g_mime_part_get_content(part);
+  GMimeStream* stream = wrapper == nullptr ? nullptr : g_mime_data_wrapper_get_stream(wrapper);
+  if (stream == nullptr || stream->bound_start < 0) return {};
+  const auto start = std::min(static_cast<std::size_t>(stream->bound_start), mail.size());
+  const auto end =
+      stream->bound_end < 0 ? mail.size() : static_cast<std::size_t>(stream->bound_end);
+  return end <= start ? std::string_view() : mail.substr(start, end - start);
+}
+
+std::string_view header_of(GMimeObject* object, std::string_view mail) {
+  GMimeHeaderList* headers = g_mime_object_get_header_list(object);
+  if (headers == nullptr || g_mime_header_list_get_count(headers) == 0) return {};
+  const gint64 offset = g_mime_header_get_offset(g_mime_header_list_get_header_at(headers, 0));
+  return offset < 0 ? std::string_view()
+                    : mail.substr(std::min(static_cast<std::size_t>(offset), mail.size()));
+}
+
+// Recursion is bounded by the pre-scan, and by GMime itself. Sets `damaged` where a multipart has
+// no parts, which is to say that its boundary never comes.
+Part to_part(GMimeObject* object, std::string_view mail, std::string_view default_type,
+             bool& damaged) {
+  const std::string_view header = header_of(object, mail);
+  if (!GMIME_IS_MULTIPART(object)) {
+    const bool has_content = GMIME_IS_PART(object);
+    Part leaf =
+        make_part(header, has_content ? content_of(GMIME_PART(object), mail) : "", default_type);
+    // Two Content-Type fields that do not agree: it is a leaf, whatever else they say.
+    if (leaf.is_multipart()) leaf.type.value = "application/octet-stream";
+    return leaf;
+  }
+  Part part = make_part(header, {}, "multipart/mixed");
+  if (!part.is_multipart()) part.type.value = "multipart/mixed";
+  GMimeMultipart* multipart = GMIME_MULTIPART(object);
+  const int count = g_mime_multipart_get_count(multipart);
+  // RFC 2046 section 5.1.5: the parts of a digest are mails unless they say otherwise.
+  const char* child_type = part.type.value == "multipart/digest" ? "message/rfc822" : "text/plain";
+  for (int i = 0; i < count; ++i) {
+    part.children.push_back(
+        to_part(g_mime_multipart_get_part(multipart, i), mail, child_type, damaged));
+  }
+  damaged = damaged || count == 0;
+  return part;
+}
+
+// Has GMime read `mail`, in place. As a part and not as a message: so it reads no address fields,
+// the parser of which recurses for each group inside a group.
+ObjectPtr split(std::string_view mail) {
+  // A GByteArray is a pointer and a size; the stream only reads, and does not own it.
+  GByteArray bytes{reinterpret_cast<guint8*>(const_cast<char*>(mail.data())),
+                   static_cast<guint>(mail.size())};
+  const StreamPtr stream(g_mime_stream_mem_new());
+  g_mime_stream_mem_set_byte_array(GMIME_STREAM_MEM(stream.get()), &bytes);
+  const ParserPtr parser(g_mime_parser_new_with_stream(stream.get()));
+  g_mime_parser_set_format(parser.get(), GMIME_FORMAT_MESSAGE);
+  g_mime_parser_set_persist_stream(parser.get(), TRUE);  // content stays where it is
+  const OptionsPtr options(g_mime_parser_options_new());
+  return ObjectPtr(g_mime_parser_construct_part(parser.get(), options.get()));
+}
+
+}  // namespace
+
+MimeParser::MimeParser(const PrescanLimits& limits) : limits_(limits) {
+  g_mime_init();
+  // A mail inside a mail is an attachment here. As a plain part it is not parsed, at any depth.
+  for (const char* subtype : {"rfc822", "rfc2822", "global", "global-headers", "news", "*"}) {
+    g_mime_object_register_type("message", subtype, GMIME_TYPE_PART);
+  }
+}
+
+MimeParser::~MimeParser() { g_mime_shutdown(); }
+
+ParsedMail MimeParser::parse(std::string_view raw) {
+  ParsedMail parsed;
+  Message& message = parsed.message;
+  message.size = raw.size();
+
+  std::string copy;
+  std::string_view mail = without_mbox_line(raw);
+  const std::size_t header_bytes = header_size(mail);
+  mail = with_one_type(mail, header_bytes, copy);
+  const std::string_view header = mail.substr(0, std::min(header_bytes, limits_.header_bytes));
+  message.subject = decode_header_text(converter_, find_field(header, "subject"));
+
+  parsed.exceeded = prescan(mail, limits_);
+  message.parse_error = parsed.exceeded != Exceeded::kNothing;
+  Part root = make_part(header, mail.substr(header_bytes));
+  if (!root.type.value.starts_with("multipart")) {
+    assemble(root, converter_, message);
+    return parsed;
+  }
+  if (message.parse_error) {
+    assemble_roughly(root.content, converter_, message);
+    return parsed;
+  }
+  bool damaged = false;
+  const ObjectPtr object = split(mail);
+  Part tree = object ? to_part(object.get(), mail, "text/plain", damaged) : Part();
+  if (tree.children.empty()) {
+    // The boundary never comes, or there is none: all of the body is shown as text.
+    damaged = true;
+    tree = std::move(root);
+    tree.type.value = "text/plain";
+  }
+  message.parse_error = damaged;
+  assemble(tree, converter_, message);
+  return parsed;
+}
+
+}  // namespace restante::mimed

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: ISC
+// A client's address: as people read it, and as limits count it.
+#pragma once
+
+#include <sys/socket.h>
+
+#include <string>
+
+namespace restante {
+
+struct ClientAddress {
+  std::string text;      // "192.0.2.1", "2001:db8::1"; an IPv4-mapped IPv6 address as IPv4
+  std::string rate_key;  // the same, but of IPv6 only the /64, which is what one customer has
+};
+
+// Of an IPv4 or IPv6 socket address; "unknown" for any other family.
+[[nodiscard]] ClientAddress describe_client(const sockaddr* address);
+
+}  // namespace restante

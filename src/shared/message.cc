@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: ISC
+// Writes a mail's fragments of JSON, and joins them. cJSON does the escaping.
+#include "shared/message.h"
+
+#include <cjson/cJSON.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "shared/c_ptr.h"
+
+namespace restante {
+namespace {
+
+using JsonPtr = CPtr<cJSON, cJSON_Delete>;
+
+constexpr std::size_t kSnippetCharacters = 120;
+// cJSON_PrintPreallocated asks for up to five bytes more than it writes.
+constexpr std::size_t kPrintSlack = 8;
+
+// The size of `text` as a JSON string: known beforehand, so that nothing is written twice.
+std::size_t escaped_size(std::string_view text) {
+  std::size_t size = text.size() + 2;
+  for (char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20) {
+      size += byte == '"' || byte == '\\';
+    } else {
+      const bool is_short =
+          byte == '\b' || byte == '\f' || byte == '\n' || byte == '\r' || byte == '\t';
+      size += is_short ? 1 : 5;
+    }
+  }
+  return size;
+}
+
+void append_json_string(std::string& out, const std::string& text) {
+  const std::size_t start = out.size();
+  const std::size_t room = escaped_size(text) + kPrintSlack;
+  const JsonPtr item(cJSON_CreateStringReference(text.c_str()));
+  out.resize(start + room);
+  const bool printed = item && cJSON_PrintPreallocated(item.get(), out.data() + start,
+                                                       static_cast<int>(room), 0) != 0;
+  if (printed) {
+    out.resize(start + std::strlen(out.data() + start));
+  } else {
+    out.resize(start);
+    out += "\"\"";
+  }
+}
+
+bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// Collects characters, white space folded to one space each, until there are enough of them.
+class SnippetWriter {
+ public:
+  // False once the snippet is full.
+  bool add(char c) {
+    if (is_space(c)) {
+      pending_space_ = !text_.empty();
+      return true;
+    }
+    const bool starts_character = (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    if (starts_character) {
+      if (characters_ + pending_space_ >= kSnippetCharacters) return false;
+      if (pending_space_) text_ += ' ';
+      characters_ += 1U + pending_space_;
+      pending_space_ = false;
+    }
+    text_ += c;
+    return true;
+  }
+  [[nodiscard]] std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+  std::size_t characters_ = 0;
+  bool pending_space_ = false;
+};
+
+bool starts_with_name(std::string_view tag, std::string_view name) {
+  if (tag.size() < name.size()) return false;
+  return std::equal(name.begin(), name.end(), tag.begin(),
+                    [](char a, char b) { return a == (b | 0x20); });
+}
+
+// Where the content of <style>, <script>, <head> or a comment ends that begins at `open`; else the
+// end of the tag.
+std::size_t end_of_markup(std::string_view html, std::size_t open) {
+  const std::string_view tag = html.substr(open + 1);
+  std::string_view close = ">";
+  if (tag.starts_with("!--")) close = "-->";
+  if (starts_with_name(tag, "style")) close = "</style>";
+  if (starts_with_name(tag, "script")) close = "</script>";
+  if (starts_with_name(tag, "title")) close = "</title>";
+  const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a | 0x20 : a) == b; };
+  const auto found = std::search(tag.begin(), tag.end(), close.begin(), close.end(), same);
+  if (found == tag.end()) return html.size();
+  return open + 1 + static_cast<std::size_t>(found - tag.begin()) + close.size();
+}
+
+struct Entity {
+  std::string_view name, text;
+};
+constexpr Entity kEntities[] = {{"&nbsp;", " "},  {"&amp;", "&"}, {"&lt;", "<"},   {"&gt;", ">"},
+                                {"&quot;", "\""}, {"&#39;", "'"}, {"&apos;", "'"}, {"&zwnj;", ""},
+                                {"&#160;", " "},  {"&shy;", ""}};
+
+// A rough look through the tags: enough for a line in a list, never shown as HTML.
+std::string snippet_of_html(std::string_view html) {
+  SnippetWriter writer;
+  for (std::size_t at = 0; at < html.size();) {
+    if (html[at] == '<') {
+      at = end_of_markup(html, at);
+      writer.add(' ');
+      continue;
+    }
+    std::string_view text = html.substr(at, 1);
+    std::size_t taken = 1;
+    if (html[at] == '&') {
+      for (const Entity& entity : kEntities) {
+        if (!html.substr(at).starts_with(entity.name)) continue;
+        text = entity.text;
+        taken = entity.name.size();
+      }
+    }
+    for (char c : text) {
+      if (!writer.add(c)) return writer.take();
+    }
+    at += taken;
+  }
+  return writer.take();
+}
+
+std::string snippet_of(const Message& message) {
+  SnippetWriter writer;
+  for (char c : message.body_text) {
+    if (!writer.add(c)) break;
+  }
+  std::string snippet = writer.take();
+  return snippet.empty() ? snippet_of_html(message.body_html) : snippet;
+}
+
+}  // namespace
+
+Fragments make_fragments(const Message& message) {
+  const std::string_view parse_error = message.parse_error ? ",\"parse_error\":true" : "";
+  Fragments made;
+  std::string& summary = made.summary;
+  summary += "\"subject\":";
+  append_json_string(summary, message.subject);
+  summary += "\n\"size\":" + std::to_string(message.size) + ",\"snippet\":";
+  append_json_string(summary, snippet_of(message));
+  summary += ",\"attachments\":" + std::to_string(message.attachments.size());
+  summary += parse_error;
+
+  std::string& bodies = made.bodies;
+  bodies.reserve(message.body_text.size() + message.body_html.size() + 256);
+  bodies += "\"body_text\":";
+  append_json_string(bodies, message.body_text);
+  bodies += ",\"body_html\":";
+  append_json_string(bodies, message.body_html);
+  bodies += ",\"attachments\":[";
+  for (const std::string& name : message.attachments) {
+    if (&name != &message.attachments.front()) bodies += ',';
+    append_json_string(bodies, name);
+  }
+  bodies += ']';
+  bodies += parse_error;
+  return made;
+}
+
+std::string json_string(std::string_view text) {
+  std::string out;
+  append_json_string(out, std::string(text));
+  return out;
+}
+
+std::string envelope_fragment(std::string_view from, std::string_view to) {
+  std::string out = "\"from\":";
+  append_json_string(out, std::string(from));
+  out += ",\"to\":";
+  append_json_string(out, std::string(to));
+  out += ',';
+  return out;
+}
+
+void append_listed_message(std::string& out, std::string_view id, std::int64_t received_at,
+                           std::string_view summary, std::string_view bodies) {
+  const std::string_view listed = summary.substr(0, summary.find('\n'));
+  out.reserve(out.size() + listed.size() + bodies.size() + 96);
+  out += "{\"id\":\"";
+  out += id;
+  out += "\",";
+  out += listed;
+  if (!bodies.empty()) {
+    out += ',';
+    out += bodies;
+  }
+  out += ",\"received_at\":";
+  out += std::to_string(received_at);
+  out += '}';
+}
+
+}  // namespace restante

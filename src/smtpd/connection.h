@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: ISC
+// One client: its stream, its session and its time limit; does what the session asks for.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "shared/client_address.h"
+#include "shared/config.h"
+#include "shared/event_loop.h"
+#include "shared/rate_table.h"
+#include "smtpd/delivery.h"
+#include "smtpd/session.h"
+#include "smtpd/tls.h"
+
+namespace restante::smtpd {
+
+// What all connections of a worker work with. All of it outlives them.
+struct Services {
+  event_base* base;
+  const Config& config;
+  const SessionSettings& session;
+  const TlsContext& tls;
+  RateTable sender_rates;
+  MailStore& store;
+  Delivery& delivery;
+  std::span<char> buffer;  // for reading: used and emptied within one event
+};
+
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  // `gone` is called once, when the connection is at its end; then the owner lets go of it.
+  Connection(Services& services, UniqueFd socket, ClientAddress client, std::string id,
+             std::function<void(Connection&)> gone);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void start();                 // greets
+  void drain();                 // says 421 as soon as no transaction is open
+  void cut(Reply reply);        // says so now and closes
+
+  [[nodiscard]] const std::string& id() const { return id_; }
+
+ private:
+  enum class Phase : std::uint8_t {
+    kTalking,       // bytes go to the session
+    kHandshaking,   // TLS is being set up
+    kWaiting,       // a delivery is under way: nothing is read
+    kClosing,       // what is left to say is being sent
+    kGone,
+  };
+
+  static void on_socket(int fd, short what, void* self) noexcept;
+  void on_event(short what);
+  void read_some();
+  void continue_handshake();
+  void run_session();
+  // Each does one action; false: the session waits for something, or the connection is over.
+  bool act(Idle);
+  bool act(StartTls);
+  bool act(AdmitSender);
+  bool act(const AdmitMessage& question);
+  bool act(Deliver& mail);
+  bool act(Close);
+  void delivered(const DeliveryReport& report, std::uint64_t bytes, std::size_t recipients,
+                 std::chrono::milliseconds since, const std::string& from);
+  void flush();
+  void watch(short what);
+  void close(std::string_view why);
+
+  Services& services_;
+  Stream stream_;
+  ClientAddress client_;
+  std::string id_;
+  std::function<void(Connection&)> gone_;
+  Session session_;
+  EventPtr event_;
+  short watched_ = 0;
+  Phase phase_ = Phase::kTalking;
+  bool draining_ = false;
+  std::string output_;  // what the client has not taken yet
+  std::chrono::milliseconds since_;
+};
+
+}  // namespace restante::smtpd

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: ISC
+// From the final dot to Redis' confirmation: parse, compress, one atomic write per mailbox.
+#pragma once
+
+#include <zstd.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "shared/c_ptr.h"
+#include "shared/mail_store.h"
+#include "smtpd/mime_client.h"
+#include "smtpd/session.h"
+
+namespace restante::smtpd {
+
+struct DeliveryReport {
+  Reply reply;              // kOk once every recipient's mailbox has it; else what to tell the sender
+  bool parse_error;
+  std::string reason;       // of a failure, for the log
+};
+
+class Delivery {
+ public:
+  using Done = std::function<void(const DeliveryReport&)>;
+
+  // Both outlive the delivery.
+  Delivery(MimeClient& mime, MailStore& store);
+
+  // Goes on whether or not the client is still there. `done` is called once, never before start()
+  // returns.
+  void start(Deliver mail, Done done);
+
+  // Deliveries under way, and the bytes of message data that they hold.
+  [[nodiscard]] std::size_t under_way() const { return under_way_; }
+  [[nodiscard]] std::size_t bytes_held() const { return bytes_held_; }
+
+ private:
+  struct Job;
+  void store(const std::shared_ptr<Job>& job);
+  void finish(Job& job);
+  [[nodiscard]] std::string compress(std::string_view raw);
+
+  MimeClient& mime_;
+  MailStore& store_;
+  CPtr<ZSTD_CCtx, ZSTD_freeCCtx> compressor_;
+  std::size_t under_way_ = 0;
+  std::size_t bytes_held_ = 0;
+};
+
+}  // namespace restante::smtpd

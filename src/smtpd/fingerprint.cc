@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: ISC
+// What makes two deliveries the same one tried again.
+#include "smtpd/fingerprint.h"
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+
+#include <array>
+#include <span>
+#include <stdexcept>
+
+#include "shared/c_ptr.h"
+
+namespace restante::smtpd {
+namespace {
+
+constexpr std::size_t kBytes = 16;
+
+std::string hex(std::span<const unsigned char> bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string text;
+  for (const unsigned char byte : bytes) {
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string fingerprint(std::string_view reverse_path, std::string_view data) {
+  const CPtr<EVP_MD_CTX, EVP_MD_CTX_free> context(EVP_MD_CTX_new());
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
+  // A line end cannot stand in an address, so the two texts cannot run into each other.
+  if (EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr) != 1 ||
+      EVP_DigestUpdate(context.get(), reverse_path.data(), reverse_path.size()) != 1 ||
+      EVP_DigestUpdate(context.get(), "\n", 1) != 1 ||
+      EVP_DigestUpdate(context.get(), data.data(), data.size()) != 1 ||
+      EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) != 1) {
+    throw std::runtime_error("SHA-256 is not to be had");
+  }
+  return hex(std::span(digest).first(kBytes));
+}
+
+std::string random_token() {
+  std::array<unsigned char, kBytes> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+    throw std::runtime_error("no random bytes");
+  }
+  return hex(bytes);
+}
+
+}  // namespace restante::smtpd

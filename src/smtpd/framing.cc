@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: ISC
+// Line and message framing: searches with memchr and memmem, never byte by byte.
+#include "smtpd/framing.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "shared/address.h"
+
+namespace restante::smtpd {
+namespace {
+
+// An idle client keeps no more buffer than this.
+constexpr std::size_t kIdleCapacity = 256;
+// Announced sizes are only believed this far: announcing is free.
+constexpr std::uint64_t kMaxReserve = std::uint64_t{1} << 20U;
+
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte < 0x20 || byte == 0x7F;
+}
+
+Line::Kind kind_of(std::string_view text) {
+  if (std::ranges::any_of(text, is_control) || !is_valid_utf8(text)) return Line::Kind::kBad;
+  return Line::Kind::kCommand;
+}
+
+}  // namespace
+
+void LineReader::append(std::string_view bytes) {
+  if (start_ > 0) {
+    buffer_.erase(0, start_);
+    scanned_ -= start_;
+    start_ = 0;
+  }
+  buffer_ += bytes;
+}
+
+Line LineReader::next() {
+  const std::size_t lf = buffer_.find('\n', scanned_);
+  if (lf == std::string::npos) {
+    scanned_ = buffer_.size();
+    drop_overlong();
+    if (dropped_ + buffer_.size() - start_ > kMaxDrain) return {Line::Kind::kEndless, {}};
+    if (empty() && buffer_.capacity() > kIdleCapacity) clear();
+    return {};
+  }
+  const std::string_view line = std::string_view(buffer_).substr(start_, lf + 1 - start_);
+  const std::size_t length = dropped_ + line.size();
+  start_ = scanned_ = lf + 1;
+  dropped_ = 0;
+  if (length > kMaxDrain) return {Line::Kind::kEndless, {}};
+  if (!line.ends_with("\r\n")) return {Line::Kind::kBareLf, {}};
+  if (length > kMaxLine) return {Line::Kind::kTooLong, {}};
+  const std::string_view text = line.substr(0, line.size() - 2);
+  return {kind_of(text), text};
+}
+
+void LineReader::clear() {
+  buffer_ = {};
+  start_ = scanned_ = dropped_ = 0;
+}
+
+// Of a line that is too long already only the last byte matters: it may be the CR before the LF.
+void LineReader::drop_overlong() {
+  const std::size_t length = buffer_.size() - start_;
+  if (dropped_ + length <= kMaxLine || length == 0) return;
+  dropped_ += length - 1;
+  buffer_.erase(0, buffer_.size() - 1);
+  start_ = 0;
+  scanned_ = buffer_.size();
+}
+
+void DataReader::start(std::uint64_t limit, std::uint64_t expected) {
+  data_ = {};
+  data_.reserve(static_cast<std::size_t>(std::min({expected, limit, kMaxReserve})));
+  limit_ = limit;
+  size_ = 0;
+  place_ = Place::kLineStart;
+}
+
+DataReader::Status DataReader::consume(std::string_view& bytes) {
+  while (!bytes.empty()) {
+    if (place_ == Place::kText) {
+      consume_text(bytes);
+    } else if (consume_edge(bytes)) {
+      return Status::kDone;
+    }
+    if (size_ > limit_ && size_ - limit_ > limit_ / 2) return Status::kTooMuch;
+  }
+  return Status::kMore;
+}
+
+std::string DataReader::take() { return std::exchange(data_, {}); }
+
+void DataReader::keep(std::string_view text) {
+  size_ += text.size();
+  if (size_ <= limit_) {
+    data_ += text;
+  } else if (!data_.empty()) {
+    data_ = {};  // it will be refused: others need the memory more
+  }
+}
+
+// Text up to and including the next CRLF that a dot follows, or all of it.
+void DataReader::consume_text(std::string_view& bytes) {
+  constexpr std::string_view kMark = "\r\n.";
+  const void* mark = memmem(bytes.data(), bytes.size(), kMark.data(), kMark.size());
+  if (mark != nullptr) {
+    const auto length = static_cast<std::size_t>(static_cast<const char*>(mark) - bytes.data());
+    keep(bytes.substr(0, length + 2));
+    bytes.remove_prefix(length + kMark.size());
+    place_ = Place::kDot;
+    return;
+  }
+  if (bytes.ends_with("\r\n")) {
+    place_ = Place::kLineStart;
+  } else if (bytes.ends_with('\r')) {
+    place_ = Place::kCr;
+  }
+  keep(bytes);
+  bytes = {};
+}
+
+// The few bytes around the end of a line, where what they mean depends on those before them.
+// True: that was the end of the message.
+bool DataReader::consume_edge(std::string_view& bytes) {
+  const char c = bytes.front();
+  switch (place_) {
+    case Place::kLineStart:
+      place_ = Place::kText;
+      if (c != '.') return false;
+      place_ = Place::kDot;
+      break;
+    case Place::kDot:
+      place_ = Place::kText;  // the dot is dropped, what follows it is text, even another dot
+      if (c != '\r') return false;
+      place_ = Place::kDotCr;
+      break;
+    case Place::kDotCr:
+      if (c == '\n') {
+        bytes.remove_prefix(1);
+        return true;
+      }
+      place_ = Place::kCr;  // not the end after all: the CR is text
+      keep("\r");
+      return false;
+    case Place::kCr:
+      place_ = Place::kText;
+      if (c != '\n') return false;
+      keep("\n");
+      place_ = Place::kLineStart;
+      break;
+    case Place::kText:
+      return false;
+  }
+  bytes.remove_prefix(1);
+  return false;
+}
+
+}  // namespace restante::smtpd

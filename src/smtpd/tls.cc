@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: ISC
+// A client's bytes, in clear or through TLS.
+#include "smtpd/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <climits>
+
+namespace restante::smtpd {
+namespace {
+
+using BioPtr = CPtr<BIO, BIO_free>;
+using X509Ptr = CPtr<X509, X509_free>;
+using KeyPtr = CPtr<EVP_PKEY, EVP_PKEY_free>;
+
+std::string openssl_reason() {
+  const unsigned long code = ERR_peek_last_error();
+  const char* reason = ERR_reason_error_string(code);
+  ERR_clear_error();
+  return reason != nullptr ? reason : "unknown reason";
+}
+
+BioPtr memory_bio(std::string_view text) {
+  return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+// The first certificate is the server's, the rest its chain (RFC 8446 section 4.4.2).
+Result<void> use_certificates(SSL_CTX* context, std::string_view pem) {
+  const BioPtr bio = memory_bio(pem);
+  const X509Ptr leaf(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+  if (leaf == nullptr || SSL_CTX_use_certificate(context, leaf.get()) != 1) {
+    return fail(ErrorKind::kConfig, "tls_certificate: cannot be used: {}", openssl_reason());
+  }
+  for (;;) {
+    X509Ptr next(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    if (next == nullptr) break;
+    if (SSL_CTX_add0_chain_cert(context, next.get()) != 1) {
+      return fail(ErrorKind::kConfig, "tls_certificate: bad chain: {}", openssl_reason());
+    }
+    (void)next.release();  // the context's now
+  }
+  ERR_clear_error();  // the end of the file is no error
+  return {};
+}
+
+int refuse_passphrase(char*, int, int, void*) noexcept { return -1; }
+
+Result<void> use_key(SSL_CTX* context, std::string_view pem) {
+  const BioPtr bio = memory_bio(pem);
+  const KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse_passphrase, nullptr));
+  if (key == nullptr) {
+    return fail(ErrorKind::kConfig, "tls_key: no private key without passphrase in it: {}",
+                openssl_reason());
+  }
+  if (X509_check_private_key(SSL_CTX_get0_certificate(context), key.get()) != 1) {
+    ERR_clear_error();
+    return fail(ErrorKind::kConfig, "tls_key: does not belong to the certificate of "
+                                    "tls_certificate");
+  }
+  if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
+    return fail(ErrorKind::kConfig, "tls_key: cannot be used: {}", openssl_reason());
+  }
+  return {};
+}
+
+}  // namespace
+
+void FreeSslContext::operator()(ssl_ctx_st* context) const noexcept { SSL_CTX_free(context); }
+void FreeSsl::operator()(ssl_st* ssl) const noexcept { SSL_free(ssl); }
+
+Result<TlsContext> TlsContext::make(std::string_view certificate, std::string_view key) {
+  TlsContext made(SSL_CTX_new(TLS_server_method()));
+  SSL_CTX* context = made.get();
+  if (context == nullptr) return fail(ErrorKind::kSystem, "OpenSSL: {}", openssl_reason());
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                   SSL_OP_CIPHER_SERVER_PREFERENCE);
+  // Idle connections keep no buffers; a reply may move between two tries to write it.
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+                                SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  constexpr std::string_view kSessionContext = "restante smtp";
+  SSL_CTX_set_session_id_context(context,
+                                 reinterpret_cast<const unsigned char*>(kSessionContext.data()),
+                                 static_cast<unsigned>(kSessionContext.size()));
+  if (auto used = use_certificates(context, certificate); !used) {
+    return std::unexpected(used.error());
+  }
+  if (auto used = use_key(context, key); !used) return std::unexpected(used.error());
+  return made;
+}
+
+Stream::Stream(UniqueFd socket) : socket_(std::move(socket)) {}
+
+IoStatus Stream::judge_errno() {
+  if (errno == EAGAIN || errno == EINTR) return IoStatus::kWantsRead;
+  fault_ = errno_text();
+  return IoStatus::kClosed;
+}
+
+IoStatus Stream::judge_tls(int result) {
+  switch (SSL_get_error(ssl_.get(), result)) {
+    case SSL_ERROR_WANT_READ: return IoStatus::kWantsRead;
+    case SSL_ERROR_WANT_WRITE: return IoStatus::kWantsWrite;
+    case SSL_ERROR_ZERO_RETURN: return IoStatus::kClosed;
+    case SSL_ERROR_SYSCALL: fault_ = errno_text(); return IoStatus::kClosed;
+    default: fault_ = openssl_reason(); return IoStatus::kClosed;
+  }
+}
+
+IoResult Stream::read(std::span<char> buffer) {
+  if (ssl_ != nullptr) {
+    ERR_clear_error();  // what another connection left would read as this one's
+    const int got = SSL_read(ssl_.get(), buffer.data(), static_cast<int>(buffer.size()));
+    if (got > 0) return {IoStatus::kDone, static_cast<std::size_t>(got)};
+    return {judge_tls(got)};
+  }
+  const ssize_t got = recv(socket_.get(), buffer.data(), buffer.size(), 0);
+  if (got > 0) return {IoStatus::kDone, static_cast<std::size_t>(got)};
+  if (got == 0) return {IoStatus::kClosed};
+  return {judge_errno()};
+}
+
+IoResult Stream::write(std::string_view bytes) {
+  if (ssl_ != nullptr) {
+    ERR_clear_error();
+    const int size = static_cast<int>(std::min<std::size_t>(bytes.size(), INT_MAX));
+    const int put = SSL_write(ssl_.get(), bytes.data(), size);
+    if (put > 0) return {IoStatus::kDone, static_cast<std::size_t>(put)};
+    return {judge_tls(put)};
+  }
+  const ssize_t put = send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+  if (put >= 0) return {IoStatus::kDone, static_cast<std::size_t>(put)};
+  const IoStatus status = judge_errno();
+  return {status == IoStatus::kWantsRead ? IoStatus::kWantsWrite : status};
+}
+
+bool Stream::has_pending() const { return ssl_ != nullptr && SSL_pending(ssl_.get()) > 0; }
+
+bool Stream::start_tls(const TlsContext& context) {
+  ssl_.reset(SSL_new(context.get()));
+  if (ssl_ == nullptr || SSL_set_fd(ssl_.get(), socket_.get()) != 1) return false;
+  SSL_set_accept_state(ssl_.get());
+  return true;
+}
+
+IoStatus Stream::handshake() {
+  ERR_clear_error();
+  const int result = SSL_do_handshake(ssl_.get());
+  return result == 1 ? IoStatus::kDone : judge_tls(result);
+}
+
+TlsInfo Stream::tls_info() const {
+  if (ssl_ == nullptr) return {};
+  return {SSL_get_version(ssl_.get()), SSL_get_cipher_name(ssl_.get())};
+}
+
+void Stream::shut_down() {
+  if (ssl_ == nullptr || !SSL_is_init_finished(ssl_.get())) return;
+  ERR_clear_error();
+  SSL_shutdown(ssl_.get());
+}
+
+}  // namespace restante::smtpd

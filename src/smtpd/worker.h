@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: ISC
+// One SMTP worker: accepts clients, holds their connections, and empties itself when told to go.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "shared/event_loop.h"
+#include "shared/mail_store.h"
+#include "shared/redis.h"
+#include "shared/segment.h"
+#include "shared/worker_context.h"
+#include "smtpd/connection.h"
+#include "smtpd/delivery.h"
+#include "smtpd/mime_client.h"
+#include "smtpd/tls.h"
+
+namespace restante::smtpd {
+
+class Worker {
+ public:
+  // `number` is this worker's among its kind. The error is one line for the operator.
+  [[nodiscard]] static Result<std::unique_ptr<Worker>> make(WorkerContext context,
+                                                            std::uint64_t number);
+  void run();  // until drained
+
+ private:
+  Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddress redis,
+         std::uint64_t number);
+  void accept_some(int listener);
+  void refuse_for_want_of_descriptors(int listener);
+  void welcome(UniqueFd socket, const ClientAddress& client);
+  void connection_gone(Connection& connection);
+  void drain();
+  void stop_when_empty();
+
+  WorkerContext context_;
+  TlsContext tls_;
+  Segment segment_;
+  SessionSettings session_settings_;
+  EventLoop loop_;
+  Redis redis_;
+  MailStore store_;
+  MimeClient mime_;
+  Delivery delivery_;
+  std::vector<char> buffer_;
+  Services services_;
+  UniqueFd spare_;  // given up for a moment when descriptors run out
+  std::vector<std::unique_ptr<ReadWatch>> listeners_;
+  std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
+  std::uint64_t number_;
+  std::uint64_t last_id_ = 0;
+  bool draining_ = false;
+  Timer drain_limit_, drain_poll_;
+};
+
+}  // namespace restante::smtpd
