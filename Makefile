@@ -1,7 +1,7 @@
-# restante: receive-only mail server.   `make help` lists the targets.
+# restante: a receive-only mail server.   `make help` lists the targets.
 #
 #   VARIANT=release|debug|asan|tsan|coverage   which flags; each variant has its own folder in build/
-#   PREFIX, DESTDIR, CXX, CXXFLAGS, LDFLAGS    the packager's; only appended to
+#   CXX, CXXFLAGS, LDFLAGS, PREFIX, DESTDIR    the packager's; only appended to
 #   V=1                                        show the commands
 VARIANT ?= release
 BUILD   ?= build/$(VARIANT)
@@ -9,9 +9,22 @@ PREFIX  ?= /usr
 SYSCONFDIR ?= /etc
 VERSION := 0.1.0
 
+# One program a role, one folder a program; shared/ is the library of all of them.
 ROLES    := smtpd apid mimed
 FOLDERS  := shared master $(ROLES)
 PROGRAMS := $(BUILD)/restante $(ROLES:%=$(BUILD)/restante-%)
+
+# What each folder is compiled and linked with. The master has no protocol and so no library of one.
+LIBRARIES_shared := fmt libcjson hiredis libevent libsystemd
+LIBRARIES_master := fmt libsystemd
+LIBRARIES_smtpd  := $(LIBRARIES_shared) openssl libzstd
+LIBRARIES_mimed  := $(LIBRARIES_shared) gmime-3.0
+LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd gnutls
+
+# The Debian packages of all that: to build, to run, to test.
+PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libsystemd-dev \
+	libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev libgnutls28-dev libcmocka-dev \
+	redis-server openssl swaks libnet-ssleay-perl curl python3 python3-pytest procps mandoc
 
 CXX ?= g++
 CXXFLAGS ?= -O2 -g
@@ -22,58 +35,133 @@ FLAGS_tsan     := -fsanitize=thread
 FLAGS_coverage := -O0 --coverage
 LINK_release   := -pie -Wl,-z,relro,-z,now
 
-PACKAGES_shared := fmt libcjson hiredis libevent libsystemd
-PACKAGES_master := fmt libsystemd
-PACKAGES_smtpd  := openssl libzstd $(PACKAGES_shared)
-PACKAGES_mimed  := gmime-3.0 $(PACKAGES_shared)
-PACKAGES_apid   := libmicrohttpd $(PACKAGES_shared)
-
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers -Werror
 override CXXFLAGS += -std=c++23 $(WARNINGS) -MMD -MP -Isrc $(FLAGS_$(VARIANT)) \
 	-DRESTANTE_VERSION='"$(VERSION)"' -DRESTANTE_LIBEXECDIR='"$(PREFIX)/lib/restante"' \
 	-DRESTANTE_SYSCONFDIR='"$(SYSCONFDIR)/restante"'
 override LDFLAGS += $(FLAGS_$(VARIANT)) $(LINK_$(VARIANT))
 Q := $(if $(V),,@)
-cflags = $(shell pkg-config --cflags $(PACKAGES_$(1)) | sed 's/-I/-isystem /g')
-libs   = $(shell pkg-config --libs $(PACKAGES_$(1)))
 
-objects = $(patsubst src/%.cc,$(BUILD)/%.o,$(wildcard src/$(1)/*.cc))
-archive_objects = $(filter-out %/main.o,$(call objects,$(1)))
 UNIT_TESTS := $(patsubst tests/unit/%.cc,$(BUILD)/unit/%,$(wildcard tests/unit/*/*_test.cc))
+HEADERS    := $(wildcard src/*/*.h)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all
-all: $(PROGRAMS) ## build the programs
+.PHONY: all check check-all unit integration golden-update layers headers man deps run smoke format \
+	tidy compile_commands.json install clean help
+all: $(PROGRAMS) ## build the programs into build/VARIANT
 
+# Per folder: an archive of all but main.o, and unit tests that link that archive and shared alone,
+# so that a call into another program does not link.
 define folder_rules
-CFLAGS_$(1) := $$(call cflags,$(1))
-LIBS_$(1)   := $$(call libs,$(1))
-$(BUILD)/$(1)/%.o: src/$(1)/%.cc | deps-quiet
+CFLAGS_$(1) = $$(eval CFLAGS_$(1) := $$(shell pkg-config --cflags $(LIBRARIES_$(1)) | sed 's/-I/-isystem /g'))$$(CFLAGS_$(1))
+LIBS_$(1)   = $$(eval LIBS_$(1) := $$(shell pkg-config --libs $(LIBRARIES_$(1))))$$(LIBS_$(1))
+$(BUILD)/$(1)/%.o: src/$(1)/%.cc
 	@mkdir -p $$(@D)
-	$$(if $(V),,@echo "  CXX  $$<")
+	$$(if $(V),,@echo "  CXX   $$<")
 	$(Q)$(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -c -o $$@ $$<
-$(BUILD)/lib$(1).a: $(call archive_objects,$(1))
+$(BUILD)/lib$(1).a: $(patsubst src/%.cc,$(BUILD)/%.o,$(filter-out %/main.cc,$(wildcard src/$(1)/*.cc)))
 	$(Q)rm -f $$@ && ar rcs $$@ $$^
 $(BUILD)/unit/$(1)/%: tests/unit/$(1)/%.cc $(BUILD)/lib$(1).a $(BUILD)/libshared.a
 	@mkdir -p $$(@D)
-	$$(if $(V),,@echo "  TEST $$<")
-	$(Q)$(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -Itests/unit -o $$@ $$< $(BUILD)/lib$(1).a $(BUILD)/libshared.a \
-		$$(LDFLAGS) $$(LIBS_$(1)) -lcmocka
+	$$(if $(V),,@echo "  TEST  $$<")
+	$(Q)$(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -Itests/unit -o $$@ $$< $(BUILD)/lib$(1).a \
+		$(BUILD)/libshared.a $$(LDFLAGS) $$(LIBS_$(1)) -lcmocka
+$(BUILD)/headers/$(1)/%.ok: src/$(1)/%.h
+	@mkdir -p $$(@D)
+	$(Q)echo | $(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -fsyntax-only -include $$< -x c++ - && touch $$@
 endef
 $(foreach folder,$(FOLDERS),$(eval $(call folder_rules,$(folder))))
-.PHONY: deps-quiet
-deps-quiet:
 
 $(BUILD)/restante: $(BUILD)/master/main.o $(BUILD)/libmaster.a $(BUILD)/libshared.a
-	$(if $(V),,@echo "  LINK $@")
+	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CXX) -o $@ $^ $(LDFLAGS) $(LIBS_master)
 $(ROLES:%=$(BUILD)/restante-%): $(BUILD)/restante-%: $(BUILD)/%/main.o $(BUILD)/lib%.a $(BUILD)/libshared.a
-	$(if $(V),,@echo "  LINK $@")
+	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CXX) -o $@ $^ $(LDFLAGS) $(LIBS_$*)
 
-.PHONY: unit
-unit: $(UNIT_TESTS) ## run the unit tests
-	@for test in $(UNIT_TESTS); do $$test || exit 1; done
+check: deps ## install what is missing, build, run every test
+	@$(MAKE) --no-print-directory check-all
+check-all: layers headers man unit integration
+
+unit: $(UNIT_TESTS) ## run the unit tests (no sockets)
+	@for test in $(sort $(UNIT_TESTS)); do $$test || exit 1; done
+
+# Debian's own Python, since pytest is Debian's.
+integration: all ## run the tests of the whole daemon with real clients and a real Redis
+	@RESTANTE_BUILD=$(abspath $(BUILD)) RESTANTE_TEST_SLOW=$(if $(filter release,$(VARIANT)),1,4) \
+		/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/integration
+
+golden-update: $(BUILD)/unit/mimed/mime_test ## rewrite the golden JSON files; then read the diff
+	GOLDEN_UPDATE=1 $<
+
+# What a folder must not include. A rule that does not hold names file and line.
+define forbid
+	@! grep -nE '#include [<"]($(2))' $(1) || { echo "layers: not allowed there"; exit 1; }
+endef
+NO_IO := event2|sys/socket|sys/epoll|openssl|hiredis|poll\.h|ctime|unistd
+layers: ## check that includes follow the arrows: programs use shared, shared uses none
+	$(call forbid,src/shared/*,master/|smtpd/|mimed/|apid/)
+	$(call forbid,src/master/*,smtpd/|mimed/|apid/|hiredis|gmime|glib|microhttpd|event2|pthread)
+	$(call forbid,src/smtpd/*,master/|mimed/|apid/|hiredis|gmime|glib|microhttpd|cjson)
+	$(call forbid,src/mimed/*,master/|smtpd/|apid/|hiredis|microhttpd|openssl|event2)
+	$(call forbid,src/apid/*,master/|smtpd/|mimed/|hiredis|gmime|glib|openssl)
+	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/shared/address.*,$(NO_IO))
+	$(call forbid,$(filter-out src/shared/redis.cc,$(wildcard src/shared/*)),hiredis)
+	$(call forbid,$(filter-out src/shared/message.cc,$(wildcard src/shared/*)),cjson)
+	$(call forbid,$(filter-out src/smtpd/tls.cc src/smtpd/fingerprint.cc,$(wildcard src/smtpd/*)),openssl)
+
+headers: $(HEADERS:src/%.h=$(BUILD)/headers/%.ok) ## check that each header stands alone
+
+man: ## check the manual pages
+	@out=$$(mandoc -T lint -W warning man/*.[1-8]); test -z "$$out" || { echo "$$out"; exit 1; }
+
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+deps: ## install the Debian packages that are missing (asks for sudo when not root)
+	@missing=; for package in $(PACKAGES); do \
+		dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || \
+		missing="$$missing $$package"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing with apt:$$missing"; \
+		$(SUDO) apt-get -q update >/dev/null && \
+		$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $$missing >/dev/null; \
+	fi
+
+run: deps ## build, start a demo, send it a mail, show it; Ctrl-C ends it
+	@$(MAKE) --no-print-directory all
+	@tests/tour.sh $(BUILD) stay
+
+smoke: deps ## as run, but end with success or failure
+	@$(MAKE) --no-print-directory all
+	@tests/tour.sh $(BUILD) leave
+
+install: all ## install into DESTDIR/PREFIX
+	install -D -m 755 $(BUILD)/restante $(DESTDIR)$(PREFIX)/sbin/restante
+	for role in $(ROLES); do \
+		install -D -m 755 $(BUILD)/restante-$$role $(DESTDIR)$(PREFIX)/lib/restante/restante-$$role; done
+	install -D -m 640 etc/restante.conf $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf
+	install -D -m 644 man/restante.8 $(DESTDIR)$(PREFIX)/share/man/man8/restante.8
+	install -D -m 644 man/restante.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/restante.conf.5
+
+format: ## format the sources (clang-format 19)
+	clang-format-19 -i src/*/*.h src/*/*.cc tests/unit/*.h tests/unit/*/*.cc
+
+tidy: compile_commands.json ## look for bugs (clang-tidy 19)
+	clang-tidy-19 --quiet $(wildcard src/*/*.cc)
+
+compile_commands.json:
+	@{ echo '['; for source in src/*/*.cc; do folder=$$(basename $$(dirname $$source)); \
+		flags=$$($(MAKE) -s --no-print-directory print-flags FOLDER=$$folder); \
+		printf '{"directory":"%s","file":"%s","arguments":["%s"' "$(CURDIR)" $$source $(CXX); \
+		for flag in $$flags; do printf ',"%s"' "$$(echo $$flag | sed 's/"/\\"/g')"; done; \
+		printf ',"-c","%s"]},\n' $$source; done | sed '$$ s/,$$//'; echo ']'; } > $@
+print-flags:
+	@printf '%s ' $(foreach flag,$(CXXFLAGS) $(CFLAGS_$(FOLDER)),'$(flag)')
+
+clean: ## remove all that was built
+	rm -rf build compile_commands.json
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

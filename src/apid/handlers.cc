@@ -122,16 +122,6 @@ bool ApiKeys::contains(std::string_view offered) const {
   return found != 0;
 }
 
-std::string rate_subject(const PeerAddress& peer) {
-  if (peer.any.sa_family == AF_INET) {
-    return {reinterpret_cast<const char*>(&peer.v4.sin_addr), sizeof peer.v4.sin_addr};
-  }
-  if (peer.any.sa_family != AF_INET6) return "local";
-  const char* bytes = reinterpret_cast<const char*>(&peer.v6.sin6_addr);
-  if (IN6_IS_ADDR_V4MAPPED(&peer.v6.sin6_addr)) return {bytes + 12, 4};
-  return {bytes, 8};
-}
-
 Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates)
     : config_(config), mailboxes_(std::move(mailboxes)), rates_(rates), keys_(config.api_key) {}
 
@@ -139,7 +129,7 @@ void Api::handle(const Request& request, std::chrono::milliseconds now, const Re
   if (config_.api_rate_limit == 0) return dispatch(request, respond);
   const auto limit = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(config_.api_rate_limit, RateTable::kMaxLimit));
-  const RateVerdict verdict = rates_.take(rate_subject(request.peer), limit, now);
+  const RateVerdict verdict = rates_.take(request.client.rate_key, limit, now);
   const auto respond_with_limit = [verdict, limit, respond](Response response) {
     add_rate_headers(response, verdict, limit);
     respond(std::move(response));

@@ -59,8 +59,4 @@ class Api {
   ApiKeys keys_;
 };
 
-// The subject of the rate limit: an IPv4 address, or the first half of an IPv6 address, since a
-// customer is commonly given a /64 (RFC 6177). IPv4 written as IPv6 counts as IPv4.
-[[nodiscard]] std::string rate_subject(const PeerAddress& peer);
-
 }  // namespace restante::apid

@@ -2,22 +2,15 @@
 // What a handler is given and what it gives back: HTTP without any socket or library.
 #pragma once
 
-#include <netinet/in.h>
-
 #include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-namespace restante::apid {
+#include "shared/client_address.h"
 
-// A client's address; the family tells which member is meant.
-union PeerAddress {
-  sockaddr any;
-  sockaddr_in v4;
-  sockaddr_in6 v6;
-};
+namespace restante::apid {
 
 // A request whose framing has been checked (http_server.cc). It has no body: none of ours has one.
 struct Request {
@@ -26,7 +19,7 @@ struct Request {
   std::string query;  // as sent, behind the '?'
   std::string host;   // as sent; may be empty or nonsense
   std::string api_key;
-  PeerAddress peer{};
+  ClientAddress client;
 };
 
 struct Response {

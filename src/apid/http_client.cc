@@ -5,7 +5,6 @@
 #include <strings.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "apid/uri.h"
 
@@ -39,11 +38,6 @@ bool forbids_body(std::string_view method) {
 }
 
 }  // namespace
-
-void read_peer(PeerAddress& peer, const sockaddr* address) {
-  if (address->sa_family == AF_INET) std::memcpy(&peer.v4, address, sizeof peer.v4);
-  if (address->sa_family == AF_INET6) std::memcpy(&peer.v6, address, sizeof peer.v6);
-}
 
 void check_gap(Client& client, std::string_view piece, unsigned longest) {
   const auto gap = reinterpret_cast<std::uintptr_t>(piece.data()) -

@@ -52,9 +52,6 @@ struct Client {
   std::list<std::shared_ptr<Client>>::iterator self;
 };
 
-// The client's address, of whatever family the system reports.
-void read_peer(PeerAddress& peer, const sockaddr* address);
-
 // To be called for each piece of a request's head as libmicrohttpd 0.9.75 has split it, in order.
 //
 // That version loses bytes without a word: a value ends at a NUL, and a folded line (RFC 9112

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: ISC
-// HTTP and HTTPS on one inherited listening socket, driven by the worker's event loop. Only
-// http_server.cc includes libmicrohttpd.
+// HTTP and HTTPS by libmicrohttpd, which only this file includes.
 #include "apid/http_server.h"
 
 #include <microhttpd.h>
@@ -11,11 +10,10 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
-#include <exception>
-#include <list>
 #include <utility>
 #include <vector>
 
+#include "apid/guarded.h"
 #include "apid/http_client.h"
 #include "shared/event_loop.h"
 #include "shared/log.h"
@@ -28,6 +26,10 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kConnectionMemory = 32 * 1024;  // a request's head, and the answer's
 constexpr std::uint64_t kSlowestReader = 16 * 1024;   // bytes a second that an answer is waited for
+
+constexpr bool kLosesBytes = MHD_VERSION < 0x00097701;  // see check_gap
+// For a request that is on its way when the drain begins (RFC 9112 section 9.6).
+constexpr milliseconds kIdleGrace{500};
 
 // TLS 1.2 and 1.3 alone: GnuTLS' defaults allow 1.0, 1.1 and insecure renegotiation.
 constexpr const char* kTlsPriorities =
@@ -55,19 +57,6 @@ ResponsePtr make_response(Response&& from, bool close) {
 
 // Leaves the path as it was sent: the library's own decoding turns %00 into the end of the string.
 std::size_t keep_escapes(void*, MHD_Connection*, char* text) noexcept { return std::strlen(text); }
-
-// The library is C: no exception may pass through it. What is thrown is out of memory, and then
-// this one client goes and the others stay.
-template <class Work>
-bool guarded(const Work& work) noexcept {
-  try {
-    work();
-    return true;
-  } catch (const std::exception& error) {
-    log::error("api_request_failed", {{"error", error.what()}});
-    return false;
-  }
-}
 
 template <class Function>
 intptr_t as_option(Function* function) {
@@ -103,17 +92,14 @@ class Daemon : public HttpServer {
   void answer(Client& client, Response response);
   [[nodiscard]] MHD_Result send(Client& client);
 
-  static void on_connection(void* self, MHD_Connection* connection, void** context,
-                            MHD_ConnectionNotificationCode what) noexcept;
-  static void* on_target(void* self, const char* target, MHD_Connection* connection) noexcept;
-  static MHD_Result on_field(void* context, MHD_ValueKind kind, const char* name,
-                             std::size_t name_size, const char* value,
-                             std::size_t value_size) noexcept;
-  static MHD_Result on_request(void* self, MHD_Connection* connection, const char* path,
-                               const char* method, const char* version, const char* upload,
-                               std::size_t* upload_size, void** context) noexcept;
-  static void on_completed(void* self, MHD_Connection* connection, void** context,
-                           MHD_RequestTerminationCode why) noexcept;
+  static void on_connection(void*, MHD_Connection*, void**,
+                            MHD_ConnectionNotificationCode) noexcept;
+  static void* on_target(void*, const char*, MHD_Connection*) noexcept;
+  static MHD_Result on_request(void*, MHD_Connection*, const char*, const char*, const char*,
+                               const char*, std::size_t*, void**) noexcept;
+  static MHD_Result on_field(void*, MHD_ValueKind, const char*, std::size_t, const char*,
+                             std::size_t) noexcept;
+  static void on_completed(void*, MHD_Connection*, void**, MHD_RequestTerminationCode) noexcept;
   static void on_log(void* self, const char* format, va_list arguments) noexcept;
 
   event_base* base_;
@@ -126,8 +112,7 @@ class Daemon : public HttpServer {
   std::function<void()> drained_;
   CPtr<MHD_Daemon, MHD_stop_daemon> daemon_;
   std::unique_ptr<ReadWatch> watch_;
-  Timer run_soon_;
-  Timer sweep_;
+  Timer run_soon_, sweep_;
 };
 
 std::vector<MHD_OptionItem> Daemon::library_options(int listener) {
@@ -164,9 +149,11 @@ Result<void> Daemon::serve(int listener) {
   daemon_.reset(MHD_start_daemon(flags, 0, nullptr, nullptr, on_request, this, MHD_OPTION_ARRAY,
                                  options.data(), MHD_OPTION_END));
   if (!daemon_) {
-    return fail(tls ? ErrorKind::kConfig : ErrorKind::kSystem, "cannot serve {}: {}",
-                tls ? "HTTPS with the given certificate and key" : "HTTP",
-                last_complaint_.empty() ? "no reason given" : last_complaint_);
+    if (!tls) return fail(ErrorKind::kSystem, "cannot serve HTTP: {}", last_complaint_);
+    return fail(
+        ErrorKind::kConfig,
+        "tls_certificate and tls_key do not work for HTTPS; are they PEM, and of one pair? {}",
+        last_complaint_);
   }
   const MHD_DaemonInfo* info = MHD_get_daemon_info(daemon_.get(), MHD_DAEMON_INFO_EPOLL_FD);
   if (info == nullptr) return fail(ErrorKind::kSystem, "libmicrohttpd was built without epoll");
@@ -183,6 +170,7 @@ Daemon::~Daemon() {
     client->aborted = true;
     if (client->suspended) MHD_resume_connection(client->connection);
   }
+  watch_.reset();   // before the descriptor that it watches is closed
   daemon_.reset();  // calls back for every client
 }
 
@@ -215,7 +203,9 @@ void Daemon::expire(Client& client, milliseconds now) {
     return;
   }
   client.deadline = now + options_.timeout;
-  ::shutdown(client.fd, SHUT_RDWR);  // the library sees it, and closes
+  // The library sees it, and closes; when draining, only after what has come is read and answered.
+  const bool gently = draining_ && client.stage == Stage::kReading;
+  ::shutdown(client.fd, gently ? SHUT_RD : SHUT_RDWR);
 }
 
 void Daemon::begin_request(Client& client, const char* target) {
@@ -238,9 +228,7 @@ void Daemon::read_head(Client& client, const char* method, const char* version) 
   const MHD_ConnectionInfo* head =
       MHD_get_connection_info(client.connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
   check_gap(client, {method + head->header_size, 0}, 4);  // CRLF CRLF
-#if MHD_VERSION < 0x00097701
-  client.fields.malformed = client.fields.malformed || client.fields.bytes_lost;
-#endif
+  client.fields.malformed |= kLosesBytes && client.fields.bytes_lost;
 }
 
 MHD_Result Daemon::handle(Client& client, const char* method, const char* version) {
@@ -268,11 +256,9 @@ MHD_Result Daemon::handle(Client& client, const char* method, const char* versio
       return MHD_YES;
     case Stage::kAnswered:
       return send(client);
-    case Stage::kAsked:
-    case Stage::kSending:
+    default:
       return MHD_YES;
   }
-  return MHD_NO;
 }
 
 void Daemon::ask(Client& client) {
@@ -315,10 +301,10 @@ void Daemon::drain(std::function<void()> drained) {
   draining_ = true;
   drained_ = std::move(drained);
   MHD_quiesce_daemon(daemon_.get());
+  const milliseconds soon = monotonic_now() + kIdleGrace;
   for (const auto& client : clients_) {
-    // No more input is taken, but what has come already is still read and answered.
     const bool idle = client->answered > 0 && client->stage == Stage::kReading;
-    if (idle) ::shutdown(client->fd, SHUT_RD);
+    if (idle) client->deadline = std::min(client->deadline, soon);
   }
   run_soon_.start(milliseconds{0});
 }
@@ -327,8 +313,8 @@ void Daemon::add_client(MHD_Connection* connection, void** context) {
   auto client = std::make_shared<Client>();
   client->connection = connection;
   client->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-  read_peer(client->request.peer,
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+  client->request.client = describe_client(
+      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
   client->deadline = monotonic_now() + options_.timeout;
   clients_.push_front(client);
   client->self = clients_.begin();
@@ -380,8 +366,7 @@ MHD_Result Daemon::on_request(void* self, MHD_Connection*, const char*, const ch
 
 void Daemon::on_completed(void* self, MHD_Connection*, void** context,
                           MHD_RequestTerminationCode) noexcept {
-  auto* client = static_cast<Client*>(*context);
-  *context = nullptr;
+  auto* client = static_cast<Client*>(std::exchange(*context, nullptr));
   if (client == nullptr) return;
   ++client->serial;
   ++client->answered;

@@ -2,15 +2,13 @@
 // The worker: puts the parts together and runs until the master wants it gone.
 #include "apid/worker.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <array>
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,34 +27,21 @@ namespace {
 
 constexpr std::uint16_t kHttpsPort = 443;
 
-std::string address_text(const PeerAddress& peer) {
-  std::array<char, INET6_ADDRSTRLEN> text{};
-  if (peer.any.sa_family == AF_INET) {
-    inet_ntop(AF_INET, &peer.v4.sin_addr, text.data(), text.size());
-  } else if (peer.any.sa_family == AF_INET6) {
-    inet_ntop(AF_INET6, &peer.v6.sin6_addr, text.data(), text.size());
-  }
-  std::string_view address(text.data());
-  constexpr std::string_view kMapped = "::ffff:";  // IPv4 on a socket for both
-  if (address.starts_with(kMapped) && address.contains('.')) address.remove_prefix(kMapped.size());
-  return std::string(address);
-}
-
 void log_request(const Request& request, unsigned status, std::chrono::milliseconds took) {
   log::info("api_request", {{"method", request.method},
                             {"path", request.path},
                             {"status", status},
                             {"ms", took.count()},
-                            {"ip", address_text(request.peer)}});
+                            {"ip", request.client.text}});
 }
 
 std::uint16_t local_port(int fd) {
-  PeerAddress address{};
+  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
+  sockaddr_in6 address{};  // of either family: the port is at the same place
   socklen_t size = sizeof address;
-  if (fd < 0 || ::getsockname(fd, &address.any, &size) != 0) return kHttpsPort;
-  if (address.any.sa_family == AF_INET) return ntohs(address.v4.sin_port);
-  if (address.any.sa_family == AF_INET6) return ntohs(address.v6.sin6_port);
-  return kHttpsPort;
+  if (fd < 0 || ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
+    return kHttpsPort;
+  return ntohs(address.sin6_port);
 }
 
 Mailboxes mailboxes_of(MailStore& store) {

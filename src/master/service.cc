@@ -167,7 +167,8 @@ std::vector<Role> Service::roles(const Config& config,
                               config.runtime_dir + "/redis.sock", "--unixsocketperm", "700",
                               "--dir", config.redis_directory, "--appendonly", "yes",
                               "--appendfsync", "always", "--save", "", "--maxmemory-policy",
-                              "noeviction", "--daemonize", "no", "--loglevel", "warning"},
+                              "noeviction", "--daemonize", "no", "--loglevel", "warning",
+                              "--logfile", config.redis_directory + "/redis-server.log"},
                   .is_worker = false, .inherits = {}, .one_for_each = {}});
   }
   return roles;

@@ -13,6 +13,9 @@
 namespace restante::mimed {
 namespace {
 
+// What iconv_open(3) gives when it fails.
+const iconv_t kNoDescriptor = reinterpret_cast<iconv_t>(-1);  // NOLINT: the interface has it so
+
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
@@ -209,24 +212,26 @@ std::string CharsetConverter::to_utf8(std::string text, std::string_view label) 
   return text;
 }
 
-void CharsetConverter::open_all() {
+bool CharsetConverter::open_all() {
+  bool complete = true;
   for (const CharsetName& charset : kCharsetNames) {
-    if (charset.kind == CharsetKind::kIconv) (void)descriptor(charset.iconv_name);
+    if (charset.kind != CharsetKind::kIconv) continue;
+    complete = descriptor(charset.iconv_name) != kNoDescriptor && complete;
   }
+  return complete;
 }
 
 iconv_t CharsetConverter::descriptor(const char* name) {
   const auto known = open_.find(name);
   if (known != open_.end()) return known->second;
   const iconv_t opened = iconv_open("UTF-8", name);
-  // NOLINTNEXTLINE: iconv_open(3) has (iconv_t)-1 as its error.
-  if (opened != reinterpret_cast<iconv_t>(-1)) open_.emplace(name, opened);
+  if (opened != kNoDescriptor) open_.emplace(name, opened);
   return opened;
 }
 
 std::string CharsetConverter::convert(std::string_view text, const char* name) {
   const iconv_t cd = descriptor(name);
-  if (cd == reinterpret_cast<iconv_t>(-1)) return guess(std::string(text));
+  if (cd == kNoDescriptor) return guess(std::string(text));
   const std::size_t unit = std::strncmp(name, "UTF-16", 6) == 0   ? 2
                            : std::strncmp(name, "UTF-32", 6) == 0 ? 4
                                                                   : 1;

@@ -35,8 +35,9 @@ class CharsetConverter {
   // Without a known label: UTF-8 if the bytes are valid as such, else windows-1252.
   [[nodiscard]] std::string to_utf8(std::string text, std::string_view label);
 
-  // Opens every charset of the list, for a process that will not be able to open files later.
-  void open_all();
+  // Opens every charset of the list, for a process that will not be able to open files later. False
+  // if the system lacks one; what is labelled so is then guessed.
+  bool open_all();
 
  private:
   [[nodiscard]] iconv_t descriptor(const char* name);

@@ -71,6 +71,9 @@ int serve() {
   }
   set_signals();
   mimed::MimeParser parser(limits_of(context->config));
+  if (!parser.warm_up()) {
+    log::warning("charsets_missing", {{"reason", "iconv lacks a charset; such mail is guessed"}});
+  }
   limit_memory(context->config.mime_memory_limit);
   mimed::Server server(listener, context->life.get(), parser, context->config.mime_timeout);
   context->announce_ready();

@@ -28,8 +28,8 @@ class MimeParser {
 
   [[nodiscard]] ParsedMail parse(std::string_view raw);
 
-  // Loads whatever would be loaded on first use.
-  void warm_up() { converter_.open_all(); }
+  // Loads what would be loaded on first use. False if the system lacks a charset.
+  bool warm_up() { return converter_.open_all(); }
 
  private:
   PrescanLimits limits_;

@@ -186,8 +186,9 @@ struct Unit {
   std::string_view name;
   std::uint64_t factor;
 };
-constexpr std::array kTimeUnits = {Unit{"d", kDay}, Unit{"h", kHour}, Unit{"m", 60 * kSecond},
-                                   Unit{"s", kSecond}, Unit{"ms", 1}};
+// The first that fits is what is written: a day is written as 24h.
+constexpr std::array kTimeUnits = {Unit{"h", kHour}, Unit{"m", 60 * kSecond}, Unit{"s", kSecond},
+                                   Unit{"ms", 1}, Unit{"d", kDay}};
 constexpr std::array kSizeUnits = {Unit{"G", kGiB}, Unit{"M", kMiB}, Unit{"K", kKiB}, Unit{"", 1}};
 
 std::optional<std::uint64_t> parse_with_unit(std::string_view text, std::span<const Unit> units) {

@@ -99,6 +99,18 @@ std::size_t end_of_markup(std::string_view html, std::size_t open) {
   return open + 1 + static_cast<std::size_t>(found - tag.begin()) + close.size();
 }
 
+// Whether a tag stands inside a word or line, so that taking it away leaves no gap.
+bool is_inline_tag(std::string_view tag) {
+  constexpr std::string_view kInline[] = {"a",   "b",   "i",    "u",    "s",    "em",    "tt",
+                                          "sub", "sup", "code", "font", "span", "small", "strong"};
+  if (tag.starts_with('/')) tag.remove_prefix(1);
+  return std::ranges::any_of(kInline, [tag](std::string_view name) {
+    if (!starts_with_name(tag, name) || tag.size() == name.size()) return false;
+    const char next = tag[name.size()];
+    return next == '>' || is_space(next);
+  });
+}
+
 struct Entity {
   std::string_view name, text;
 };
@@ -111,8 +123,9 @@ std::string snippet_of_html(std::string_view html) {
   SnippetWriter writer;
   for (std::size_t at = 0; at < html.size();) {
     if (html[at] == '<') {
+      const bool is_inline = is_inline_tag(html.substr(at + 1, 16));
       at = end_of_markup(html, at);
-      writer.add(' ');
+      if (!is_inline) writer.add(' ');
       continue;
     }
     std::string_view text = html.substr(at, 1);

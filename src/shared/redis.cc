@@ -44,7 +44,9 @@ class Redis::Connection {
         timeout_(timeout),
         outage_(outage),
         retry_(base, [this] { connect(); }),
-        overdue_(base, [this] { check_overdue(); }) {
+        overdue_(base, [this] { check_overdue(); }),
+        first_second_(base, [this] { settle(); }) {
+    first_second_.start(std::chrono::seconds(1));
     connect();
   }
 
@@ -57,6 +59,8 @@ class Redis::Connection {
   Connection& operator=(const Connection&) = delete;
 
   [[nodiscard]] bool available() const { return up_; }
+
+  void when_settled(std::function<void()> settled) { settled_ = std::move(settled); }
 
   void command(std::span<const std::string_view> arguments, Callback done) {
     if (!up_) {
@@ -128,6 +132,7 @@ class Redis::Connection {
       up_ = true;
       delay_ = kFirstDelay;
       if (outage_.exchange(0) != 0) log::notice("redis_back", {{"redis", place()}});
+      settle();
     });
   }
 
@@ -176,11 +181,22 @@ class Redis::Connection {
     digests_.clear();  // the next Redis may not know the scripts
     deadlines_.clear();
     overdue_.stop();
-    if (outage_.exchange(1) == 0) {
-      log::error("redis_lost", {{"redis", place()}, {"reason", reason}});
-    }
+    reason_ = reason;
+    if (is_settled_) report_outage();
     retry_.start(delay_);
     delay_ = std::min(delay_ * 2, kLastDelay);
+  }
+
+  void report_outage() {
+    if (outage_.exchange(1) != 0) return;
+    log::error("redis_lost", {{"redis", place()}, {"reason", reason_}});
+  }
+
+  void settle() {
+    if (std::exchange(is_settled_, true)) return;
+    first_second_.stop();
+    if (!up_) report_outage();
+    if (settled_) settled_();
   }
 
   // The SHA-1 under which Redis knows the script; empty until Redis has told it.
@@ -242,7 +258,10 @@ class Redis::Connection {
   RedisAddress address_;
   milliseconds timeout_;
   OutageFlag& outage_;
-  Timer retry_, overdue_;
+  Timer retry_, overdue_, first_second_;
+  std::function<void()> settled_;
+  bool is_settled_ = false;
+  std::string reason_ = "no answer yet";  // of the last loss
   redisAsyncContext* context_ = nullptr;  // hiredis frees it, at the latest by redisAsyncFree
   bool up_ = false;
   bool abandoned_ = false;
@@ -259,6 +278,10 @@ Redis::Redis(event_base* base, RedisAddress address, milliseconds command_timeou
 Redis::~Redis() = default;
 
 bool Redis::available() const { return connection_->available(); }
+
+void Redis::when_settled(std::function<void()> settled) {
+  connection_->when_settled(std::move(settled));
+}
 
 void Redis::command(std::initializer_list<std::string_view> arguments, Callback done) {
   connection_->command(std::span(arguments.begin(), arguments.size()), std::move(done));

@@ -58,6 +58,10 @@ class Redis {
   // Connected, and the greeting (AUTH, SELECT, PING) was answered well.
   [[nodiscard]] bool available() const;
 
+  // Calls back once: when Redis is there, or when it has not been for the first second, which a
+  // Redis that is started together with its clients may take. Only then is its absence an outage.
+  void when_settled(std::function<void()> settled);
+
   // Arguments are copied. Calls back exactly once, never from within the call unless Redis is away.
   // An error reply is an Error: kFull for OOM, else kUnavailable, with Redis' own text.
   void command(std::initializer_list<std::string_view> arguments, Callback done);

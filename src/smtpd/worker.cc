@@ -78,7 +78,7 @@ Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddr
 }
 
 void Worker::run() {
-  context_.announce_ready();
+  redis_.when_settled([this] { context_.announce_ready(); });
   loop_.run(context_.life.get(), [this] { drain(); });
 }
 

@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: ISC
+// The API's answers, with mailboxes that live in the test; and what counts as a sound request.
+#include "apid/handlers.h"
+
+#include <csetjmp>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+extern "C" {
+#include <cmocka.h>
+}
+
+#include "apid/http_client.h"
+#include "apid/redirect.h"
+
+namespace {
+
+using namespace restante;
+using namespace restante::apid;
+using std::chrono::milliseconds;
+
+// Not fail(): cmocka has a macro of that name.
+std::unexpected<Error> away() { return std::unexpected(Error{ErrorKind::kUnavailable, "away"}); }
+
+struct Setup {
+  Config config;
+  std::vector<RateTable::Word> words = std::vector<RateTable::Word>(64);
+  bool redis_away = false;
+  Page page;
+  std::string asked;  // "list KEY LIMIT BEFORE" or "clear KEY", the last one
+
+  Setup() {
+    config.domain = {"example.com", "example.org"};
+    config.api_key = {"first-key", "second-key-that-is-longer"};
+    config.page_size_limit = 4096;
+  }
+
+  Mailboxes mailboxes() {
+    return {.list =
+                [this](std::string_view key, const ListQuery& query,
+                       std::function<void(Result<Page>)> done) {
+                  asked = "list " + std::string(key) + " " + std::to_string(query.limit);
+                  if (query.before) asked += " " + query.before->text();
+                  if (redis_away) return done(away());
+                  done(page);
+                },
+            .clear =
+                [this](std::string_view key, std::function<void(Result<void>)> done) {
+                  asked = "clear " + std::string(key);
+                  if (redis_away) return done(away());
+                  done({});
+                }};
+  }
+};
+
+Request make_request(std::string method, std::string target, std::string key = "first-key") {
+  Request request;
+  request.method = std::move(method);
+  read_target(request, target);
+  request.api_key = std::move(key);
+  request.client = {"192.0.2.1", "192.0.2.1"};
+  return request;
+}
+
+Response answer_of(Setup& setup, const Request& request) {
+  Api api(setup.config, setup.mailboxes(), RateTable(setup.words, {1, 2}));
+  Response answer{.status = 0, .headers = {}, .body = {}};
+  api.handle(request, milliseconds{1000}, [&](Response given) { answer = std::move(given); });
+  return answer;
+}
+
+// "STATUS BODY".
+std::string ask(Setup& setup, const Request& request) {
+  const Response answer = answer_of(setup, request);
+  return std::to_string(answer.status) + " " + answer.body;
+}
+
+std::string header(const Response& response, std::string_view name) {
+  std::string all;
+  for (const auto& [key, value] : response.headers) {
+    if (key == name) all += value + ";";
+  }
+  return all;
+}
+
+void same(const std::string& got, const char* wanted) { assert_string_equal(got.c_str(), wanted); }
+
+void an_empty_inbox_is_an_empty_array(void**) {
+  Setup setup;
+  same(ask(setup, make_request("GET", "/emails/bob")), "200 []");
+  same(setup.asked, "list bob 50");
+}
+
+void mails_are_listed_in_the_order_of_the_store(void**) {
+  Setup setup;
+  for (const std::uint64_t time : {1700000002000, 1700000001000}) {
+    setup.page.mails.push_back({{time, 0},
+                                "\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\"\n\"size\":1",
+                                "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[]"});
+  }
+  const char* wanted =
+      "200 [{\"id\":\"1700000002000000000\",\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\","
+      "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[],\"received_at\":1700000002},"
+      "{\"id\":\"1700000001000000000\",\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\","
+      "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[],\"received_at\":1700000001}]";
+  same(ask(setup, make_request("GET", "/emails/bob")), wanted);
+}
+
+void a_next_page_is_linked(void**) {
+  Setup setup;
+  setup.page.next = MailId{1700000001000, 7};
+  const Response response = answer_of(setup, make_request("GET", "/emails/a%3Eb>?limit=2"));
+  same(header(response, "Link"),
+       "</emails/a%3Eb%3E?limit=2&before=1700000001000000007>; rel=\"next\";");
+  same(setup.asked, "list a%3Eb%3E 2");
+}
+
+void a_last_page_has_no_link(void**) {
+  Setup setup;
+  same(header(answer_of(setup, make_request("GET", "/emails/bob")), "Link"), "");
+}
+
+void limit_and_before_reach_the_store(void**) {
+  Setup setup;
+  ask(setup, make_request("GET", "/emails/bob?limit=1000&before=1700000001000000007"));
+  same(setup.asked, "list bob 1000 1700000001000000007");
+}
+
+void a_bad_argument_is_named(void**) {
+  Setup setup;
+  for (const char* limit : {"", "0", "1001", "-1", "+1", "1x", " 1", "99999999999999999999"}) {
+    same(ask(setup, make_request("GET", std::string("/emails/bob?limit=") + limit)),
+         "400 {\"error\":\"limit must be a number from 1 to 1000\"}");
+  }
+  same(ask(setup, make_request("GET", "/emails/bob?before=5")),
+       "400 {\"error\":\"before must be the id of a mail: 19 digits\"}");
+  same(ask(setup, make_request("GET", "/emails/bob?sort=up")),
+       "400 {\"error\":\"unknown query parameter \\\"sort\\\"; there are limit and before\"}");
+  same(ask(setup, make_request("DELETE", "/emails/bob?before=1700000001000000007")),
+       "400 {\"error\":\"DELETE takes no query parameters\"}");
+  same(setup.asked, "");
+}
+
+void clearing_says_so(void**) {
+  Setup setup;
+  same(ask(setup, make_request("DELETE", "/emails/bob")),
+       "200 {\"message\":\"All messages for bob have been cleared\"}");
+  same(setup.asked, "clear bob");
+}
+
+void a_mailbox_has_one_name_in_any_case_and_as_an_address(void**) {
+  for (const char* path : {"/emails/Bob", "/emails/BOB@Example.COM", "/emails/bob%40example.org"}) {
+    Setup setup;
+    same(ask(setup, make_request("DELETE", path)),
+         "200 {\"message\":\"All messages for bob have been cleared\"}");
+    same(setup.asked, "clear bob");
+  }
+}
+
+void an_address_elsewhere_is_not_found(void**) {
+  Setup setup;
+  same(ask(setup, make_request("GET", "/emails/bob@evil.net")),
+       "404 {\"error\":\"this server keeps no mail for the domain \\\"evil.net\\\"; it does for "
+       "example.com\"}");
+}
+
+void a_bad_mailbox_name_is_refused(void**) {
+  Setup setup;
+  for (const char* path : {"/emails/a%00b", "/emails/a%zz", "/emails/%ff", "/emails/@example.com",
+                           "/emails/a@", "/emails/a@b@example.com"}) {
+    assert_int_equal(answer_of(setup, make_request("GET", path)).status, 400);
+  }
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/" + std::string(65, 'a'))).status,
+                   400);
+  same(setup.asked, "");
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/" + std::string(64, 'a'))).status,
+                   200);
+}
+
+void a_store_that_is_away_is_503(void**) {
+  for (const char* method : {"GET", "DELETE"}) {
+    Setup setup;
+    setup.redis_away = true;
+    const Response response = answer_of(setup, make_request(method, "/emails/bob"));
+    assert_int_equal(response.status, 503);
+    same(response.body, "{\"error\":\"mail store is not available, try again later\"}");
+    same(header(response, "Retry-After"), "5;");
+  }
+}
+
+void every_configured_key_opens(void**) {
+  for (const char* key : {"first-key", "second-key-that-is-longer"}) {
+    Setup setup;
+    same(ask(setup, make_request("GET", "/emails/bob", key)), "200 []");
+  }
+}
+
+void nothing_else_opens(void**) {
+  const std::string long_key(300, 'x');
+  for (const std::string& key :
+       {std::string(), std::string("first-ke"), std::string("first-keyy"), std::string("First-key"),
+        std::string("first-key\0", 10), std::string("first-key") + std::string(100, '\0'),
+        std::string("first-key second-key-that-is-longer"), long_key}) {
+    Setup setup;
+    const Response response = answer_of(setup, make_request("GET", "/emails/bob", key));
+    assert_int_equal(response.status, 401);
+    same(response.body, "{\"error\":\"invalid API key\"}");
+    same(setup.asked, "");
+  }
+}
+
+void checks_come_in_their_order(void**) {
+  Setup setup;
+  setup.config.api_rate_limit = 5;
+  assert_int_equal(answer_of(setup, make_request("PUT", "/nope", "bad")).status, 401);
+  assert_int_equal(answer_of(setup, make_request("PUT", "/nope")).status, 404);
+  assert_int_equal(answer_of(setup, make_request("PUT", "/emails/%zz?x")).status, 405);
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/%zz?x")).status, 400);
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/a")).status, 200);
+  assert_int_equal(answer_of(setup, make_request("PUT", "/nope", "bad")).status, 429);
+}
+
+void a_refused_method_names_the_others(void**) {
+  Setup setup;
+  same(header(answer_of(setup, make_request("PUT", "/emails/a")), "Allow"), "GET, HEAD, DELETE;");
+}
+
+void the_rate_limit_is_told_on_every_answer(void**) {
+  Setup setup;
+  setup.config.api_rate_limit = 2;
+  Response response = answer_of(setup, make_request("GET", "/emails/bob"));
+  same(header(response, "RateLimit-Limit"), "2;");
+  same(header(response, "RateLimit-Remaining"), "1;");
+  assert_true(std::stoi(header(response, "RateLimit-Reset")) >= 60);
+  response = answer_of(setup, make_request("GET", "/emails/bob", "bad"));
+  same(header(response, "RateLimit-Remaining"), "0;");
+  response = answer_of(setup, make_request("GET", "/emails/bob"));
+  assert_int_equal(response.status, 429);
+  same(response.body, "{\"error\":\"rate limit exceeded\"}");
+  same(header(response, "Retry-After"), header(response, "RateLimit-Reset").c_str());
+}
+
+void no_rate_limit_is_not_told(void**) {
+  Setup setup;
+  same(header(answer_of(setup, make_request("GET", "/emails/bob")), "RateLimit-Limit"), "");
+}
+
+void an_answer_is_json_that_nobody_keeps(void**) {
+  Setup setup;
+  const Response response = answer_of(setup, make_request("GET", "/nope"));
+  same(header(response, "Content-Type"), "application/json; charset=utf-8;");
+  same(header(response, "Cache-Control"), "no-store;");
+  same(header(response, "X-Content-Type-Options"), "nosniff;");
+}
+
+std::string location(const char* host, const char* target, std::uint16_t port) {
+  Request request = make_request("GET", target);
+  request.host = host;
+  return header(redirect_to_https(request, "mail.example.com", port), "Location");
+}
+
+void plain_http_is_sent_to_https(void**) {
+  same(location("a.example.com", "/emails/b?limit=1", 443),
+       "https://a.example.com/emails/b?limit=1;");
+  same(location("a.example.com:8080", "/", 8443), "https://a.example.com:8443/;");
+  same(location("[::1]:80", "/x", 443), "https://[::1]/x;");
+}
+
+void a_redirect_never_leads_where_the_host_is_none(void**) {
+  same(location("", "/x", 443), "https://mail.example.com/x;");
+  same(location("evil\r\nSet-Cookie: a", "/x", 443), "https://mail.example.com/x;");
+  same(location("user@evil", "//evil", 443), "https://mail.example.com//evil;");
+}
+
+using Fields = std::vector<std::pair<std::string, std::string>>;
+
+// 0 for a request that is sound, else the status of the answer.
+unsigned framing(const Fields& fields, std::string_view version = "HTTP/1.1",
+                 const char* method = "GET", const char* target = "/emails/bob") {
+  Client client;
+  client.request.method = method;
+  read_target(client.request, target);
+  for (const auto& [name, value] : fields) read_field(client, name, value);
+  const std::optional<Response> refused = check_framing(client, version);
+  return refused ? refused->status : 0;
+}
+
+void a_sound_request_passes(void**) {
+  assert_int_equal(framing({{"Host", "a"}}), 0);
+  assert_int_equal(framing({{"HOST", "a:1"}, {"x-api-key", "k"}, {"Content-Length", "0"}}), 0);
+  assert_int_equal(framing({}, "HTTP/1.0"), 0);
+  assert_int_equal(framing({{"Host", ""}}), 0);
+  assert_int_equal(framing({{"Host", "a"}, {"Content-Length", "5"}}, "HTTP/1.1", "POST"), 0);
+}
+
+void a_request_that_can_be_read_in_two_ways_is_refused(void**) {
+  const std::pair<std::string, std::string> host{"Host", "a"};
+  assert_int_equal(framing({}), 400);
+  assert_int_equal(framing({host, {"host", "a"}}), 400);
+  assert_int_equal(framing({{"Host", "a/b"}}), 400);
+  assert_int_equal(framing({host, {"Transfer-Encoding", "chunked"}}), 400);
+  assert_int_equal(framing({host, {"transfer-encoding", "identity"}}), 400);
+  assert_int_equal(framing({host, {"Content-Length", "0"}, {"content-length", "0"}}), 400);
+  assert_int_equal(framing({host, {"Content-Length", "5"}}), 400);
+  assert_int_equal(framing({host, {"Content-Length", "00"}}), 400);
+  assert_int_equal(framing({host, {"Content-Length", "5"}}, "HTTP/1.1", "DELETE"), 400);
+  assert_int_equal(framing({host, {"X-API-KEY", "a"}, {"X-Api-Key", "a"}}), 400);
+  assert_int_equal(framing({host, {"Content-Length ", "5"}}), 400);
+  assert_int_equal(framing({host, {" X", "5"}}), 400);
+  assert_int_equal(framing({host, {"X", "a\rContent-Length: 5"}}), 400);
+  assert_int_equal(framing({host, {"", "a"}}), 400);
+}
+
+void a_bad_request_line_is_refused(void**) {
+  const Fields host{{"Host", "a"}};
+  assert_int_equal(framing(host, "HTTP/1.2"), 400);
+  assert_int_equal(framing(host, "HTTP/2.0"), 505);
+  assert_int_equal(framing(host, ""), 505);
+  for (const char* target :
+       {"*", "", "http://evil/emails/a", "/a b", "/a\x7f", "/\xff", "/a?b c"}) {
+    assert_int_equal(framing(host, "HTTP/1.1", "GET", target), 400);
+  }
+}
+
+// Splits `head` at its line ends and colons, as 0.9.75 does, and says whether bytes were lost.
+bool loses_bytes(std::string_view head, std::initializer_list<std::string_view> pieces) {
+  Client client;
+  client.read_up_to = head.data();
+  for (std::string_view piece : pieces) {
+    check_gap(client, head.substr(head.find(piece), piece.size()));
+  }
+  check_gap(client, head.substr(head.size()), 4);
+  return client.fields.bytes_lost;
+}
+
+void bytes_that_the_library_skips_are_noticed(void**) {
+  assert_false(loses_bytes(" HTTP/1.1\r\nA: b\r\n\r\n", {"HTTP/1.1", "A: b"}));
+  assert_false(loses_bytes(" HTTP/1.1\nA: b\n\n", {"HTTP/1.1", "A: b"}));
+  assert_true(loses_bytes(" HTTP/1.1\r\nA: b1234\r\nC\r\n\r\n", {"HTTP/1.1", "A: b", "C"}));
+  assert_true(loses_bytes(" HTTP/1.1\r\nA: b12\r\n\r\n", {"HTTP/1.1", "A: b"}));
+  assert_true(loses_bytes(" HTTP/1.1\r\nA: b\r\nC\r\n\r\n", {"HTTP/1.1", "C", "A: b"}));
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(an_empty_inbox_is_an_empty_array),
+      cmocka_unit_test(mails_are_listed_in_the_order_of_the_store),
+      cmocka_unit_test(a_next_page_is_linked),
+      cmocka_unit_test(a_last_page_has_no_link),
+      cmocka_unit_test(limit_and_before_reach_the_store),
+      cmocka_unit_test(a_bad_argument_is_named),
+      cmocka_unit_test(clearing_says_so),
+      cmocka_unit_test(a_mailbox_has_one_name_in_any_case_and_as_an_address),
+      cmocka_unit_test(an_address_elsewhere_is_not_found),
+      cmocka_unit_test(a_bad_mailbox_name_is_refused),
+      cmocka_unit_test(a_store_that_is_away_is_503),
+      cmocka_unit_test(every_configured_key_opens),
+      cmocka_unit_test(nothing_else_opens),
+      cmocka_unit_test(checks_come_in_their_order),
+      cmocka_unit_test(a_refused_method_names_the_others),
+      cmocka_unit_test(the_rate_limit_is_told_on_every_answer),
+      cmocka_unit_test(no_rate_limit_is_not_told),
+      cmocka_unit_test(an_answer_is_json_that_nobody_keeps),
+      cmocka_unit_test(plain_http_is_sent_to_https),
+      cmocka_unit_test(a_redirect_never_leads_where_the_host_is_none),
+      cmocka_unit_test(a_sound_request_passes),
+      cmocka_unit_test(a_request_that_can_be_read_in_two_ways_is_refused),
+      cmocka_unit_test(a_bad_request_line_is_refused),
+      cmocka_unit_test(bytes_that_the_library_skips_are_noticed),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

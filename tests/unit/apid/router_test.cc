@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: ISC
+// The route table and the URI parsers: what a client can write into a request line.
+#include "apid/router.h"
+
+#include <algorithm>
+#include <csetjmp>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+extern "C" {
+#include <cmocka.h>
+}
+
+#include "apid/uri.h"
+
+namespace {
+
+using namespace restante::apid;
+
+// A copy in a block of exactly its size, so that the address sanitizer sees a byte too far.
+class Exact {
+ public:
+  explicit Exact(std::string_view text) : size_(text.size()), bytes_(new char[text.size()]) {
+    std::copy(text.begin(), text.end(), bytes_.get());
+  }
+  operator std::string_view() const { return {bytes_.get(), size_}; }
+
+ private:
+  std::size_t size_;
+  std::unique_ptr<char[]> bytes_;
+};
+
+// "list USER", "clear USER", "404" or "405 METHODS".
+std::string route(std::string_view method, std::string_view path) {
+  const Exact exact(path);
+  const Route found = find_route(method, exact);
+  if (std::holds_alternative<NoSuchPath>(found)) return "404";
+  if (const auto* other = std::get_if<NoSuchMethod>(&found)) return "405 " + other->allow;
+  const auto& match = std::get<RouteMatch>(found);
+  return (match.endpoint == Endpoint::kListMails ? "list " : "clear ") + std::string(match.user);
+}
+
+std::string decoded(std::string_view text) {
+  const auto result = percent_decode(Exact(text));
+  return result ? *result : "error";
+}
+
+// name=value|name=value, or the error.
+std::string parsed_query(std::string_view text) {
+  const Exact exact(text);
+  const auto result = parse_query(exact);
+  if (!result) return result.error();
+  std::string out;
+  for (const QueryParameter& parameter : *result) {
+    if (!out.empty()) out += '|';
+    out.append(parameter.name).append("=").append(parameter.value);
+  }
+  return out;
+}
+
+std::string host(std::string_view field) {
+  const Exact exact(field);
+  return std::string(parse_host(exact).value_or("none"));
+}
+
+void same(const std::string& got, const char* wanted) { assert_string_equal(got.c_str(), wanted); }
+
+void an_inbox_is_listed_by_get_and_head(void**) {
+  same(route("GET", "/emails/bob"), "list bob");
+  same(route("HEAD", "/emails/bob"), "list bob");
+  same(route("GET", "/emails/USER"), "list USER");
+}
+
+void an_inbox_is_cleared_by_delete(void**) { same(route("DELETE", "/emails/bob"), "clear bob"); }
+
+void a_user_stays_encoded_and_one_segment(void**) {
+  same(route("GET", "/emails/a%2Fb"), "list a%2Fb");
+  same(route("GET", "/emails/.."), "list ..");
+}
+
+void other_paths_do_not_exist(void**) {
+  for (const char* path :
+       {"", "/", "/emails", "/emails/", "/emails/a/", "/emails/a/b", "//emails/a", "/emails//a",
+        "/Emails/a", "/%65mails/a", "/emailsx/a", "emails/a", "*", "http://evil/emails/a"}) {
+    same(route("GET", path), "404");
+  }
+}
+
+void other_methods_are_told_what_there_is(void**) {
+  same(route("POST", "/emails/bob"), "405 GET, HEAD, DELETE");
+  same(route("get", "/emails/bob"), "405 GET, HEAD, DELETE");
+  same(route("", "/emails/bob"), "405 GET, HEAD, DELETE");
+  same(route("POST", "/nothing"), "404");
+}
+
+void the_table_describes_itself(void**) {
+  same(describe_routes(), "GET /emails/USER, DELETE /emails/USER");
+}
+
+void escapes_are_decoded(void**) {
+  same(decoded(""), "");
+  same(decoded("bob"), "bob");
+  same(decoded("a%2fb%2Fc"), "a/b/c");
+  same(decoded("a+b"), "a+b");
+  same(decoded("%C3%A9"), "\xC3\xA9");
+  same(decoded("%2500"), "%00");
+}
+
+void broken_escapes_are_refused(void**) {
+  for (const char* text : {"%", "%4", "%zz", "%4g", "a%", "a%2", "%%41", "% 41", "%-1", "%+1"}) {
+    same(decoded(text), "error");
+  }
+}
+
+void control_characters_and_bad_utf8_are_refused(void**) {
+  for (const char* text :
+       {"%00", "a%0d%0a", "%1f", "%7f", "a\tb", "%ff", "%C3", "%C0%80", "\xFF"}) {
+    same(decoded(text), "error");
+  }
+}
+
+void a_path_is_escaped_once(void**) {
+  same(escape_path("/emails/a%2Fb@x"), "/emails/a%2Fb@x");
+  same(escape_path("/a<b>\"c\" \r\n"), "/a%3Cb%3E%22c%22%20%0D%0A");
+  same(escape_path("/50%"), "/50%25");
+  same(escape_path("/a?b#c"), "/a%3Fb%23c");
+}
+
+void a_query_is_taken_apart(void**) {
+  same(parsed_query(""), "");
+  same(parsed_query("limit=5&before=1"), "limit=5|before=1");
+  same(parsed_query("&a=1&&b&"), "a=1|b=");
+  same(parsed_query("a=b=c+d%26"), "a=b=c d&");
+}
+
+void a_query_parameter_given_twice_is_refused(void**) {
+  same(parsed_query("limit=1&limit=2"), "query parameter \"limit\" is given twice");
+}
+
+void a_query_with_a_broken_escape_is_refused(void**) {
+  same(parsed_query("a=%0"),
+       "bad query parameter \"a\": a % must be followed by two hexadecimal digits");
+}
+
+void a_host_loses_its_port(void**) {
+  same(host("localhost"), "localhost");
+  same(host("Mail.Example.com:8443"), "Mail.Example.com");
+  same(host("example.com."), "example.com.");
+  same(host("192.0.2.1:80"), "192.0.2.1");
+  same(host("[::1]:8080"), "[::1]");
+  same(host("[2001:db8::1]"), "[2001:db8::1]");
+  same(host("a:"), "a");
+}
+
+void what_is_no_host_is_not_taken_for_one(void**) {
+  for (const char* field : {"",    ".",         "a..b",  "-a.com",   "a-.com",  "a b",  "a/b",
+                            "a@b", "a\r\nb",    "a:80x", "a:123456", "a:80:80", "[::1", "[::1]x",
+                            "[]",  "[1.2.3.4]", "a%41",  "<script>", "::1",     ":80"}) {
+    same(host(field), "none");
+  }
+  same(host(std::string(64, 'a') + ".com"), "none");
+  same(host(std::string(63, 'a') + ".com"), (std::string(63, 'a') + ".com").c_str());
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(an_inbox_is_listed_by_get_and_head),
+      cmocka_unit_test(an_inbox_is_cleared_by_delete),
+      cmocka_unit_test(a_user_stays_encoded_and_one_segment),
+      cmocka_unit_test(other_paths_do_not_exist),
+      cmocka_unit_test(other_methods_are_told_what_there_is),
+      cmocka_unit_test(the_table_describes_itself),
+      cmocka_unit_test(escapes_are_decoded),
+      cmocka_unit_test(broken_escapes_are_refused),
+      cmocka_unit_test(control_characters_and_bad_utf8_are_refused),
+      cmocka_unit_test(a_path_is_escaped_once),
+      cmocka_unit_test(a_query_is_taken_apart),
+      cmocka_unit_test(a_query_parameter_given_twice_is_refused),
+      cmocka_unit_test(a_query_with_a_broken_escape_is_refused),
+      cmocka_unit_test(a_host_loses_its_port),
+      cmocka_unit_test(what_is_no_host_is_not_taken_for_one),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: ISC
+// Whole mails: golden pairs in tests/golden/mime, and mail bombs that are made here.
+#include "mimed/mime.h"
+
+#include <cjson/cJSON.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <csetjmp>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/c_ptr.h"
+#include "shared/message.h"
+
+extern "C" {
+#include <cmocka.h>
+}
+
+namespace {
+
+using namespace restante;
+using namespace restante::mimed;
+namespace fs = std::filesystem;
+
+using JsonPtr = CPtr<cJSON, cJSON_Delete>;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kMeasure = false;  // sanitizers cost time and memory of their own
+#else
+constexpr bool kMeasure = true;
+#endif
+
+MimeParser& parser() {
+  static MimeParser the_parser{PrescanLimits()};
+  return the_parser;
+}
+
+// In a heap block of exactly its size, so that the address sanitizer sees one byte too far.
+ParsedMail parse(std::string_view raw) {
+  const auto exact = std::make_unique<char[]>(raw.size());
+  std::copy(raw.begin(), raw.end(), exact.get());
+  return parser().parse({exact.get(), raw.size()});
+}
+
+std::string read_file(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The fragments of a mail as one JSON object, with its snippet, a field a line.
+std::string listing(const Message& message) {
+  const Fragments made = make_fragments(message);
+  const std::size_t half = made.summary.find('\n');
+  const JsonPtr rest(cJSON_Parse(("{" + made.summary.substr(half + 1) + "}").c_str()));
+  const JsonPtr listed(
+      cJSON_Parse(("{" + made.summary.substr(0, half) + "," + made.bodies + "}").c_str()));
+  if (rest == nullptr || listed == nullptr) return "not JSON: " + made.summary + made.bodies;
+  cJSON_AddItemToObject(listed.get(), "snippet",
+                        cJSON_DetachItemFromObjectCaseSensitive(rest.get(), "snippet"));
+  const CPtr<char, cJSON_free> printed(cJSON_Print(listed.get()));
+  return std::string(printed.get()) + "\n";
+}
+
+fs::path golden_directory() {
+  const char* root = std::getenv("RESTANTE_GOLDEN");
+  return fs::path(root == nullptr ? "tests/golden" : root) / "mime";
+}
+
+// The names of the mails that do not give what their JSON says.
+std::vector<std::string> compare_golden(std::size_t& seen) {
+  const bool update = std::getenv("GOLDEN_UPDATE") != nullptr;
+  std::vector<std::string> wrong;
+  for (const auto& entry : fs::directory_iterator(golden_directory())) {
+    if (entry.path().extension() != ".eml") continue;
+    ++seen;
+    const std::string got = listing(parse(read_file(entry.path())).message);
+    const fs::path expected = fs::path(entry.path()).replace_extension(".json");
+    if (update) {
+      std::ofstream(expected, std::ios::binary) << got;
+    } else if (read_file(expected) != got) {
+      wrong.push_back(entry.path().filename().string() + " gives\n" + got);
+    }
+  }
+  std::ranges::sort(wrong);
+  return wrong;
+}
+
+void every_golden_mail_gives_its_json(void**) {
+  std::size_t seen = 0;
+  const auto wrong = compare_golden(seen);
+  for (const std::string& text : wrong) print_error("%s", text.c_str());
+  assert_true(seen >= 30);
+  assert_int_equal(wrong.size(), 0);
+}
+
+std::string repeated(std::string_view piece, std::size_t times) {
+  std::string out;
+  out.reserve(piece.size() * times);
+  for (std::size_t i = 0; i < times; ++i) out += piece;
+  return out;
+}
+
+constexpr std::string_view kMixed =
+    "Subject: bomb\r\nContent-Type: multipart/mixed; boundary=X\r\n\r\n";
+
+std::string nested(std::size_t levels) {
+  std::string mail = "Subject: bomb\r\n";
+  for (std::size_t i = 0; i < levels; ++i) {
+    const std::string name = "b" + std::to_string(i);
+    mail += "Content-Type: multipart/mixed; boundary=" + name + "\r\n\r\n--" + name + "\r\n";
+  }
+  return mail + "\r\ninnermost\r\n";
+}
+
+struct Bomb {
+  const char* name;
+  std::string (*make)();
+  Exceeded exceeded;
+};
+
+const Bomb kBombs[] = {
+    {"10^6 empty parts",
+     [] { return std::string(kMixed) + "--X\r\n\r\nhello\r\n" + repeated("--X\n\n\n", 1'000'000); },
+     Exceeded::kParts},
+    {"60,000 nested multiparts", [] { return nested(60'000); }, Exceeded::kDepth},
+    {"300,000 header fields",
+     [] { return "Subject: bomb\r\n" + repeated("a:b\r\n", 300'000) + "\r\nbody\r\n"; },
+     Exceeded::kHeaderFields},
+    {"300,000 header fields of a part",
+     [] {
+       return std::string(kMixed) + "--X\r\n" + repeated("a:b\r\n", 300'000) +
+              "\r\nbody\r\n--X--\r\n";
+     },
+     Exceeded::kHeaderFields},
+    {"300,000 lines that are no header fields",
+     [] { return std::string(kMixed) + "--X\r\n" + repeated("ab\r\n", 300'000) + "\r\nbody\r\n"; },
+     Exceeded::kHeaderFields},
+    {"100,000 parameters",
+     [] {
+       return "Subject: bomb\r\nContent-Type: multipart/mixed; boundary=X" +
+              repeated(";a=b", 100'000) + "\r\n\r\n--X\r\n\r\nhello\r\n";
+     },
+     Exceeded::kHeaderBytes},
+    {"41,000 groups inside one another",
+     [] { return "Subject: bomb\r\nTo: " + repeated("g:", 41'000) + "\r\n\r\nbody\r\n"; },
+     Exceeded::kAddressNesting},
+    {"41,000 groups in a mail inside the mail",
+     [] {
+       return std::string(kMixed) +
+              "--X\r\nContent-Type: message/rfc822\r\n\r\nTo: " + repeated("g:", 41'000) +
+              "\r\n\r\nbody\r\n--X--\r\n";
+     },
+     Exceeded::kNothing},
+    {"60,000 mails inside one another",
+     [] { return "Subject: bomb\r\n" + repeated("Content-Type: message/rfc822\r\n\r\n", 60'000); },
+     Exceeded::kNothing},
+    {"lines that look like boundaries, at 99 levels",
+     [] { return nested(99) + repeated("--\n", 2'000'000); }, Exceeded::kComparisons},
+    {"a subject of 120,000 word starts",
+     [] { return "Subject: bomb" + repeated("=?", 120'000) + "\r\n\r\nx"; }, Exceeded::kNothing},
+    {"200,000 comments that stay open",
+     [] {
+       return "Subject: bomb\r\nContent-Type: text/plain" + repeated("(", 200'000) + "\r\n\r\nx";
+     },
+     Exceeded::kNothing},
+    {"5 MB of NUL", [] { return "Subject: bomb\r\n\r\n" + std::string(5'000'000, '\0'); },
+     Exceeded::kNothing},
+};
+
+struct Cost {
+  double seconds;
+  ParsedMail parsed;
+};
+
+Cost measure(const std::string& raw) {
+  const std::clock_t start = std::clock();
+  ParsedMail parsed = parse(raw);
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  return {seconds, std::move(parsed)};
+}
+
+void a_mail_bomb_is_cheap_and_keeps_its_subject(void** state) {
+  const Bomb& bomb = *static_cast<const Bomb*>(*state);
+  const Cost cost = measure(bomb.make());
+  const bool marked = cost.parsed.message.parse_error;
+  assert_true(cost.parsed.message.subject.starts_with("bomb"));
+  assert_int_equal(static_cast<int>(cost.parsed.exceeded), static_cast<int>(bomb.exceeded));
+  assert_int_equal(marked, bomb.exceeded != Exceeded::kNothing);
+  if (kMeasure) assert_true(cost.seconds < 1.0);
+}
+
+void all_bombs_together_take_at_most_64_mb(void**) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  if (kMeasure) assert_true(usage.ru_maxrss < 64L * 1024);
+}
+
+void the_first_text_of_a_bomb_is_still_read(void**) {
+  const std::string text = parse(kBombs[0].make()).message.body_text;
+  const std::string deep = parse(nested(101)).message.body_text;
+  assert_string_equal(text.c_str(), "hello\n");
+  assert_string_equal(deep.c_str(), "innermost\n");
+}
+
+// A mail cut off anywhere is parsed, to valid JSON, and never to more than there was.
+void a_mail_cut_at_any_byte_is_parsed(void**) {
+  std::size_t wrong = 0;
+  for (const auto& entry : fs::directory_iterator(golden_directory())) {
+    if (entry.path().extension() != ".eml") continue;
+    const std::string raw = read_file(entry.path());
+    const std::size_t step = raw.size() > 2000 ? 97 : 7;
+    for (std::size_t size = 0; size < raw.size(); size += step) {
+      const Message message = parse(std::string_view(raw).substr(0, size)).message;
+      wrong += listing(message).starts_with("not JSON") || message.size != size;
+    }
+  }
+  assert_int_equal(wrong, 0);
+}
+
+}  // namespace
+
+int main() {
+  std::vector<CMUnitTest> tests;
+  for (const Bomb& bomb : kBombs) {
+    tests.push_back({bomb.name, a_mail_bomb_is_cheap_and_keeps_its_subject, nullptr, nullptr,
+                     const_cast<Bomb*>(&bomb)});
+  }
+  const CMUnitTest others[] = {
+      cmocka_unit_test(all_bombs_together_take_at_most_64_mb),
+      cmocka_unit_test(the_first_text_of_a_bomb_is_still_read),
+      cmocka_unit_test(every_golden_mail_gives_its_json),
+      cmocka_unit_test(a_mail_cut_at_any_byte_is_parsed),
+  };
+  tests.insert(tests.end(), std::begin(others), std::end(others));
+  return _cmocka_run_group_tests("mime", tests.data(), tests.size(), nullptr, nullptr);
+}

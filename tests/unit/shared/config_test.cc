@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: ISC
+// The configuration: sources, precedence, errors that name their place.
+#include "shared/config.h"
+
+#include <cstring>
+
+#include "cmocka_cxx.h"
+
+namespace restante {
+namespace {
+
+std::string error_of(const Result<void>& result) {
+  return result ? std::string("no error") : result.error().what;
+}
+
+// The error that reading one line gives.
+std::string fault_in(std::string_view line) {
+  ConfigReader reader;
+  return error_of(reader.read_file(line, "r.conf"));
+}
+
+struct FaultCase {
+  const char* line;
+  const char* error;
+};
+
+void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
+  const FaultCase cases[] = {
+      {"domian = example.com",
+       "r.conf:1: domian is no setting of restante; restante -T lists them"},
+      {"just words", "r.conf:1: no '=' in \"just words\"; write name = value"},
+      {"recipient_limit = many", "r.conf:1: recipient_limit: many is not a number from 1 to 10000"},
+      {"recipient_limit = 0", "r.conf:1: recipient_limit: 0 is not a number from 1 to 10000"},
+      {"recipient_limit = -1", "r.conf:1: recipient_limit: -1 is not a number from 1 to 10000"},
+      {"recipient_limit = 99999999999999999999",
+       "r.conf:1: recipient_limit: 99999999999999999999 is not a number from 1 to 10000"},
+      {"retention = soon", "r.conf:1: retention: soon is not a duration from 1s to 8760h"},
+      {"message_size_limit = 1T",
+       "r.conf:1: message_size_limit: 1T is not a size from 1K to 256M"},
+      {"smtp_tls = maybe", "r.conf:1: smtp_tls: maybe is not one of required, optional"},
+      {"domain = exa mple..com",
+       "r.conf:1: domain: \"exa mple..com\" is no domain name; write example.com, several "
+       "separated by spaces"},
+      {"smtp_listen = localhost:25",
+       "r.conf:1: smtp_listen: localhost:25 is no address:port; write *:25, 192.0.2.1:25 or "
+       "[::1]:25"},
+      {"redis = host:99999", "r.conf:1: redis: the value host:99999 is no address of a Redis: use "
+                             "host:port, unix:/path or "
+                             "redis://[[user]:password@]host[:port][/database]"},
+      {"api_key = k\x01", "r.conf:1: api_key: the value has a character that cannot stand in an "
+                          "HTTP header"},
+      {"tls_key = privkey.pem", "r.conf:1: tls_key: privkey.pem is no absolute path"},
+  };
+  for (const FaultCase& row : cases) assert_text_equal(fault_in(row.line), row.error);
+}
+
+void the_line_number_counts_comments_and_empty_lines(void**) {
+  assert_text_equal(fault_in("# a comment\n\n  \nnonsense = 1\n"),
+                    "r.conf:4: nonsense is no setting of restante; restante -T lists them");
+}
+
+void a_setting_given_twice_in_a_file_is_an_error(void**) {
+  assert_text_equal(fault_in("retention = 1h\nretention = 2h\n"),
+                    "r.conf:2: retention is set already, in line 1");
+}
+
+void the_command_line_goes_above_the_environment_above_the_file(void**) {
+  ConfigReader reader;
+  const char* const environment[] = {"RESTANTE_RETENTION=2h", "RESTANTE_HOSTNAME=b.test",
+                                     "PATH=/bin", "DOMAIN=one.test two.test"};
+  assert_true(reader.read_file("retention = 1h\nhostname = a.test\nrecipient_limit = 7\n", "f")
+                  .has_value());
+  assert_true(reader.read_environment(environment).has_value());
+  assert_true(reader.set("retention=3h", "-o").has_value());
+  const Config& config = reader.config();
+  assert_int_equal(config.retention.count(), 3 * 3600 * 1000);
+  assert_text_equal(config.hostname, "b.test");
+  assert_int_equal(config.recipient_limit, 7);
+  assert_int_equal(config.domain.size(), 2);
+}
+
+void the_names_of_the_original_environment_work(void**) {
+  ConfigReader reader;
+  const char* const environment[] = {"DOMAIN=Example.COM", "API_KEY=k1 k2",
+                                     "REDIS_ADDR=redis.test:6380", "GIN_MODE=release"};
+  assert_true(reader.read_environment(environment).has_value());
+  const auto config = reader.finish();
+  assert_true(config.has_value());
+  assert_text_equal(config->domain.front(), "example.com");
+  assert_int_equal(config->api_key.size(), 2);
+  assert_text_equal(config->redis, "redis.test:6380");
+  assert_int_equal(static_cast<int>(config->log_level), static_cast<int>(log::Level::kInfo));
+}
+
+void gin_mode_debug_means_log_level_debug_and_any_other_word_is_refused(void**) {
+  ConfigReader reader;
+  const char* const debug[] = {"GIN_MODE=debug"};
+  assert_true(reader.read_environment(debug).has_value());
+  assert_int_equal(static_cast<int>(reader.config().log_level),
+                   static_cast<int>(log::Level::kDebug));
+  const char* const loud[] = {"GIN_MODE=loud"};
+  assert_text_equal(error_of(reader.read_environment(loud)),
+                    "environment GIN_MODE: loud is not one of debug, release");
+}
+
+void a_misspelt_variable_of_ours_is_an_error(void**) {
+  ConfigReader reader;
+  const char* const environment[] = {"RESTANTE_RETENTOIN=1h"};
+  assert_text_equal(error_of(reader.read_environment(environment)),
+                    "environment RESTANTE_RETENTOIN: retentoin is no setting of restante; restante "
+                    "-T lists them");
+}
+
+void domain_and_api_key_are_required(void**) {
+  ConfigReader nothing;
+  assert_false(nothing.finish().has_value());
+  assert_non_null(std::strstr(nothing.finish().error().what.c_str(), "domain is not set"));
+  ConfigReader no_key;
+  assert_true(no_key.set("domain=example.com", "-o").has_value());
+  assert_non_null(std::strstr(no_key.finish().error().what.c_str(), "api_key is not set"));
+  assert_true(no_key.set("api_key_file=/k", "-o").has_value());
+  assert_true(no_key.finish().has_value());
+}
+
+void an_empty_variable_counts_as_unset(void**) {
+  ConfigReader reader;
+  const char* const environment[] = {"DOMAIN=", "API_KEY=x"};
+  assert_true(reader.read_environment(environment).has_value());
+  assert_non_null(std::strstr(reader.finish().error().what.c_str(), "domain is not set"));
+}
+
+void every_default_passes_its_own_check_and_is_what_is_written_back(void**) {
+  const ConfigReader reader;
+  const std::string text = format_config(reader.config(), Audience::kMaster);
+  for (const SettingInfo& info : all_settings()) {
+    const std::string line = std::string(info.name) + " = " + std::string(info.default_value) + "\n";
+    if (text.find(line) == std::string::npos) fail_msg("%s", line.c_str());
+  }
+}
+
+void what_is_written_is_read_back_the_same(void**) {
+  ConfigReader reader;
+  assert_true(reader
+                  .read_file("domain = a.test b.test\napi_key = k\nretention = 90m\n"
+                             "message_size_limit = 1000000\nsmtp_listen = [::1]:2525 *:25\n"
+                             "smtp_tls = optional\nlog_level = debug\nredis_timeout = 250ms\n",
+                             "f")
+                  .has_value());
+  const std::string once = format_config(*reader.finish(), Audience::kMaster);
+  ConfigReader again;
+  assert_true(again.read_file(once, "f").has_value());
+  assert_text_equal(format_config(again.config(), Audience::kMaster), once);
+}
+
+void a_worker_is_told_only_what_is_its_own(void**) {
+  ConfigReader reader;
+  assert_true(reader
+                  .read_file("domain = a.test\napi_key = topsecret\n"
+                             "redis = redis://:hush@localhost\n",
+                             "f")
+                  .has_value());
+  const Config config = *reader.finish();
+  const auto has = [&](Audience audience, const char* what) {
+    return format_config(config, audience).find(what) != std::string::npos;
+  };
+  assert_true(has(Audience::kApid, "topsecret"));
+  assert_false(has(Audience::kSmtpd, "topsecret"));
+  assert_false(has(Audience::kMimed, "topsecret"));
+  assert_true(has(Audience::kSmtpd, "hush"));
+  assert_false(has(Audience::kMimed, "hush"));
+  assert_false(has(Audience::kSmtpd, "privkey.pem"));
+  const std::string shown = describe_config(config);
+  assert_true(shown.find("topsecret") == std::string::npos);
+  assert_true(shown.find("hush") == std::string::npos);
+}
+
+void listen_addresses_are_read_in_all_their_forms(void**) {
+  struct Case {
+    const char* text;
+    const char* host;  // nullptr: refused
+    int port;
+  };
+  const Case cases[] = {{"25", "", 25},          {":25", "", 25},        {"*:25", "", 25},
+                        {"127.0.0.1:0", "127.0.0.1", 0}, {"[::1]:25", "::1", 25},
+                        {"::1:25", nullptr, 0},  {"[127.0.0.1]:25", nullptr, 0},
+                        {"*:65536", nullptr, 0}, {"*:", nullptr, 0},     {"*:25x", nullptr, 0}};
+  for (const Case& row : cases) {
+    const auto address = parse_listen(row.text);
+    assert_int_equal(address.has_value(), row.host != nullptr);
+    if (!address) continue;
+    assert_text_equal(address->host, row.host);
+    assert_int_equal(address->port, row.port);
+  }
+}
+
+void domains_are_compared_without_case(void**) {
+  ConfigReader reader;
+  assert_true(reader.set("domain=example.com", "-o").has_value());
+  assert_true(reader.config().has_domain("EXAMPLE.com"));
+  assert_false(reader.config().has_domain("xexample.com"));
+  assert_false(reader.config().has_domain(""));
+}
+
+}  // namespace
+}  // namespace restante
+
+int main() {
+  using namespace restante;
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed),
+      cmocka_unit_test(the_line_number_counts_comments_and_empty_lines),
+      cmocka_unit_test(a_setting_given_twice_in_a_file_is_an_error),
+      cmocka_unit_test(the_command_line_goes_above_the_environment_above_the_file),
+      cmocka_unit_test(the_names_of_the_original_environment_work),
+      cmocka_unit_test(gin_mode_debug_means_log_level_debug_and_any_other_word_is_refused),
+      cmocka_unit_test(a_misspelt_variable_of_ours_is_an_error),
+      cmocka_unit_test(domain_and_api_key_are_required),
+      cmocka_unit_test(an_empty_variable_counts_as_unset),
+      cmocka_unit_test(every_default_passes_its_own_check_and_is_what_is_written_back),
+      cmocka_unit_test(what_is_written_is_read_back_the_same),
+      cmocka_unit_test(a_worker_is_told_only_what_is_its_own),
+      cmocka_unit_test(listen_addresses_are_read_in_all_their_forms),
+      cmocka_unit_test(domains_are_compared_without_case),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: ISC
+// Fragments of JSON: escaping, snippets, and what a listing is joined of.
+#include "shared/message.h"
+
+#include <cjson/cJSON.h>
+
+#include <csetjmp>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <ctime>
+#include <string>
+#include <vector>
+
+#include "shared/c_ptr.h"
+
+extern "C" {
+#include <cmocka.h>
+}
+
+namespace {
+
+using namespace restante;
+using JsonPtr = CPtr<cJSON, cJSON_Delete>;
+
+Message small_message() {
+  Message message;
+  message.subject = "Hi \"you\"";
+  message.body_text = "a\nb";
+  message.body_html = "<p>a</p>";
+  message.attachments = {"a.pdf", "b \\.txt"};
+  message.size = 1234;
+  return message;
+}
+
+void a_message_becomes_two_fragments(void**) {
+  const Fragments made = make_fragments(small_message());
+  assert_string_equal(made.summary.c_str(), R"("subject":"Hi \"you\"")"
+                                            "\n"
+                                            R"("size":1234,"snippet":"a b","attachments":2)");
+  assert_string_equal(
+      made.bodies.c_str(),
+      R"("body_text":"a\nb","body_html":"<p>a</p>","attachments":["a.pdf","b \\.txt"])");
+}
+
+void a_parse_error_is_said_in_both_fragments(void**) {
+  Message message;
+  message.parse_error = true;
+  const Fragments made = make_fragments(message);
+  assert_true(made.summary.ends_with(R"("attachments":0,"parse_error":true)"));
+  assert_true(made.bodies.ends_with(R"("attachments":[],"parse_error":true)"));
+}
+
+void every_ascii_character_comes_back_from_json(void**) {
+  std::string all;
+  for (char c = 1; c < 0x7f; ++c) all += c;
+  all += "\x7f \xC3\xA9 \xF0\x9F\x8E\x89";
+  const std::string json = json_string(all);
+  const JsonPtr parsed(cJSON_Parse(json.c_str()));
+  assert_non_null(parsed.get());
+  assert_string_equal(cJSON_GetStringValue(parsed.get()), all.c_str());
+  assert_int_equal(json.find('\n'), std::string::npos);
+}
+
+void only_the_first_half_of_a_summary_has_no_newline(void**) {
+  Message message = small_message();
+  message.subject = "one\ntwo";
+  const Fragments made = make_fragments(message);
+  assert_int_equal(made.summary.find('\n'), made.summary.rfind('\n'));
+  assert_int_equal(made.bodies.find('\n'), std::string::npos);
+}
+
+void a_listed_message_is_an_object_with_all_fields(void**) {
+  const Fragments made = make_fragments(small_message());
+  const std::string summary = envelope_fragment("s@x.test", "\"a b\"@example.com") + made.summary;
+  std::string out;
+  append_listed_message(out, "1700000000000000001", 1700000000, summary, made.bodies);
+  assert_string_equal(out.c_str(),
+                      R"({"id":"1700000000000000001","from":"s@x.test","to":"\"a b\"@example.com",)"
+                      R"("subject":"Hi \"you\"","body_text":"a\nb","body_html":"<p>a</p>",)"
+                      R"("attachments":["a.pdf","b \\.txt"],"received_at":1700000000})");
+}
+
+void a_listed_message_without_bodies_is_still_json(void**) {
+  std::string out;
+  append_listed_message(out, "1", 2, envelope_fragment("", "b") + "\"subject\":\"\"\n\"size\":1",
+                        "");
+  const JsonPtr parsed(cJSON_Parse(out.c_str()));
+  assert_non_null(parsed.get());
+}
+
+struct SnippetRow {
+  const char* name;
+  std::string text, html, snippet;
+};
+
+const SnippetRow kSnippets[] = {
+    {"white space is folded in a snippet", " a \n\n\tb  ", "", "a b"},
+    {"a snippet has at most 120 characters", std::string(200, 'x'), "", std::string(120, 'x')},
+    {"a snippet is cut between characters",
+     [] {
+       std::string text;
+       for (int i = 0; i < 200; ++i) text += "\xC3\xA9";
+       return text;
+     }(),
+     "",
+     [] {
+       std::string text;
+       for (int i = 0; i < 120; ++i) text += "\xC3\xA9";
+       return text;
+     }()},
+    {"a snippet of HTML has no tags", "",
+     "<html><head><TITLE>t</TITLE><style>p{}</style></head><!-- <p>no</p> --><p>Code <b>12</b>3 "
+     "&amp; more</p><p>next",
+     "Code 123 & more next"},
+    {"an open tag ends a snippet of HTML", "", "one <a href=", "one"},
+    {"a blank text counts as none", " \n", "<p>x</p>", "x"},
+};
+
+void a_snippet_is_one_line_for_a_list(void** state) {
+  const auto& row = *static_cast<const SnippetRow*>(*state);
+  Message message;
+  message.body_text = row.text;
+  message.body_html = row.html;
+  const std::string summary = make_fragments(message).summary;
+  const std::string expected = "\"snippet\":" + json_string(row.snippet) + ",";
+  if (summary.find(expected) == std::string::npos) print_error("%s\n", summary.c_str());
+  assert_true(summary.find(expected) != std::string::npos);
+}
+
+void a_body_of_25_mib_is_written_in_linear_time(void**) {
+  Message message;
+  message.body_text = std::string(std::size_t{25} * 1024 * 1024, '"');
+  message.body_html = std::string(std::size_t{25} * 1024 * 1024, '<');
+  const std::clock_t start = std::clock();
+  const std::size_t size = make_fragments(message).bodies.size();
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  assert_true(size > std::size_t{75} * 1024 * 1024);
+  assert_true(seconds < 5.0);
+}
+
+}  // namespace
+
+int main() {
+  std::vector<CMUnitTest> tests = {
+      cmocka_unit_test(a_message_becomes_two_fragments),
+      cmocka_unit_test(a_parse_error_is_said_in_both_fragments),
+      cmocka_unit_test(every_ascii_character_comes_back_from_json),
+      cmocka_unit_test(only_the_first_half_of_a_summary_has_no_newline),
+      cmocka_unit_test(a_listed_message_is_an_object_with_all_fields),
+      cmocka_unit_test(a_listed_message_without_bodies_is_still_json),
+      cmocka_unit_test(a_body_of_25_mib_is_written_in_linear_time),
+  };
+  for (const SnippetRow& row : kSnippets) {
+    tests.push_back({row.name, a_snippet_is_one_line_for_a_list, nullptr, nullptr,
+                     const_cast<SnippetRow*>(&row)});
+  }
+  return _cmocka_run_group_tests("message", tests.data(), tests.size(), nullptr, nullptr);
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: ISC
+// Framing: lines and messages end in the same place however the stream is cut.
+#include "smtpd/framing.h"
+
+#include <algorithm>
+#include <csetjmp>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+extern "C" {
+#include <cmocka.h>
+}
+
+namespace {
+
+using namespace restante::smtpd;
+using namespace std::string_literals;
+
+// Calls `take` with pieces that end at `cuts`, each in a heap block of exactly its size.
+template <class Take>
+void in_pieces(std::string_view bytes, const std::vector<std::size_t>& cuts, Take take) {
+  std::size_t start = 0;
+  const auto piece = [&](std::size_t end) {
+    const auto exact = std::make_unique<char[]>(end - start);
+    std::copy_n(bytes.data() + start, end - start, exact.get());
+    take(std::string_view(exact.get(), end - start));
+    start = end;
+  };
+  for (const std::size_t cut : cuts) piece(cut);
+  piece(bytes.size());
+}
+
+std::vector<std::size_t> every(std::size_t size, std::size_t total) {
+  std::vector<std::size_t> cuts;
+  for (std::size_t cut = size; cut < total; cut += size) cuts.push_back(cut);
+  return cuts;
+}
+
+// What a reader makes of the stream: a letter for each line, the text of commands.
+std::string lines_of(std::string_view bytes, const std::vector<std::size_t>& cuts) {
+  LineReader reader;
+  std::string result;
+  bool over = false;
+  in_pieces(bytes, cuts, [&](std::string_view piece) {
+    if (over) return;
+    reader.append(piece);
+    for (Line line = reader.next(); line.kind != Line::Kind::kNone; line = reader.next()) {
+      constexpr std::string_view kLetters = "-CBLFE";
+      result += kLetters[static_cast<std::size_t>(line.kind)];
+      if (line.kind == Line::Kind::kCommand && line.text.size() < 100) {
+        result.append("(").append(line.text).append(")");
+      }
+      over = line.kind == Line::Kind::kBareLf || line.kind == Line::Kind::kEndless;
+      if (over) break;
+    }
+  });
+  return result + (over || reader.empty() ? "" : "+");
+}
+
+struct LineRow {
+  std::string bytes, expected;
+};
+
+const LineRow kLineRows[] = {
+    {"", ""},
+    {"\r\n", "C()"},
+    {"NOOP\r\n", "C(NOOP)"},
+    {"NOOP\r", "+"},
+    {"NOOP\r\nQUIT\r\nRS", "C(NOOP)C(QUIT)+"},
+    {"NOOP\nQUIT\r\n", "F"},
+    {"\n", "F"},
+    {"NO\rOP\r\nQUIT\r\n", "BC(QUIT)"},
+    {"NOOP\r\r\n", "B"},
+    {"NO\0OP\r\nQUIT\r\n"s, "BC(QUIT)"},
+    {"A\x7f\r\nB\x1f\r\nC\xff\r\nD\xc3\xa9\r\n", "BBBC(D\xc3\xa9)"},
+    {std::string(2046, 'x') + "\r\n", "C"},
+    {std::string(2047, 'x') + "\r\nQUIT\r\n", "LC(QUIT)"},
+    {std::string(2048, 'x') + "\r", "+"},
+    {std::string(5000, 'x') + "\r\nQUIT\r\n", "LC(QUIT)"},
+    {std::string(5000, 'x') + "\nQUIT\r\n", "F"},
+    {std::string(5000, '\r') + "\nQUIT\r\n", "LC(QUIT)"},
+    {std::string(65534, 'x') + "\r\nQUIT\r\n", "LC(QUIT)"},
+    {std::string(65535, 'x') + "\r\nQUIT\r\n", "E"},
+    {std::string(65536, 'x') + "\n", "E"},
+    {std::string(65536, 'x'), "+"},
+    {std::string(65537, 'x'), "E"},
+};
+
+void lines_are_the_same_however_they_are_cut(void** /*state*/) {
+  bool well = true;
+  for (const LineRow& row : kLineRows) {
+    for (const std::size_t size :
+         {std::size_t{1}, std::size_t{3}, std::size_t{2048}, SIZE_MAX / 2}) {
+      const std::string got = lines_of(row.bytes, every(size, row.bytes.size()));
+      if (got == row.expected) continue;
+      print_error("%.20s… in pieces of %zu: expected %s, got %s\n", row.bytes.c_str(), size,
+                  row.expected.c_str(), got.c_str());
+      well = false;
+    }
+  }
+  assert_true(well);
+}
+
+void a_cleared_reader_knows_nothing(void** /*state*/) {
+  LineReader reader;
+  reader.append(std::string(3000, 'x'));
+  assert_int_equal(static_cast<int>(reader.next().kind), static_cast<int>(Line::Kind::kNone));
+  assert_false(reader.empty());
+  reader.clear();
+  assert_true(reader.empty());
+  reader.append("NOOP\r\n");
+  assert_true(reader.next().text == "NOOP");
+}
+
+struct Message {
+  std::string kept, rest;
+  char status = '?';
+  bool operator==(const Message&) const = default;
+};
+
+constexpr std::uint64_t kLimit = 100;
+
+Message read(std::string_view bytes, const std::vector<std::size_t>& cuts) {
+  DataReader reader;
+  reader.start(kLimit, 0);
+  Message message;
+  message.status = 'm';
+  in_pieces(bytes, cuts, [&](std::string_view piece) {
+    if (message.status == 'm') {
+      const DataReader::Status status = reader.consume(piece);
+      message.status = status == DataReader::Status::kDone      ? 'd'
+                       : status == DataReader::Status::kTooMuch ? 't'
+                                                                : 'm';
+    }
+    if (message.status == 'd') message.rest += piece;
+  });
+  if (message.status == 'd' && reader.over_limit()) message.status = 'o';
+  message.kept = reader.take();
+  return message;
+}
+
+struct DataRow {
+  std::string bytes;
+  Message expected;
+};
+
+const DataRow kDataRows[] = {
+    {".\r\n", {"", "", 'd'}},
+    {".\r\nQUIT\r\n", {"", "QUIT\r\n", 'd'}},
+    {"hi\r\n.\r\n.\r\n", {"hi\r\n", ".\r\n", 'd'}},
+    {"hi\r\n", {"hi\r\n", "", 'm'}},
+    {"hi\r\n.\r", {"hi\r\n", "", 'm'}},
+    {"hi\n.\n.\r\n", {"hi\n.\n.\r\n", "", 'm'}},
+    {"hi\n.\r\n\r\n.\r\n", {"hi\n.\r\n\r\n", "", 'd'}},
+    {"hi\r\n.\n\r\n.\r\n", {"hi\r\n\n\r\n", "", 'd'}},
+    {"hi\r.\r\r\n.\r\n", {"hi\r.\r\r\n", "", 'd'}},
+    {"hi\r.\r\n.\r\n", {"hi\r.\r\n", "", 'd'}},
+    {"hi\r\n.\r.\r\n.\r\n", {"hi\r\n\r.\r\n", "", 'd'}},
+    {"hi\r\n.\r\r\n.\r\n", {"hi\r\n\r\r\n", "", 'd'}},
+    {"hi\r\n.\r\r\r\n.\r\n", {"hi\r\n\r\r\r\n", "", 'd'}},
+    {"hi\r\n.\0\r\n.\r\n"s, {"hi\r\n\0\r\n"s, "", 'd'}},
+    {"hi\r\n\0.\r\n.\r\n"s, {"hi\r\n\0.\r\n"s, "", 'd'}},
+    {"hi\r\n. \r\n.\r\n", {"hi\r\n \r\n", "", 'd'}},
+    {"..foo\r\n..bar\r\n...\r\n.\r\n", {".foo\r\n.bar\r\n..\r\n", "", 'd'}},
+    {".foo\r\n.\r\n", {"foo\r\n", "", 'd'}},
+    {"\r\n\r\n..\r\n\r\r\n\n.\r\n\r\n.\r\n", {"\r\n\r\n.\r\n\r\r\n\n.\r\n\r\n", "", 'd'}},
+    {std::string(98, 'x') + "\r\n.\r\n", {std::string(98, 'x') + "\r\n", "", 'd'}},
+    {std::string(99, 'x') + "\r\n.\r\nA", {"", "A", 'o'}},
+    {std::string(148, 'x') + "\r\n.\r\nA", {"", "A", 'o'}},
+    {std::string(149, 'x') + "\r\n.\r\nA", {"", "", 't'}},
+    {std::string(1000, 'x'), {"", "", 't'}},
+};
+
+bool reads_as_expected(const DataRow& row, const std::vector<std::size_t>& cuts) {
+  const Message got = read(row.bytes, cuts);
+  if (got == row.expected) return true;
+  std::string where;
+  for (const std::size_t cut : cuts) where += " " + std::to_string(cut);
+  print_error("row %td, cut at%s: got %c, %zu octets, rest %s\n", &row - kDataRows, where.c_str(),
+              got.status, got.kept.size(), got.rest.c_str());
+  return false;
+}
+
+void messages_are_the_same_in_drops(void** /*state*/) {
+  bool well = true;
+  for (const DataRow& row : kDataRows) {
+    for (const std::size_t size : {std::size_t{1}, std::size_t{3}, SIZE_MAX / 2}) {
+      well = reads_as_expected(row, every(size, row.bytes.size())) && well;
+    }
+  }
+  assert_true(well);
+}
+
+void messages_are_the_same_with_any_two_cuts(void** /*state*/) {
+  bool well = true;
+  for (const DataRow& row : kDataRows) {
+    for (std::size_t first = 0; first <= row.bytes.size() && well; ++first) {
+      if (row.bytes.size() > 200) break;
+      for (std::size_t second = first; second <= row.bytes.size() && well; ++second) {
+        well = reads_as_expected(row, {first, second});
+      }
+    }
+  }
+  assert_true(well);
+}
+
+// All messages of up to seven bytes out of the four that matter, against the rule said plainly.
+std::string plainly(std::string_view bytes, char& status) {
+  std::string kept;
+  std::string_view text = bytes;
+  bool line_start = true;
+  while (!text.empty()) {
+    if (line_start && text.starts_with(".\r\n")) {
+      status = 'd';
+      return kept;
+    }
+    if (line_start && text.starts_with('.')) {
+      text.remove_prefix(1);
+      line_start = false;
+      // A dot and a CR may still be the beginning of the end: they are not kept yet.
+      if (text == "\r") break;
+      continue;
+    }
+    line_start = text.starts_with("\r\n");
+    kept += text.substr(0, line_start ? 2 : 1);
+    text.remove_prefix(line_start ? 2 : 1);
+  }
+  status = 'm';
+  return kept;
+}
+
+void short_messages_are_read_by_the_rule(void** /*state*/) {
+  constexpr std::string_view kBytes = "\r\n.x";
+  for (std::size_t length = 1; length <= 7; ++length) {
+    for (std::size_t number = 0; number < std::size_t{1} << (2 * length); ++number) {
+      std::string bytes;
+      for (std::size_t i = 0; i < length; ++i) bytes += kBytes[(number >> (2 * i)) & 3U];
+      char status = '?';
+      const std::string kept = plainly(bytes, status);
+      for (const std::size_t size : {std::size_t{1}, std::size_t{2}, length}) {
+        const Message got = read(bytes, every(size, length));
+        if (got.status != status || got.kept != kept) fail_msg("differs: message %zu", number);
+      }
+    }
+  }
+}
+
+void a_message_that_is_taken_is_gone(void** /*state*/) {
+  DataReader reader;
+  reader.start(kLimit, 1U << 30U);
+  std::string_view bytes = "hi\r\n.\r\n";
+  assert_int_equal(static_cast<int>(reader.consume(bytes)),
+                   static_cast<int>(DataReader::Status::kDone));
+  assert_int_equal(reader.held(), 4);
+  assert_true(reader.take() == "hi\r\n");
+  assert_int_equal(reader.held(), 0);
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(lines_are_the_same_however_they_are_cut),
+      cmocka_unit_test(a_cleared_reader_knows_nothing),
+      cmocka_unit_test(messages_are_the_same_in_drops),
+      cmocka_unit_test(messages_are_the_same_with_any_two_cuts),
+      cmocka_unit_test(short_messages_are_read_by_the_rule),
+      cmocka_unit_test(a_message_that_is_taken_is_gone),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

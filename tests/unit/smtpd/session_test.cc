@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: ISC
+// What a dialogue on paper cannot show: whose turn it is, counts, timing, and the reply table.
+// The dialogues themselves are in golden_test.cc.
+#include "smtpd/session.h"
+
+#include <algorithm>
+#include <csetjmp>
+#include <cstdarg>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+
+extern "C" {
+#include <cmocka.h>
+}
+
+namespace {
+
+using namespace restante::smtpd;
+
+const SessionSettings kSettings{.hostname = "mx.test",
+                                .domains = {"example.com"},
+                                .message_size_limit = 1000,
+                                .recipient_limit = 100,
+                                .error_limit = 20,
+                                .tls_available = true,
+                                .tls_required = false};
+constexpr std::string_view kToData =
+    "MAIL FROM:<s@x.test>\r\nRCPT TO:<alice@example.com>\r\nDATA\r\n";
+
+template <class Wanted>
+bool next_is(Session& session) {
+  return std::holds_alternative<Wanted>(session.next_action());
+}
+
+// The reply to `bytes`, when the session asks nothing.
+std::string say(Session& session, std::string_view bytes) {
+  session.receive(bytes);
+  return next_is<Idle>(session) ? session.take_output() : "not idle";
+}
+
+// A session past its greeting and HELO.
+std::unique_ptr<Session> greeted() {
+  auto session = std::make_unique<Session>(kSettings);
+  (void)session->take_output();
+  (void)say(*session, "HELO c\r\n");
+  return session;
+}
+
+// … with an answer to MAIL given, up to the question at DATA.
+std::unique_ptr<Session> at_data() {
+  auto session = greeted();
+  session->receive(kToData);
+  (void)session->next_action();
+  session->answer(Reply::kOk);
+  return session;
+}
+
+// … and with 354 said.
+std::unique_ptr<Session> in_data() {
+  auto session = at_data();
+  (void)session->next_action();
+  session->answer(Reply::kOk);
+  (void)session->take_output();
+  return session;
+}
+
+void a_question_is_asked_once_and_holds_up_what_follows(void** /*state*/) {
+  auto session = greeted();
+  session->receive("MAIL FROM:<s@x.test>\r\nNOOP\r\n");
+  assert_true(next_is<AdmitSender>(*session));
+  assert_true(next_is<Idle>(*session));
+  session->receive("RSET\r\n");
+  assert_true(next_is<Idle>(*session));
+  assert_true(session->take_output().empty());
+  assert_false(session->at_rest());
+  session->answer(Reply::kOk);
+  assert_true(next_is<Idle>(*session));
+  assert_true(session->take_output() == "250 2.1.0 Ok\r\n250 2.0.0 Ok\r\n250 2.0.0 Ok\r\n");
+  assert_true(session->at_rest());
+}
+
+void an_answer_to_no_question_is_ignored(void** /*state*/) {
+  auto session = greeted();
+  session->answer(Reply::kStoreAway);
+  session->tls_started({});
+  assert_true(session->take_output().empty());
+  assert_true(say(*session, "NOOP\r\n") == "250 2.0.0 Ok\r\n");
+}
+
+void the_envelope_is_shown_at_data_and_given_away_at_the_end(void** /*state*/) {
+  auto session = greeted();
+  session->receive("MAIL FROM:<s@x.test> SIZE=7\r\n");
+  assert_true(next_is<AdmitSender>(*session));
+  session->answer(Reply::kOk);
+  session->receive("RCPT TO:<alice@example.com>\r\nDATA\r\n");
+  const Action asked = session->next_action();
+  const auto* admit = std::get_if<AdmitMessage>(&asked);
+  assert_non_null(admit);
+  assert_true(admit->envelope.reverse_path.text() == "s@x.test");
+  assert_int_equal(admit->envelope.recipients.size(), 1);
+  assert_true(admit->envelope.helo == "c");
+  assert_false(admit->envelope.esmtp);
+  assert_int_equal(admit->envelope.declared_size, 7);
+  session->answer(Reply::kOk);
+  session->receive("hi\r\n");
+  assert_int_equal(session->held(), 4);
+  session->receive(".\r\n");
+  const Action done = session->next_action();
+  const auto* deliver = std::get_if<Deliver>(&done);
+  assert_non_null(deliver);
+  assert_true(deliver->data == "hi\r\n");
+  assert_true(deliver->envelope.recipients.front().text() == "alice@example.com");
+  assert_int_equal(session->held(), 0);
+}
+
+// Whether the message is admitted or not: what came before the reply counts on a 354.
+void bytes_before_the_reply_to_data_end_the_session(void** /*state*/) {
+  for (const Reply verdict : {Reply::kOk, Reply::kRateLimited}) {
+    auto session = at_data();
+    assert_true(next_is<AdmitMessage>(*session));
+    session->receive("R");
+    session->answer(verdict, "9");
+    assert_true(next_is<Close>(*session));
+    assert_true(session->take_output().ends_with("554 5.5.0 Improper command pipelining\r\n"));
+  }
+}
+
+void commands_behind_a_message_wait_for_its_answer(void** /*state*/) {
+  auto session = in_data();
+  session->receive("hi\r\n.\r\nNOOP\r\n");
+  assert_true(next_is<Deliver>(*session));
+  session->receive("QUIT\r\n");
+  assert_true(next_is<Idle>(*session));
+  assert_true(session->take_output().empty());
+  session->answer(Reply::kOk);
+  assert_true(next_is<Close>(*session));
+  assert_true(session->take_output() ==
+              "250 2.0.0 Ok: stored\r\n250 2.0.0 Ok\r\n221 2.0.0 Bye\r\n");
+}
+
+void plain_text_after_starttls_closes_without_a_reply(void** /*state*/) {
+  auto session = greeted();
+  session->receive("STARTTLS\r\n");
+  assert_true(next_is<StartTls>(*session));
+  (void)session->take_output();
+  session->receive("x");
+  session->tls_started({});
+  session->end(Reply::kIdleTimeout);
+  assert_true(next_is<Close>(*session));
+  assert_true(session->take_output().empty());
+}
+
+void tls_makes_the_session_forget(void** /*state*/) {
+  auto session = greeted();
+  session->receive("STARTTLS\r\n");
+  assert_true(next_is<StartTls>(*session));
+  (void)session->take_output();
+  session->tls_started({"TLSv1.3", "cipher"});
+  assert_true(session->helo().empty());
+  assert_true(session->tls()->version == "TLSv1.3");
+  assert_true(session->at_rest());
+  assert_true(say(*session, "MAIL FROM:<>\r\n") == "503 5.5.1 Send EHLO first\r\n");
+}
+
+void a_client_refused_at_once_sees_no_220(void** /*state*/) {
+  Session session(kSettings);
+  session.end(Reply::kTooManyConnections);
+  assert_true(next_is<Close>(session));
+  assert_true(session.take_output() == "421 4.7.0 Too many connections: try again later\r\n");
+}
+
+void nothing_is_said_after_the_last_reply(void** /*state*/) {
+  auto session = in_data();
+  session->receive("hi\r\n.\r\n");
+  assert_true(next_is<Deliver>(*session));
+  session->end(Reply::kShuttingDown);
+  session->end(Reply::kIdleTimeout);
+  session->answer(Reply::kOk);
+  session->receive("NOOP\r\n");
+  assert_true(next_is<Close>(*session));
+  assert_true(next_is<Close>(*session));
+  assert_true(session->take_output() == "421 4.3.2 Shutting down: try again later\r\n");
+}
+
+void a_session_is_at_rest_outside_transactions(void** /*state*/) {
+  auto session = greeted();
+  assert_true(session->at_rest());
+  session = at_data();
+  assert_false(session->at_rest());
+  session = in_data();
+  assert_false(session->at_rest());
+  session->receive(".\r\n");
+  assert_true(next_is<Deliver>(*session));
+  assert_false(session->at_rest());
+  session->answer(Reply::kStoreAway);
+  assert_true(session->at_rest());
+}
+
+void all_is_counted(void** /*state*/) {
+  auto session = in_data();
+  session->receive(".\r\n");
+  (void)session->next_action();
+  session->answer(Reply::kOk);
+  (void)say(*session, "FOO\r\nMAIL FROM:<>\r\n");
+  session->answer(Reply::kStoreAway);
+  const SessionCounts& counts = session->counts();
+  assert_int_equal(counts.commands, 6);  // HELO MAIL RCPT DATA FOO MAIL
+  assert_int_equal(counts.errors, 1);
+  assert_int_equal(counts.messages, 1);
+  assert_int_equal(counts.recipients, 1);
+  assert_int_equal(counts.refused, 1);
+}
+
+void replies_are_short_printable_lines(void** /*state*/) {
+  const std::string hostile = std::string("a\r\nb\x1b\xe2\x80\xae{}") + std::string(2000, 'x');
+  for (auto i = 0U; i <= static_cast<unsigned>(Reply::kUnknownParameter); ++i) {
+    const std::string line = format_reply(static_cast<Reply>(i), hostile);
+    assert_true(line.size() <= 512 && line.ends_with("\r\n"));
+    const std::string_view text = std::string_view(line).substr(0, line.size() - 2);
+    assert_true(std::ranges::all_of(text, [](char c) { return c >= ' ' && c <= '~'; }));
+  }
+  assert_true(format_reply(Reply::kRateLimited, "37") ==
+              "450 4.7.1 Rate limit exceeded for this sender: try again in 37 seconds\r\n");
+  assert_true(format_reply(Reply::kHelloOk, "a\r\nb").ends_with(" a??b\r\n"));
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(a_question_is_asked_once_and_holds_up_what_follows),
+      cmocka_unit_test(an_answer_to_no_question_is_ignored),
+      cmocka_unit_test(the_envelope_is_shown_at_data_and_given_away_at_the_end),
+      cmocka_unit_test(bytes_before_the_reply_to_data_end_the_session),
+      cmocka_unit_test(commands_behind_a_message_wait_for_its_answer),
+      cmocka_unit_test(plain_text_after_starttls_closes_without_a_reply),
+      cmocka_unit_test(tls_makes_the_session_forget),
+      cmocka_unit_test(a_client_refused_at_once_sees_no_220),
+      cmocka_unit_test(nothing_is_said_after_the_last_reply),
+      cmocka_unit_test(a_session_is_at_rest_outside_transactions),
+      cmocka_unit_test(all_is_counted),
+      cmocka_unit_test(replies_are_short_printable_lines),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
