@@ -19,11 +19,11 @@ LIBRARIES_shared := fmt libcjson hiredis libevent libsystemd
 LIBRARIES_master := fmt libsystemd
 LIBRARIES_smtpd  := $(LIBRARIES_shared) openssl libzstd
 LIBRARIES_mimed  := $(LIBRARIES_shared) gmime-3.0
-LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd gnutls
+LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd
 
 # The Debian packages of all that: to build, to run, to test.
 PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libsystemd-dev \
-	libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev libgnutls28-dev libcmocka-dev \
+	libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev libcmocka-dev \
 	redis-server openssl swaks libnet-ssleay-perl curl python3 python3-pytest procps mandoc
 
 CXX ?= g++
@@ -46,7 +46,6 @@ UNIT_TESTS := $(patsubst tests/unit/%.cc,$(BUILD)/unit/%,$(wildcard tests/unit/*
 HEADERS    := $(wildcard src/*/*.h)
 
 .DELETE_ON_ERROR:
-.SECONDARY:
 .PHONY: all check check-all unit integration golden-update layers headers man deps run smoke format \
 	tidy compile_commands.json install clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT

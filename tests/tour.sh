@@ -36,12 +36,12 @@ cat "$work/out"
 
 send=$(sed -n 's/^  \(swaks .*\)/\1/p' "$work/out")
 read_it=$(sed -n 's/^  \(curl .*\)/\1/p' "$work/out")
-echo "\$ $send"
+printf "$ %s\n" "$send"
 eval "$send" >"$work/swaks" 2>&1 || { cat "$work/swaks"; fail "swaks could not deliver:"; }
 sed -n '/^~> MAIL/,$p; /^ ~> MAIL/,$p' "$work/swaks"
-echo "\$ $read_it"
+printf "$ %s\n" "$read_it"
 answer=$(eval "$read_it") || fail "curl got no answer:"
-echo "$answer"
+printf "%s\n" "$answer"
 case $answer in
   *'"subject":"Hello"'*) ;;
   *) fail "the mail is not in the answer:" ;;

@@ -62,6 +62,7 @@ class Worker {
 
   [[nodiscard]] Result<void> start();
   void run() {
+    redis_.when_settled([this] { context_.announce_ready(); });
     loop_.run(context_.life.get(), [this] { drain(); });
   }
 
@@ -142,7 +143,6 @@ Result<void> run_worker(WorkerContext context) {
   if (!segment) return std::unexpected(std::move(segment).error());
   Worker worker(context, *std::move(redis), *segment);
   if (Result<void> started = worker.start(); !started) return started;
-  context.announce_ready();
   worker.run();
   return {};
 }
