@@ -68,7 +68,7 @@ $(BUILD)/unit/$(1)/%: tests/unit/$(1)/%.cc $(BUILD)/lib$(1).a $(BUILD)/libshared
 		$(BUILD)/libshared.a $$(LDFLAGS) $$(LIBS_$(1)) -lcmocka
 $(BUILD)/headers/$(1)/%.ok: src/$(1)/%.h
 	@mkdir -p $$(@D)
-	$(Q)echo | $(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -fsyntax-only -include $$< -x c++ - && touch $$@
+	$(Q)echo | $(CXX) $$(filter-out -MMD -MP,$$(CXXFLAGS)) $$(CFLAGS_$(1)) -fsyntax-only -include $$< -x c++ - && touch $$@
 endef
 $(foreach folder,$(FOLDERS),$(eval $(call folder_rules,$(folder))))
 

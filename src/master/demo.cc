@@ -36,12 +36,12 @@ bool open_to_all(std::filesystem::path path) {
 }
 
 Result<void> make_certificate(const std::string& directory) {
-  const auto pid = spawn({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
-                          "ec_paramgen_curve:P-256", "-nodes", "-batch", "-days", "30", "-subj",
-                          "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                          "-keyout", directory + "/privkey.pem", "-out",
-                          directory + "/fullchain.pem"},
-                         {});
+  const auto pid =
+      spawn({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+             "-nodes", "-batch", "-days", "30", "-subj", "/CN=localhost", "-addext",
+             "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", directory + "/privkey.pem",
+             "-out", directory + "/fullchain.pem"},
+            {});
   if (!pid) return fail(ErrorKind::kSystem, "{}; apt install openssl", pid.error().what);
   int wait_status = 0;
   waitpid(*pid, &wait_status, 0);

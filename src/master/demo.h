@@ -11,13 +11,14 @@
 
 namespace restante::master {
 
-// Owns a temporary directory with a self-signed certificate for localhost, the runtime directory and
-// a private Redis' data; it goes when the object goes.
+// Owns a temporary directory with a self-signed certificate for localhost, the runtime directory
+// and a private Redis' data; it goes when the object goes.
 class Demo {
  public:
   // `programs` is the directory of the workers' programs.
   [[nodiscard]] static Result<Demo> make(const std::filesystem::path& programs);
-  Demo(Demo&& other) noexcept : directory_(std::move(other.directory_)), user_(std::move(other.user_)) {
+  Demo(Demo&& other) noexcept
+      : directory_(std::move(other.directory_)), user_(std::move(other.user_)) {
     other.directory_.clear();
   }
   Demo& operator=(Demo&&) = delete;

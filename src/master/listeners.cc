@@ -82,8 +82,8 @@ std::string advice(int error_number, std::string_view setting) {
       return fmt::format(
           "another program has this port (ss -ltnp shows which): stop it or change {}", setting);
     case EACCES:
-      return fmt::format(
-          "ports below 1024 need root: start as root, or set {} to a higher port", setting);
+      return fmt::format("ports below 1024 need root: start as root, or set {} to a higher port",
+                         setting);
     case EADDRNOTAVAIL:
       return fmt::format("this machine has no such address: change {}", setting);
     default:
@@ -96,7 +96,8 @@ std::string advice(int error_number, std::string_view setting) {
 std::uint16_t bound_port(int fd) {
   SocketAddress address;
   address.length = sizeof address.storage;
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length) != 0) return 0;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length) != 0)
+    return 0;
   if (address.storage.ss_family == AF_INET6) {
     return ntohs(reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_port);
   }

@@ -117,7 +117,8 @@ Result<int> run(const Options& options) {
     return EXIT_SUCCESS;
   }
   if (options.mode == Mode::kCheck) {
-    if (auto good = check_tls(*config, find_programs()); !good) return std::unexpected(good.error());
+    if (auto good = check_tls(*config, find_programs()); !good)
+      return std::unexpected(good.error());
     fmt::print("the configuration is good\n");
     return EXIT_SUCCESS;
   }

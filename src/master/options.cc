@@ -32,13 +32,27 @@ Result<Options> parse_options(int argc, char** argv) {
   opterr = 0;
   for (int found = 0; (found = getopt_long(argc, argv, ":c:o:tTVh", longs, nullptr)) != -1;) {
     switch (found) {
-      case 'c': options.file = optarg; break;
-      case 'o': options.settings.emplace_back(optarg); break;
-      case 'd': options.demo = true; break;
-      case 't': options.mode = Mode::kCheck; break;
-      case 'T': options.mode = Mode::kPrint; break;
-      case 'V': options.mode = Mode::kVersion; break;
-      case 'h': options.mode = Mode::kHelp; break;
+      case 'c':
+        options.file = optarg;
+        break;
+      case 'o':
+        options.settings.emplace_back(optarg);
+        break;
+      case 'd':
+        options.demo = true;
+        break;
+      case 't':
+        options.mode = Mode::kCheck;
+        break;
+      case 'T':
+        options.mode = Mode::kPrint;
+        break;
+      case 'V':
+        options.mode = Mode::kVersion;
+        break;
+      case 'h':
+        options.mode = Mode::kHelp;
+        break;
       case ':':
         return fail(ErrorKind::kConfig, "option -{} needs a value; restante -h shows the usage",
                     static_cast<char>(optopt));

@@ -16,8 +16,8 @@ enum class Mode : std::uint8_t { kServe, kCheck, kPrint, kVersion, kHelp };
 struct Options {
   Mode mode = Mode::kServe;
   bool demo = false;
-  std::optional<std::string> file;       // -c
-  std::vector<std::string> settings;     // -o, in order
+  std::optional<std::string> file;    // -c
+  std::vector<std::string> settings;  // -o, in order
 };
 
 [[nodiscard]] Result<Options> parse_options(int argc, char** argv);

@@ -31,16 +31,19 @@ Result<void> drop_privileges(const Identity& identity) {
     return fail(ErrorKind::kSystem, "PR_SET_NO_NEW_PRIVS: {}", errno_text());
   }
   if (geteuid() != 0 || identity.uid == 0) {
-    log::notice("privileges_kept",
-                {{"uid", geteuid()},
-                 {"reason", geteuid() != 0 ? "not started as root" : "user is root"}});
+    log::notice(
+        "privileges_kept",
+        {{"uid", geteuid()}, {"reason", geteuid() != 0 ? "not started as root" : "user is root"}});
     return {};
   }
   // In this order: once the user is gone, neither group could be changed.
   const char* step = nullptr;
-  if (setgroups(0, nullptr) != 0) step = "setgroups";
-  else if (setgid(identity.gid) != 0) step = "setgid";
-  else if (setuid(identity.uid) != 0) step = "setuid";
+  if (setgroups(0, nullptr) != 0)
+    step = "setgroups";
+  else if (setgid(identity.gid) != 0)
+    step = "setgid";
+  else if (setuid(identity.uid) != 0)
+    step = "setuid";
   if (step != nullptr) {
     const int error_number = errno;
     return fail(ErrorKind::kSystem, "cannot become user {}: {}: {}", identity.name, step,

@@ -24,6 +24,7 @@ struct Identity {
 [[nodiscard]] Result<void> drop_privileges(const Identity& identity);
 
 // Makes `path` if it is not there, owned by `identity` and closed to others.
-[[nodiscard]] Result<void> make_private_directory(const std::string& path, const Identity& identity);
+[[nodiscard]] Result<void> make_private_directory(const std::string& path,
+                                                  const Identity& identity);
 
 }  // namespace restante::master

@@ -152,24 +152,51 @@ std::vector<Role> Service::roles(const Config& config,
     return std::vector<std::string>{programs / fmt::format("restante-{}", name)};
   };
   std::vector<Role> roles = {
-      {.name = "mimed", .command = program("mimed"), .count = config.mimed_workers,
-       .inherits = {{fd_name::kConfig, mimed_config_.get()}}, .one_for_each = mime_of_each},
-      {.name = "smtpd", .command = program("smtpd"), .count = config.smtpd_workers,
-       .inherits = for_smtpd(), .one_for_each = {}},
-      {.name = "apid", .command = program("apid"), .count = config.apid_workers,
-       .inherits = for_apid(), .one_for_each = {}},
+      {.name = "mimed",
+       .command = program("mimed"),
+       .count = config.mimed_workers,
+       .inherits = {{fd_name::kConfig, mimed_config_.get()}},
+       .one_for_each = mime_of_each},
+      {.name = "smtpd",
+       .command = program("smtpd"),
+       .count = config.smtpd_workers,
+       .inherits = for_smtpd(),
+       .one_for_each = {}},
+      {.name = "apid",
+       .command = program("apid"),
+       .count = config.apid_workers,
+       .inherits = for_apid(),
+       .one_for_each = {}},
   };
   if (config.redis == "private") {
     // A 250 is worth what Redis' persistence is worth: every write is on disk before its reply.
-    roles.insert(roles.begin(),
-                 {.name = "redis-server",
-                  .command = {"redis-server", "--port", "0", "--unixsocket",
-                              config.runtime_dir + "/redis.sock", "--unixsocketperm", "700",
-                              "--dir", config.redis_directory, "--appendonly", "yes",
-                              "--appendfsync", "always", "--save", "", "--maxmemory-policy",
-                              "noeviction", "--daemonize", "no", "--loglevel", "warning",
-                              "--logfile", config.redis_directory + "/redis-server.log"},
-                  .is_worker = false, .inherits = {}, .one_for_each = {}});
+    roles.insert(roles.begin(), {.name = "redis-server",
+                                 .command = {"redis-server",
+                                             "--port",
+                                             "0",
+                                             "--unixsocket",
+                                             config.runtime_dir + "/redis.sock",
+                                             "--unixsocketperm",
+                                             "700",
+                                             "--dir",
+                                             config.redis_directory,
+                                             "--appendonly",
+                                             "yes",
+                                             "--appendfsync",
+                                             "always",
+                                             "--save",
+                                             "",
+                                             "--maxmemory-policy",
+                                             "noeviction",
+                                             "--daemonize",
+                                             "no",
+                                             "--loglevel",
+                                             "warning",
+                                             "--logfile",
+                                             config.redis_directory + "/redis-server.log"},
+                                 .is_worker = false,
+                                 .inherits = {},
+                                 .one_for_each = {}});
   }
   return roles;
 }
@@ -182,8 +209,7 @@ std::uint16_t Service::port_of(std::string_view listener) const {
 }
 
 Result<void> check_tls(const Config& config, const std::filesystem::path& programs) {
-  auto certificate =
-      load_pem("tls_certificate", config.tls_certificate, fd_name::kTlsCertificate);
+  auto certificate = load_pem("tls_certificate", config.tls_certificate, fd_name::kTlsCertificate);
   if (!certificate) return std::unexpected(certificate.error());
   auto key = load_pem("tls_key", config.tls_key, fd_name::kTlsKey);
   if (!key) return std::unexpected(key.error());

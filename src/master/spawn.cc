@@ -42,7 +42,8 @@ bool place_descriptors(std::span<const Inherited> inherited) {
 std::vector<std::string> child_environment(std::span<const Inherited> inherited) {
   std::vector<std::string> variables;
   for (const char* name : kPassedOn) {
-    if (const char* value = std::getenv(name)) variables.push_back(fmt::format("{}={}", name, value));
+    if (const char* value = std::getenv(name))
+      variables.push_back(fmt::format("{}={}", name, value));
   }
   if (inherited.empty()) return variables;
   std::string names;

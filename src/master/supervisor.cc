@@ -107,7 +107,8 @@ void Supervisor::wait_for_event(int signal_fd) {
   const Time now = monotonic_now();
   const auto until = [&](Time time) {
     const auto left = std::max<std::int64_t>(0, (time - now).count());
-    if (timeout < 0 || left < timeout) timeout = static_cast<int>(std::min<std::int64_t>(left, 60000));
+    if (timeout < 0 || left < timeout)
+      timeout = static_cast<int>(std::min<std::int64_t>(left, 60000));
   };
   for (const Slot& slot : slots_) {
     if (!stopping_ && slot.state == State::kWaiting) until(slot.start_at);

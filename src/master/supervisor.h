@@ -28,8 +28,8 @@ struct Role {
   // A worker follows the life pipe, says when it is ready and is told its number as last argument.
   // What is none (redis-server) counts as ready at once and gets SIGTERM when all workers are gone.
   bool is_worker = true;
-  std::vector<Inherited> inherits;       // by each of them
-  std::vector<Inherited> one_for_each;   // the n-th by number n alone; empty or `count` of them
+  std::vector<Inherited> inherits;      // by each of them
+  std::vector<Inherited> one_for_each;  // the n-th by number n alone; empty or `count` of them
 };
 
 class Supervisor {

@@ -55,15 +55,16 @@ Server::Server(int listener, int life, MimeParser& parser, std::chrono::millisec
 void Server::run() {
   for (;;) {
     polled_.clear();
-    polled_.push_back({life_, POLLIN, 0});
-    polled_.push_back({accepting_ ? listener_ : -1, POLLIN, 0});
+    polled_.push_back({draining_ ? -1 : life_, POLLIN, 0});
+    polled_.push_back({accepting_ && !draining_ ? listener_ : -1, POLLIN, 0});
     for (const Client& client : clients_) {
       polled_.push_back({client.fd.get(), client.full ? short{POLLOUT} : short{POLLIN}, 0});
     }
     if (poll(polled_.data(), polled_.size(), -1) < 0) continue;
     serve_clients();
-    if (polled_[0].revents != 0) return;
     if (polled_[1].revents != 0) accept_clients();
+    if (polled_[0].revents != 0) draining_ = true;
+    if (draining_ && clients_.empty()) return;
   }
 }
 

@@ -22,7 +22,8 @@ class Server {
   // `listener` is non-blocking. Descriptors and parser outlive the server.
   Server(int listener, int life, MimeParser& parser, std::chrono::milliseconds cpu_time);
 
-  // Until the end of the life pipe: what is in hand then is finished.
+  // Until the end of the life pipe, and then until the last client has gone: an smtpd that drains
+  // has mails to be parsed yet.
   void run();
 
  private:
@@ -45,6 +46,7 @@ class Server {
   std::vector<pollfd> polled_;  // life pipe, listener, then the clients in their order
   std::vector<std::byte> packet_;
   bool accepting_ = true;
+  bool draining_ = false;
 };
 
 }  // namespace restante::mimed

@@ -3,7 +3,8 @@
 //
 // Precedence, lowest first: built-in default, file, environment, `-o name=value`. The parser, the
 // error messages, `restante -T`, etc/restante.conf and the check of restante.conf(5) come from the
-// table in config.cc; a setting exists once it has a member here and a row there.
+// table in settings.cc; a setting exists once it has a member here and a row there. Durations are a
+// number with ms, s, m, h or d (seconds without), sizes one with K, M or G (1024).
 #pragma once
 
 #include <chrono>
@@ -57,7 +58,7 @@ struct Config {
 };
 
 struct ListenAddress {
-  std::string host;  // numeric; empty: all addresses, IPv6 and IPv4
+  std::string host;    // numeric; empty: all addresses, IPv6 and IPv4
   std::uint16_t port;  // 0: the system picks one
 };
 
@@ -72,7 +73,8 @@ class ConfigReader {
 
   // `text` is the content of `file`; errors name file and line.
   [[nodiscard]] Result<void> read_file(std::string_view text, std::string_view file);
-  // `environ`-like "NAME=value" strings: RESTANTE_<NAME>, and DOMAIN, API_KEY, REDIS_ADDR, GIN_MODE.
+  // `environ`-like "NAME=value" strings: RESTANTE_<NAME>, and DOMAIN, API_KEY, REDIS_ADDR,
+  // GIN_MODE.
   [[nodiscard]] Result<void> read_environment(std::span<const char* const> variables);
   // "name=value", as after -o.
   [[nodiscard]] Result<void> set(std::string_view assignment, std::string_view place);
@@ -100,9 +102,5 @@ struct SettingInfo {
   std::string_view type;
 };
 [[nodiscard]] std::vector<SettingInfo> all_settings();
-
-// Durations: a number with ms, s, m, h or d (seconds without); sizes: with K, M or G (1024).
-[[nodiscard]] Result<std::chrono::milliseconds> parse_duration(std::string_view text);
-[[nodiscard]] Result<std::uint64_t> parse_size(std::string_view text);
 
 }  // namespace restante

@@ -2,13 +2,13 @@
 // Errors as values: what can go wrong in normal work is part of the return type.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <cerrno>
 #include <cstdint>
 #include <expected>
 #include <string>
 #include <system_error>
-
-#include <fmt/core.h>
 
 namespace restante {
 

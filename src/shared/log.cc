@@ -2,6 +2,7 @@
 // The log: formats a line and hands it to the system in one write.
 #include "shared/log.h"
 
+#include <fmt/format.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -9,8 +10,6 @@
 #include <cstdlib>
 #include <ctime>
 #include <iterator>
-
-#include <fmt/format.h>
 
 namespace restante::log {
 namespace {
@@ -29,18 +28,21 @@ Sink& sink() {
 
 constexpr std::string_view level_name(Level level) {
   switch (level) {
-    case Level::kError: return "error";
-    case Level::kWarning: return "warning";
-    case Level::kNotice: return "notice";
-    case Level::kInfo: return "info";
-    case Level::kDebug: return "debug";
+    case Level::kError:
+      return "error";
+    case Level::kWarning:
+      return "warning";
+    case Level::kNotice:
+      return "notice";
+    case Level::kInfo:
+      return "info";
+    case Level::kDebug:
+      return "debug";
   }
   return "";
 }
 
-bool is_plain(char c) {
-  return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '=';
-}
+bool is_plain(char c) { return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '='; }
 
 void append_quoted(std::string& line, std::string_view value) {
   bool plain = !value.empty();

@@ -19,8 +19,9 @@ enum class Level : std::uint8_t {
   kDebug = 7,    // the dialogue
 };
 
-// One key=value. A value that is text is quoted and escaped as needed, so that nothing that a client
-// sent can break a line or look like another field. Keeps a view: the value must outlive the call.
+// One key=value. A value that is text is quoted and escaped as needed, so that nothing that a
+// client sent can break a line or look like another field. Keeps a view: the value must outlive the
+// call.
 class Field {
  public:
   constexpr Field(std::string_view key, std::string_view text) : key_(key), text_(text) {}

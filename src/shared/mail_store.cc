@@ -11,13 +11,14 @@
 namespace restante {
 namespace {
 
-constexpr std::uint64_t kSequences = 1'000'000;  // ids a millisecond
+constexpr std::uint64_t kSequences = 1'000'000;   // ids a millisecond
 constexpr std::size_t kInlineBodies = 16 * 1024;  // larger bodies live in the mail's hash
 
 // One delivery. A fingerprint that is still there means that this delivery was stored and its
 // sender not told: there is nothing to do again. Nothing is written before the first command that
 // Redis refuses when it is full, so a script that fails has done nothing.
-// KEYS inbox, mail, seen; ARGV token, retention in ms, summary, bodies, raw, "1" if bodies are large
+// KEYS inbox, mail, seen; ARGV token, retention in ms, summary, bodies, raw, "1" if bodies are
+// large
 constexpr std::string_view kPut = R"(
 if not redis.call('SET', KEYS[3], ARGV[1], 'NX', 'EX', 3600) then return 'again' end
 local time = redis.call('TIME')
@@ -150,8 +151,8 @@ void MailStore::put(const NewMail& mail, std::function<void(Result<void>)> done)
   const std::string retention = fmt::format("{}", retention_.count());
   const std::array<std::string_view, 3> keys = {inbox, hash, seen};
   const std::array<std::string_view, 6> arguments = {
-      mail.token, retention, mail.summary, mail.bodies, mail.raw,
-      mail.bodies.size() > kInlineBodies ? "1" : "0"};
+      mail.token,  retention, mail.summary,
+      mail.bodies, mail.raw,  mail.bodies.size() > kInlineBodies ? "1" : "0"};
   redis_.run_script(kPut, keys, arguments, [done = std::move(done)](Result<RedisReply> reply) {
     if (!reply) return done(std::unexpected(reply.error()));
     done({});
@@ -185,7 +186,8 @@ void MailStore::list(std::string_view mailbox, const ListQuery& query,
             work->page.next = mails.back().id;
             break;
           }
-          if (entry->large_size != 0) large.emplace_back(mails.size(), prefix + std::string(entry->token));
+          if (entry->large_size != 0)
+            large.emplace_back(mails.size(), prefix + std::string(entry->token));
           mails.push_back({entry->id, std::string(entry->summary), std::string(entry->bodies)});
         }
         work->missing = large.size() + 1;
@@ -221,8 +223,8 @@ void MailStore::clear(std::string_view mailbox, std::function<void(Result<void>)
       });
     }
   };
-  Clearing::step(std::make_shared<Clearing>(Clearing{
-      *this, inbox_key(mailbox), mail_prefix(mailbox), {}, std::move(done)}));
+  Clearing::step(std::make_shared<Clearing>(
+      Clearing{*this, inbox_key(mailbox), mail_prefix(mailbox), {}, std::move(done)}));
 }
 
 }  // namespace restante

@@ -6,8 +6,8 @@
 //   mail:{USER}:TOKEN   hash     `r` the raw mail (zstd), `b` the bodies when they are large
 //   seen:{USER}:PRINT   string   fingerprint of a delivery that is not yet acknowledged
 //
-// USER is a mailbox key (address.h). Its braces are a hash tag: all keys of a mailbox are in one slot.
-// A mail's id is its stream id as one number of 19 digits: milliseconds × 10⁶ + sequence.
+// USER is a mailbox key (address.h). Its braces are a hash tag: all keys of a mailbox are in one
+// slot. A mail's id is its stream id as one number of 19 digits: milliseconds × 10⁶ + sequence.
 #pragma once
 
 #include <chrono>
@@ -38,9 +38,9 @@ struct MailId {
 };
 
 struct NewMail {
-  std::string mailbox;      // mailbox key
-  std::string token;        // random, chosen by the sender of the command
-  std::string fingerprint;  // equal for the same delivery tried again
+  std::string mailbox;                    // mailbox key
+  std::string token;                      // random, chosen by the sender of the command
+  std::string fingerprint;                // equal for the same delivery tried again
   std::string_view summary, bodies, raw;  // need to live only during the call of put()
 };
 
@@ -51,8 +51,8 @@ struct ListedMail {
 
 struct ListQuery {
   std::size_t limit = 50;
-  std::optional<MailId> before;        // older than this one only
-  std::size_t page_bytes = SIZE_MAX;   // end the page early rather than grow past this
+  std::optional<MailId> before;       // older than this one only
+  std::size_t page_bytes = SIZE_MAX;  // end the page early rather than grow past this
 };
 
 struct Page {

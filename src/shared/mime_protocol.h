@@ -4,8 +4,8 @@
 //   client → mimed   Request, then `size` bytes of raw mail in the same packet
 //                    (size ≤ kInlineLimit), or with none and one memfd (SCM_RIGHTS) that holds them
 //   mimed → client   Started, when it takes the mail in hand
-//                    Answer, then the fragments back to back in the same packet (sum ≤ kInlineLimit)
-//                    or with none and one memfd that holds them
+//                    Answer, then the fragments back to back in the same packet (sum ≤
+//                    kInlineLimit) or with none and one memfd that holds them
 //
 // Answers come in the order of the requests. Started tells a client which mail was in hand when a
 // mimed died: that one has had its try, the ones behind it have not.

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t kBucket = 8;  // words that a key may live in: one cache line
 
-// A word: 16 bits of tag, 28 bits of window end, 20 bits of count. Time is in ticks of 1/64 s, which
-// come round after 48 days; a window ends at most one tick early.
+// A word: 16 bits of tag, 28 bits of window end, 20 bits of count. Time is in ticks of 1/64 s,
+// which come round after 48 days; a window ends at most one tick early.
 constexpr unsigned kCountBits = 20, kEndBits = 28;
 constexpr std::uint64_t kEndMask = (1ULL << kEndBits) - 1;
 constexpr std::uint64_t kTicksPerSecond = 64;
@@ -84,11 +84,11 @@ class SipHash {
 
 // What a look at a bucket found.
 struct Look {
-  std::size_t match = kBucket;     // first live word of the key, or kBucket
+  std::size_t match = kBucket;  // first live word of the key, or kBucket
   std::uint64_t match_word = 0;
-  std::uint32_t uses = 0;          // over all live words of the key
-  std::uint64_t left = 0;          // ticks until the last of them ends
-  std::size_t victim = 0;          // word that a newcomer may take
+  std::uint32_t uses = 0;  // over all live words of the key
+  std::uint64_t left = 0;  // ticks until the last of them ends
+  std::size_t victim = 0;  // word that a newcomer may take
   std::uint64_t victim_word = 0;
   std::uint32_t victim_uses = UINT32_MAX;  // 0: free
   std::uint64_t first_end = kWindowTicks;  // ticks until the first window in the bucket ends

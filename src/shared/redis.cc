@@ -2,6 +2,7 @@
 // One connection to Redis on a worker's event loop (the only file with hiredis).
 #include "shared/redis.h"
 
+#include <hiredis/adapters/libevent.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 
@@ -10,8 +11,6 @@
 #include <map>
 #include <utility>
 #include <vector>
-
-#include <hiredis/adapters/libevent.h>
 
 #include "shared/event_loop.h"
 #include "shared/log.h"
@@ -93,9 +92,8 @@ class Redis::Connection {
   }
 
   void connect() {
-    context_ = address_.path.empty()
-                   ? redisAsyncConnect(address_.host.c_str(), address_.port)
-                   : redisAsyncConnectUnix(address_.path.c_str());
+    context_ = address_.path.empty() ? redisAsyncConnect(address_.host.c_str(), address_.port)
+                                     : redisAsyncConnectUnix(address_.path.c_str());
     if (context_ == nullptr) return lost("out of memory");
     context_->data = this;
     if (context_->err != 0) {
@@ -273,7 +271,8 @@ class Redis::Connection {
 
 Redis::Redis(event_base* base, RedisAddress address, milliseconds command_timeout,
              OutageFlag& outage)
-    : connection_(std::make_unique<Connection>(base, std::move(address), command_timeout, outage)) {}
+    : connection_(std::make_unique<Connection>(base, std::move(address), command_timeout, outage)) {
+}
 
 Redis::~Redis() = default;
 

@@ -30,10 +30,10 @@ class RedisReply {
   explicit RedisReply(const redisReply* reply) : reply_(reply) {}
   [[nodiscard]] bool is_nil() const;
   [[nodiscard]] bool is_array() const;
-  [[nodiscard]] bool is_text() const;               // bulk string or status
-  [[nodiscard]] std::string_view text() const;      // "" unless is_text()
-  [[nodiscard]] std::int64_t integer() const;       // 0 unless an integer
-  [[nodiscard]] std::size_t size() const;           // elements of an array, else 0
+  [[nodiscard]] bool is_text() const;           // bulk string or status
+  [[nodiscard]] std::string_view text() const;  // "" unless is_text()
+  [[nodiscard]] std::int64_t integer() const;   // 0 unless an integer
+  [[nodiscard]] std::size_t size() const;       // elements of an array, else 0
   [[nodiscard]] RedisReply at(std::size_t index) const;
 
  private:

@@ -55,7 +55,8 @@ bool parse_url(std::string_view text, RedisAddress& address) {
 Result<RedisAddress> parse_redis_address(std::string_view text) {
   RedisAddress address;
   if (text.starts_with("rediss://")) {
-    return fail(ErrorKind::kConfig, "TLS to Redis (rediss://) is not in this build: use {}", kForms);
+    return fail(ErrorKind::kConfig, "TLS to Redis (rediss://) is not in this build: use {}",
+                kForms);
   }
   bool good = false;
   if (text.starts_with("redis://")) {

@@ -11,9 +11,9 @@
 namespace restante {
 
 struct RedisAddress {
-  std::string host;       // empty: `path` is used
+  std::string host;  // empty: `path` is used
   std::uint16_t port = 6379;
-  std::string path;       // Unix socket
+  std::string path;  // Unix socket
   std::string user, password;
   std::uint32_t database = 0;
 };

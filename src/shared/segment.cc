@@ -72,7 +72,8 @@ Result<Segment> Segment::map(int fd) {
   void* memory = mmap(nullptr, sizeof(Layout), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return fail(ErrorKind::kSystem, "shared segment: {}", errno_text());
   Segment segment(static_cast<Layout*>(memory));
-  if (segment.layout_->header.magic != kMagic || segment.layout_->header.version != kLayoutVersion) {
+  if (segment.layout_->header.magic != kMagic ||
+      segment.layout_->header.version != kLayoutVersion) {
     return fail(ErrorKind::kSystem, "shared segment: of another layout than this build's");
   }
   return segment;

@@ -64,8 +64,7 @@ Result<std::string> read_all(int fd) {
   }
   char buffer[16384];
   for (;;) {
-    const ssize_t got =
-        pread(fd, buffer, sizeof buffer, static_cast<off_t>(content.size()));
+    const ssize_t got = pread(fd, buffer, sizeof buffer, static_cast<off_t>(content.size()));
     if (got < 0) return fail(ErrorKind::kSystem, "read: {}", errno_text());
     if (got == 0) return content;
     content.append(buffer, static_cast<std::size_t>(got));

@@ -18,16 +18,17 @@ namespace restante {
 
 // The names under which descriptors are handed over.
 namespace fd_name {
-inline constexpr std::string_view kSmtp = "smtp";     // listening, may come several times
-inline constexpr std::string_view kHttp = "http";     // listening, may come several times
-inline constexpr std::string_view kHttps = "https";   // listening, may come several times
-inline constexpr std::string_view kMime = "mime";     // listening, SOCK_SEQPACKET
-inline constexpr std::string_view kConfig = "config"; // memfd: format_config() for this program
+inline constexpr std::string_view kSmtp = "smtp";      // listening, may come several times
+inline constexpr std::string_view kHttp = "http";      // listening, may come several times
+inline constexpr std::string_view kHttps = "https";    // listening, may come several times
+inline constexpr std::string_view kMime = "mime";      // listening, SOCK_SEQPACKET
+inline constexpr std::string_view kConfig = "config";  // memfd: format_config() for this program
 inline constexpr std::string_view kTlsCertificate = "tls_certificate";  // memfd: PEM
 inline constexpr std::string_view kTlsKey = "tls_key";                  // memfd: PEM
 inline constexpr std::string_view kSegment = "segment";                 // the shared segment
-inline constexpr std::string_view kLife = "life";    // pipe: end of file means "finish and go"
-inline constexpr std::string_view kReady = "ready";  // pipe: the worker writes its pid once it serves
+inline constexpr std::string_view kLife = "life";  // pipe: end of file means "finish and go"
+inline constexpr std::string_view kReady =
+    "ready";  // pipe: the worker writes its pid once it serves
 }  // namespace fd_name
 
 struct NamedFd {

@@ -58,11 +58,15 @@ void Connection::on_event(short what) {
     return close("timeout");
   }
   switch (phase_) {
-    case Phase::kHandshaking: return continue_handshake();
-    case Phase::kWaiting: return watch(0);  // it speaks out of turn, or has left: later
+    case Phase::kHandshaking:
+      return continue_handshake();
+    case Phase::kWaiting:
+      return watch(0);  // it speaks out of turn, or has left: later
     case Phase::kTalking:
-    case Phase::kClosing: break;
-    case Phase::kGone: return;
+    case Phase::kClosing:
+      break;
+    case Phase::kGone:
+      return;
   }
   if (!output_.empty()) {
     flush();
@@ -85,12 +89,15 @@ void Connection::read_some() {
 
 void Connection::continue_handshake() {
   switch (stream_.handshake()) {
-    case IoStatus::kWantsRead: return watch(EV_READ);
-    case IoStatus::kWantsWrite: return watch(EV_WRITE);
+    case IoStatus::kWantsRead:
+      return watch(EV_READ);
+    case IoStatus::kWantsWrite:
+      return watch(EV_WRITE);
     case IoStatus::kClosed:
       log::info("tls_failed", {{"sid", id_}, {"ip", client_.text}, {"reason", stream_.fault()}});
       return close("tls failed");
-    case IoStatus::kDone: break;
+    case IoStatus::kDone:
+      break;
   }
   phase_ = Phase::kTalking;
   session_.tls_started(stream_.tls_info());
@@ -146,9 +153,8 @@ bool Connection::act(AdmitSender) {
 bool Connection::act(const AdmitMessage& question) {
   const Address& sender = question.envelope.reverse_path;
   // The null sender is everybody's: it is counted by client.
-  const std::string subject = sender.is_null()
-                                  ? "client " + client_.rate_key
-                                  : mailbox_key(sender.local) + "@" + sender.domain;
+  const std::string subject = sender.is_null() ? "client " + client_.rate_key
+                                               : mailbox_key(sender.local) + "@" + sender.domain;
   const auto limit = static_cast<std::uint32_t>(services_.config.smtp_rate_limit);
   const RateVerdict verdict = services_.sender_rates.take(subject, limit, monotonic_now());
   if (verdict.admitted) {
@@ -170,11 +176,11 @@ bool Connection::act(Deliver& mail) {
   const std::uint64_t bytes = mail.data.size();
   const std::size_t recipients = mail.envelope.recipients.size();
   std::string from = mail.envelope.reverse_path.text();
-  services_.delivery.start(
-      std::move(mail), [self = shared_from_this(), bytes, recipients, since = monotonic_now(),
-                        from = std::move(from)](const DeliveryReport& report) {
-        self->delivered(report, bytes, recipients, since, from);
-      });
+  services_.delivery.start(std::move(mail),
+                           [self = shared_from_this(), bytes, recipients, since = monotonic_now(),
+                            from = std::move(from)](const DeliveryReport& report) {
+                             self->delivered(report, bytes, recipients, since, from);
+                           });
   return false;
 }
 

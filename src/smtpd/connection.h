@@ -29,7 +29,6 @@ struct Services {
   std::span<char> buffer;  // for reading: used and emptied within one event
 };
 
-
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   // `gone` is called once, when the connection is at its end; then the owner lets go of it.
@@ -38,18 +37,18 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  void start();                 // greets
-  void drain();                 // says 421 as soon as no transaction is open
-  void cut(Reply reply);        // says so now and closes
+  void start();           // greets
+  void drain();           // says 421 as soon as no transaction is open
+  void cut(Reply reply);  // says so now and closes
 
   [[nodiscard]] const std::string& id() const { return id_; }
 
  private:
   enum class Phase : std::uint8_t {
-    kTalking,       // bytes go to the session
-    kHandshaking,   // TLS is being set up
-    kWaiting,       // a delivery is under way: nothing is read
-    kClosing,       // what is left to say is being sent
+    kTalking,      // bytes go to the session
+    kHandshaking,  // TLS is being set up
+    kWaiting,      // a delivery is under way: nothing is read
+    kClosing,      // what is left to say is being sent
     kGone,
   };
 

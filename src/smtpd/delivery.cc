@@ -24,7 +24,7 @@ struct Delivery::Job {
   Done done;
   Fragments fragments;
   std::string digest;
-  std::size_t size;             // of the data as it came
+  std::size_t size;  // of the data as it came
   std::size_t writes_left = 0;
   DeliveryReport report{Reply::kOk, false, {}};
 };
@@ -68,8 +68,7 @@ void Delivery::store(const std::shared_ptr<Job>& job) {
     if (--job->writes_left == 0) finish(*job);
   };
   for (const Address& recipient : envelope.recipients) {
-    const std::string summary =
-        envelope_fragment(from, recipient.text()) + job->fragments.summary;
+    const std::string summary = envelope_fragment(from, recipient.text()) + job->fragments.summary;
     store_.put({.mailbox = mailbox_key(recipient.local),
                 .token = random_token(),
                 .fingerprint = fingerprint_for(recipient, job->digest),

@@ -16,9 +16,9 @@
 namespace restante::smtpd {
 
 struct DeliveryReport {
-  Reply reply;              // kOk once every recipient's mailbox has it; else what to tell the sender
+  Reply reply;  // kOk once every recipient's mailbox has it; else what to tell the sender
   bool parse_error;
-  std::string reason;       // of a failure, for the log
+  std::string reason;  // of a failure, for the log
 };
 
 class Delivery {

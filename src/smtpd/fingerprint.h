@@ -7,8 +7,9 @@
 
 namespace restante::smtpd {
 
-// 128 bits in hex of SHA-256 over the reverse path and the message's bytes; with the recipient, whose
-// mailbox the fingerprint is kept beside, that is all that a sender repeats when it tries again.
+// 128 bits in hex of SHA-256 over the reverse path and the message's bytes; with the recipient,
+// whose mailbox the fingerprint is kept beside, that is all that a sender repeats when it tries
+// again.
 [[nodiscard]] std::string fingerprint(std::string_view reverse_path, std::string_view data);
 
 // 128 random bits in hex.

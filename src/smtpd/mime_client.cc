@@ -26,7 +26,7 @@ using std::chrono::milliseconds;
 
 constexpr std::size_t kMostLanes = 4;
 constexpr unsigned kTries = 2;
-constexpr milliseconds kGrace{500};       // for the way there and back, beside the parser's own limit
+constexpr milliseconds kGrace{500};  // for the way there and back, beside the parser's own limit
 constexpr milliseconds kReconnect{100};
 constexpr milliseconds kAfterLoss{5};
 
@@ -43,8 +43,11 @@ UniqueFd connect_to(const std::string& path) {
 
 // Sends a packet: the header and, beside or inside it, the mail. False with errno set.
 bool send_request(int fd, std::string_view raw) {
-  mime::PacketHeader header{.kind = mime::PacketKind::kRequest, .unused = 0, .size = raw.size(),
-                            .summary_size = 0, .bodies_size = 0};
+  mime::PacketHeader header{.kind = mime::PacketKind::kRequest,
+                            .unused = 0,
+                            .size = raw.size(),
+                            .summary_size = 0,
+                            .bodies_size = 0};
   iovec parts[] = {{&header, sizeof header}, {const_cast<char*>(raw.data()), raw.size()}};
   msghdr message{};
   message.msg_iov = parts;
@@ -126,7 +129,9 @@ class MimeClient::Lane {
         base_(base),
         path_(std::move(path)),
         overdue_(base, [this] { lost("too slow"); }),
-        send_again_(base, [this] { send_waiting(); }) {}
+        send_again_(base, [this] { send_waiting(); }) {
+    open();  // so that a parser that is told to go knows that it still has a client
+  }
 
   [[nodiscard]] std::size_t load() const { return sent_.size() + waiting_.size(); }
 

@@ -59,8 +59,9 @@ Result<void> use_key(SSL_CTX* context, std::string_view pem) {
   }
   if (X509_check_private_key(SSL_CTX_get0_certificate(context), key.get()) != 1) {
     ERR_clear_error();
-    return fail(ErrorKind::kConfig, "tls_key: does not belong to the certificate of "
-                                    "tls_certificate");
+    return fail(ErrorKind::kConfig,
+                "tls_key: does not belong to the certificate of "
+                "tls_certificate");
   }
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
     return fail(ErrorKind::kConfig, "tls_key: cannot be used: {}", openssl_reason());
@@ -78,8 +79,8 @@ Result<TlsContext> TlsContext::make(std::string_view certificate, std::string_vi
   SSL_CTX* context = made.get();
   if (context == nullptr) return fail(ErrorKind::kSystem, "OpenSSL: {}", openssl_reason());
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                   SSL_OP_CIPHER_SERVER_PREFERENCE);
+  SSL_CTX_set_options(
+      context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   // Idle connections keep no buffers; a reply may move between two tries to write it.
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                                 SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
@@ -104,11 +105,18 @@ IoStatus Stream::judge_errno() {
 
 IoStatus Stream::judge_tls(int result) {
   switch (SSL_get_error(ssl_.get(), result)) {
-    case SSL_ERROR_WANT_READ: return IoStatus::kWantsRead;
-    case SSL_ERROR_WANT_WRITE: return IoStatus::kWantsWrite;
-    case SSL_ERROR_ZERO_RETURN: return IoStatus::kClosed;
-    case SSL_ERROR_SYSCALL: fault_ = errno_text(); return IoStatus::kClosed;
-    default: fault_ = openssl_reason(); return IoStatus::kClosed;
+    case SSL_ERROR_WANT_READ:
+      return IoStatus::kWantsRead;
+    case SSL_ERROR_WANT_WRITE:
+      return IoStatus::kWantsWrite;
+    case SSL_ERROR_ZERO_RETURN:
+      return IoStatus::kClosed;
+    case SSL_ERROR_SYSCALL:
+      fault_ = errno_text();
+      return IoStatus::kClosed;
+    default:
+      fault_ = openssl_reason();
+      return IoStatus::kClosed;
   }
 }
 

@@ -32,7 +32,7 @@ def test_a_mail_by_smtplib_comes_out_with_eight_fields_in_order(restante):
     assert int(shown["id"]) // 10**9 == shown["received_at"]
     assert shown | {"id": "", "received_at": 0} == {
         "id": "", "from": "bob@example.org", "to": "alice@example.com", "subject": "by smtplib",
-        "body_text": "Hello.\r\n", "body_html": "", "attachments": [], "received_at": 0}
+        "body_text": "Hello.\n", "body_html": "", "attachments": [], "received_at": 0}
 
 
 def test_a_mail_by_swaks_is_shown_by_curl(restante):
@@ -57,21 +57,20 @@ def test_a_mail_by_curl_comes_through(restante, tmp_path):
 
 
 def test_a_mail_typed_into_s_client_comes_through(restante):
-    typed = ("EHLO here\nMAIL FROM:<bob@example.org>\nRCPT TO:<typed@example.com>\nDATA\n",
-             mail("typed").replace("\r\n", "\n") + ".\nQUIT\n")
+    turns = [("EHLO here", b"250 "), ("MAIL FROM:<bob@example.org>", b"250 2.1.0 "),
+             ("RCPT TO:<typed@example.com>", b"250 2.1.5 "), ("DATA", b"354 "),
+             (mail("typed") + ".", b"250 2.0.0 "), ("QUIT", b"221 2.0.0 ")]
     with subprocess.Popen(
             ["openssl", "s_client", "-starttls", "smtp", "-crlf", "-quiet", "-verify_return_error",
              "-CAfile", certificate()[0], "-connect", f"localhost:{restante.smtp_port}"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
-        replies = b""
-        for part, awaited in zip(typed, (b"354 ", b"221 ")):
-            client.stdin.write(part.encode())
+        for text, awaited in turns:
+            client.stdin.write(text.replace("\r\n", "\n").encode() + b"\n")
             client.stdin.flush()
-            for line in client.stdout:
-                replies += line
-                if line.startswith(awaited):
-                    break
-    assert re.search(rb"^250 2\.0\.0 ", replies, re.M), replies
+            reply = client.stdout.readline()
+            while reply[3:4] == b"-":
+                reply = client.stdout.readline()
+            assert reply.startswith(awaited), text
     assert only_mail(restante, "typed")["subject"] == "typed"
 
 
@@ -205,7 +204,7 @@ def test_limits_of_size_and_recipients_are_held():
         with restante.smtp() as client:
             assert client.esmtp_features["size"] == "10240"
             assert client.mail("bob@example.org", ["SIZE=10241"])[0] == 552
-            code, text = deliver(client, "big@example.com", mail("big", "x" * 70 + "\r\n") * 200)
+            code, text = deliver(client, "big@example.com", mail("big", "x" * 12000 + "\r\n"))
             assert code == 552
             assert text.startswith("5.3.4 ")
             assert client.mail("bob@example.org")[0] == 250
@@ -219,9 +218,9 @@ def test_limits_of_size_and_recipients_are_held():
 @pytest.mark.parametrize("name, data, subject, body", [
     ("empty", b"", "", ""),
     ("line", b"just a line\r\n", "", None),
-    ("nul", b"Subject: a\0b\r\n\r\nc\0d\r\n", "a\ufffdb", "c\ufffdd\r\n"),
+    ("nul", b"Subject: a\0b\r\n\r\nc\0d\r\n", "a\ufffdb", "c\ufffdd\n"),
     ("invalid", b"Subject: \xff!\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nh\xe9llo \xc3\r\n",
-     None, "h\ufffdllo \ufffd\r\n"),
+     None, "h\ufffdllo \ufffd\n"),
 ])
 def test_odd_mail_is_taken_and_shown_as_valid_json(restante, name, data, subject, body):
     with restante.dialogue() as client:
@@ -241,4 +240,5 @@ def test_a_mail_of_25_mib_is_shown_whole(restante):
     restante.send("large@example.com", head + body)
     shown = only_mail(restante, "large")
     assert shown["subject"] == "large"
-    assert shown["body_text"] == body.decode()
+    is_whole = shown["body_text"] == body.decode().replace("\r\n", "\n")
+    assert is_whole, (len(shown["body_text"]), len(body))  # no comparison of megabytes in a report

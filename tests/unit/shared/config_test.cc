@@ -35,8 +35,7 @@ void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
       {"recipient_limit = 99999999999999999999",
        "r.conf:1: recipient_limit: 99999999999999999999 is not a number from 1 to 10000"},
       {"retention = soon", "r.conf:1: retention: soon is not a duration from 1s to 8760h"},
-      {"message_size_limit = 1T",
-       "r.conf:1: message_size_limit: 1T is not a size from 1K to 256M"},
+      {"message_size_limit = 1T", "r.conf:1: message_size_limit: 1T is not a size from 1K to 256M"},
       {"smtp_tls = maybe", "r.conf:1: smtp_tls: maybe is not one of required, optional"},
       {"domain = exa mple..com",
        "r.conf:1: domain: \"exa mple..com\" is no domain name; write example.com, several "
@@ -44,11 +43,13 @@ void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
       {"smtp_listen = localhost:25",
        "r.conf:1: smtp_listen: localhost:25 is no address:port; write *:25, 192.0.2.1:25 or "
        "[::1]:25"},
-      {"redis = host:99999", "r.conf:1: redis: the value host:99999 is no address of a Redis: use "
-                             "host:port, unix:/path or "
-                             "redis://[[user]:password@]host[:port][/database]"},
-      {"api_key = k\x01", "r.conf:1: api_key: the value has a character that cannot stand in an "
-                          "HTTP header"},
+      {"redis = host:99999",
+       "r.conf:1: redis: the value host:99999 is no address of a Redis: use "
+       "host:port, unix:/path or "
+       "redis://[[user]:password@]host[:port][/database]"},
+      {"api_key = k\x01",
+       "r.conf:1: api_key: the value has a character that cannot stand in an "
+       "HTTP header"},
       {"tls_key = privkey.pem", "r.conf:1: tls_key: privkey.pem is no absolute path"},
   };
   for (const FaultCase& row : cases) assert_text_equal(fault_in(row.line), row.error);
@@ -133,7 +134,8 @@ void every_default_passes_its_own_check_and_is_what_is_written_back(void**) {
   const ConfigReader reader;
   const std::string text = format_config(reader.config(), Audience::kMaster);
   for (const SettingInfo& info : all_settings()) {
-    const std::string line = std::string(info.name) + " = " + std::string(info.default_value) + "\n";
+    const std::string line =
+        std::string(info.name) + " = " + std::string(info.default_value) + "\n";
     if (text.find(line) == std::string::npos) fail_msg("%s", line.c_str());
   }
 }
@@ -180,10 +182,16 @@ void listen_addresses_are_read_in_all_their_forms(void**) {
     const char* host;  // nullptr: refused
     int port;
   };
-  const Case cases[] = {{"25", "", 25},          {":25", "", 25},        {"*:25", "", 25},
-                        {"127.0.0.1:0", "127.0.0.1", 0}, {"[::1]:25", "::1", 25},
-                        {"::1:25", nullptr, 0},  {"[127.0.0.1]:25", nullptr, 0},
-                        {"*:65536", nullptr, 0}, {"*:", nullptr, 0},     {"*:25x", nullptr, 0}};
+  const Case cases[] = {{"25", "", 25},
+                        {":25", "", 25},
+                        {"*:25", "", 25},
+                        {"127.0.0.1:0", "127.0.0.1", 0},
+                        {"[::1]:25", "::1", 25},
+                        {"::1:25", nullptr, 0},
+                        {"[127.0.0.1]:25", nullptr, 0},
+                        {"*:65536", nullptr, 0},
+                        {"*:", nullptr, 0},
+                        {"*:25x", nullptr, 0}};
   for (const Case& row : cases) {
     const auto address = parse_listen(row.text);
     assert_int_equal(address.has_value(), row.host != nullptr);

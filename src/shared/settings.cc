@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: ISC
+// The table of settings.
+#include "shared/settings.h"
+
+#include <algorithm>
+#include <array>
+
+#include "shared/redis_address.h"
+
+namespace restante {
+
+std::optional<std::string> check_domain(std::string_view value) {
+  bool good = !value.empty() && value.size() <= 255 && !value.starts_with('.');
+  std::size_t label = 0;
+  for (char c : value) {
+    const bool ldh = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     c == '-' || c == '_';
+    label = c == '.' ? 0 : label + 1;
+    good = good && (ldh || c == '.') && label <= 63;
+  }
+  if (good && !value.ends_with('.') && value.find("..") == std::string_view::npos) return {};
+  return "is no domain name; write example.com, several separated by spaces";
+}
+
+namespace {
+
+using Type = Setting::Type;
+
+constexpr unsigned kSmtpd = static_cast<unsigned>(Audience::kSmtpd);
+constexpr unsigned kApid = static_cast<unsigned>(Audience::kApid);
+constexpr unsigned kMimed = static_cast<unsigned>(Audience::kMimed);
+constexpr unsigned kAll = kSmtpd | kApid | kMimed;
+constexpr std::uint64_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB;
+constexpr std::uint64_t kSecond = 1000, kHour = 3600 * kSecond, kDay = 24 * kHour;
+
+std::optional<std::string> check_key(std::string_view value) {
+  for (char c : value) {
+    if (c <= ' ' || c > '~') return "has a character that cannot stand in an HTTP header";
+  }
+  return {};
+}
+
+std::optional<std::string> check_listen(std::string_view value) {
+  if (auto parsed = parse_listen(value); !parsed) return parsed.error().what;
+  return {};
+}
+
+std::optional<std::string> check_redis(std::string_view value) {
+  if (value == "private") return {};
+  if (auto parsed = parse_redis_address(value); !parsed) return parsed.error().what;
+  return {};
+}
+
+std::optional<std::string> check_path(std::string_view value) {
+  if (value.empty() || value.starts_with('/')) return {};
+  return "is no absolute path";
+}
+
+// clang-format off
+constexpr std::array kSettings = {
+  Setting{"api_connection_limit", Type::kCount, &Config::api_connection_limit, "1000", 1, 100000, kApid, false, nullptr,
+          "API connections that one worker holds at once"},
+  Setting{"api_key", Type::kWords, &Config::api_key, "", 0, 0, kApid, true, check_key,
+          "key that API requests carry in X-API-KEY; several are separated by spaces"},
+  Setting{"api_key_file", Type::kText, &Config::api_key_file, "", 0, 0, 0, false, check_path,
+          "file with more API keys, one a line"},
+  Setting{"api_rate_limit", Type::kCount, &Config::api_rate_limit, "100", 0, 1048575, kApid, false, nullptr,
+          "API requests a minute and client address (IPv6: /64); 0 is no limit"},
+  Setting{"api_timeout", Type::kDuration, &Config::api_timeout, "10s", 100, kHour, kApid, false, nullptr,
+          "time for an API client to send its request, and for an idle connection"},
+  Setting{"apid_workers", Type::kCount, &Config::apid_workers, "0", 0, 1024, 0, false, nullptr,
+          "number of API workers; 0 is half the number of CPUs"},
+  Setting{"data_memory_limit", Type::kSize, &Config::data_memory_limit, "256M", kMiB, 64 * kGiB, kSmtpd, false, nullptr,
+          "bytes of messages that one SMTP worker holds at once; past it senders hear 452"},
+  Setting{"domain", Type::kWords, &Config::domain, "", 0, 0, kSmtpd | kApid, false, check_domain,
+          "domains that mail is taken for, separated by spaces"},
+  Setting{"drain_timeout", Type::kDuration, &Config::drain_timeout, "30s", 0, kHour, kAll, false, nullptr,
+          "time that open transactions have to end when restante stops"},
+  Setting{"error_limit", Type::kCount, &Config::error_limit, "20", 1, 10000, kSmtpd, false, nullptr,
+          "protocol errors in one SMTP connection until it is closed with 421"},
+  Setting{"hostname", Type::kText, &Config::hostname, "", 0, 0, kSmtpd | kApid, false, check_domain,
+          "name in the SMTP greeting; empty: the machine's full name, else the first domain"},
+  Setting{"http_listen", Type::kWords, &Config::http_listen, "*:80", 0, 0, 0, false, check_listen,
+          "addresses of the HTTP port, which redirects to HTTPS"},
+  Setting{"https_listen", Type::kWords, &Config::https_listen, "*:443", 0, 0, 0, false, check_listen,
+          "addresses of the API"},
+  Setting{"log_level", Type::kChoice, &Config::log_level, "info", 0, 0, kAll, false, nullptr,
+          "least important lines that are logged: error, warning, notice, info or debug"},
+  Setting{"message_size_limit", Type::kSize, &Config::message_size_limit, "25M", kKiB, 256 * kMiB, kSmtpd | kMimed, false, nullptr,
+          "largest message that is taken"},
+  Setting{"mime_depth_limit", Type::kCount, &Config::mime_depth_limit, "100", 1, 500, kMimed, false, nullptr,
+          "levels of nested parts that are parsed in one message"},
+  Setting{"mime_header_limit", Type::kSize, &Config::mime_header_limit, "256K", kKiB, 16 * kMiB, kMimed, false, nullptr,
+          "bytes of header that are parsed in one message or part"},
+  Setting{"mime_memory_limit", Type::kSize, &Config::mime_memory_limit, "1G", 128 * kMiB, 64 * kGiB, kMimed, false, nullptr,
+          "address space of one MIME parser"},
+  Setting{"mime_part_limit", Type::kCount, &Config::mime_part_limit, "1000", 1, 100000, kMimed, false, nullptr,
+          "parts that are parsed in one message"},
+  Setting{"mime_timeout", Type::kDuration, &Config::mime_timeout, "2s", 100, 60 * kSecond, kSmtpd | kMimed, false, nullptr,
+          "time to parse one message; past it the message is stored unparsed"},
+  Setting{"mimed_workers", Type::kCount, &Config::mimed_workers, "0", 0, 1024, kSmtpd, false, nullptr,
+          "number of MIME parsers; 0 is the number of CPUs"},
+  Setting{"page_size_limit", Type::kSize, &Config::page_size_limit, "32M", kKiB, kGiB, kApid, false, nullptr,
+          "bytes of one API answer; a longer list ends early and links to the next page"},
+  Setting{"recipient_limit", Type::kCount, &Config::recipient_limit, "100", 1, 10000, kSmtpd, false, nullptr,
+          "recipients of one message"},
+  Setting{"redis", Type::kText, &Config::redis, "localhost:6379", 0, 0, kSmtpd | kApid, true, check_redis,
+          "Redis: host:port, unix:/path, redis://user:password@host:port/database, or private for one of our own"},
+  Setting{"redis_directory", Type::kText, &Config::redis_directory, "/var/lib/restante", 0, 0, 0, false, check_path,
+          "where a private Redis keeps its data"},
+  Setting{"redis_timeout", Type::kDuration, &Config::redis_timeout, "5s", 50, 60 * kSecond, kSmtpd | kApid, false, nullptr,
+          "time for Redis to answer; past it senders hear 451 and API clients 503"},
+  Setting{"retention", Type::kDuration, &Config::retention, "24h", kSecond, 365 * kDay, kSmtpd | kApid, false, nullptr,
+          "age at which a mail is gone"},
+  Setting{"runtime_dir", Type::kText, &Config::runtime_dir, "/run/restante", 0, 0, kSmtpd | kApid, false, check_path,
+          "directory of the shared segment and of local sockets"},
+  Setting{"smtp_connection_limit", Type::kCount, &Config::smtp_connection_limit, "10000", 1, 1000000, kSmtpd, false, nullptr,
+          "SMTP connections that one worker holds at once; past it clients hear 421"},
+  Setting{"smtp_listen", Type::kWords, &Config::smtp_listen, "*:25", 0, 0, 0, false, check_listen,
+          "addresses of the SMTP port"},
+  Setting{"smtp_rate_limit", Type::kCount, &Config::smtp_rate_limit, "50", 0, 1048575, kSmtpd, false, nullptr,
+          "messages a minute and sender address (null sender: client address); 0 is no limit"},
+  Setting{"smtp_timeout", Type::kDuration, &Config::smtp_timeout, "5m", kSecond, kHour, kSmtpd, false, nullptr,
+          "time that an SMTP client may be silent"},
+  Setting{"smtp_tls", Type::kChoice, &Config::smtp_tls, "required", 0, 0, kSmtpd, false, nullptr,
+          "required: mail is taken over STARTTLS only; optional: also in clear"},
+  Setting{"smtpd_workers", Type::kCount, &Config::smtpd_workers, "0", 0, 1024, 0, false, nullptr,
+          "number of SMTP workers; 0 is the number of CPUs"},
+  Setting{"tls_certificate", Type::kText, &Config::tls_certificate, RESTANTE_SYSCONFDIR "/tls/fullchain.pem", 0, 0, 0, false, check_path,
+          "certificate with its chain, PEM"},
+  Setting{"tls_key", Type::kText, &Config::tls_key, RESTANTE_SYSCONFDIR "/tls/privkey.pem", 0, 0, 0, false, check_path,
+          "private key of the certificate, PEM"},
+  Setting{"user", Type::kText, &Config::user, "restante", 0, 0, 0, false, nullptr,
+          "user that everything runs as once the ports are bound"},
+};
+// clang-format on
+
+}  // namespace
+
+std::span<const Setting> settings() { return kSettings; }
+
+const Setting* find_setting(std::string_view name) {
+  const auto found = std::ranges::find(kSettings, name, &Setting::name);
+  return found == kSettings.end() ? nullptr : &*found;
+}
+
+}  // namespace restante
