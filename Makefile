@@ -84,7 +84,9 @@ check: deps ## install what is missing, build, run every test
 check-all: layers headers man unit integration
 
 unit: $(UNIT_TESTS) ## run the unit tests (no sockets)
-	@for test in $(sort $(UNIT_TESTS)); do $$test || exit 1; done
+	@for test in $(sort $(UNIT_TESTS)); do \
+		$$test >$(BUILD)/unit/log 2>&1 || { cat $(BUILD)/unit/log; exit 1; }; \
+		printf '%-40s' $${test#$(BUILD)/unit/}; grep PASSED $(BUILD)/unit/log; done
 
 # Debian's own Python, since pytest is Debian's.
 integration: all ## run the tests of the whole daemon with real clients and a real Redis

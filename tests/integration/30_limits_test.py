@@ -2,35 +2,59 @@
 # The rate limits: exact over all workers, told to who is limited, and nobody else's business.
 import collections
 import re
-import threading
 
-import pytest
-
-from harness import Restante, ask, deliver
-
-
-def at_once(jobs):
-    """Runs all jobs in threads of their own; their results in order."""
-    results = [None] * len(jobs)
-    gate = threading.Barrier(len(jobs))
-
-    def work(index, job):
-        gate.wait()
-        results[index] = job()
-    threads = [threading.Thread(target=work, args=pair) for pair in enumerate(jobs)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert None not in results
-    return results
+from harness import Restante, deliver
 
 
 def test_of_60_mails_at_once_from_one_sender_exactly_50_are_taken(limited):
-    counts = collections.Counter(code for code, _ in limited.mail_answers)
-    assert counts == {250: 50, 450: 10}
-    assert len({worker for worker, _ in limited.mail_workers}) == 4
-    for code, text in limited.mail_answers:
-        if code == 450:
-            assert re.match(r"4\.7\.1 Rate limit exceeded .* \d+ seconds$", text), text
-    assert len(limited.daemon.mails("limited")) == 50
+    answers = [answer for answer, _ in limited.mail_answers]
+    assert collections.Counter(code for code, _ in answers) == {250: 50, 450: 10}
+    for code, text in answers:
+        wait = re.fullmatch(r"4\.7\.1 Rate limit exceeded .* in (\d+) seconds", text)
+        assert code == 250 or 0 < int(wait[1]) <= 60
+    assert len(limited.daemon.mails("limited", source="127.0.0.2")) == 50
+    assert len({line.split("sid=")[1].split(".")[0] for line in
+                limited.daemon.log.find("event=mail_stored .*from=limited@")}) == 4  # workers
+
+
+def test_of_130_requests_over_8_connections_exactly_100_are_answered(limited):
+    answers = [answer for answer, _ in limited.api_answers]
+    assert collections.Counter(answer.status for answer in answers) == {200: 100, 429: 30}
+    for answer in answers:
+        assert answer.headers["RateLimit-Limit"] == "100"
+        assert 0 < int(answer.headers["RateLimit-Reset"]) <= 60
+        if answer.status == 429:
+            assert answer.json() == {"error": "rate limit exceeded"}
+            assert 0 < int(answer.headers["Retry-After"]) <= 60
+    assert sorted((int(answer.headers["RateLimit-Remaining"]) for answer in answers
+                   if answer.status == 200)) == list(range(100))
+    workers = {line.split("[")[1].split("]")[0] for line in
+               limited.daemon.log.find("event=api_request .*path=/emails/limited ")}
+    assert len(workers) == 4
+
+
+def test_others_are_not_affected(limited):
+    with limited.daemon.smtp() as client:
+        assert deliver(client, "a@example.com", sender="limited@example.org")[0] == 450
+        assert deliver(client, "a@example.com", sender="LIMITED@Example.ORG")[0] == 450
+        assert deliver(client, "a@example.com", sender="free@example.org")[0] == 250
+        assert deliver(client, "a@example.com", sender="limited@example.net")[0] == 250
+    assert limited.daemon.api("/emails/a").status == 429
+    assert limited.daemon.api("/emails/a", source="127.0.0.2").status == 200
+
+
+def test_the_null_sender_is_counted_by_client():
+    with Restante(smtp_rate_limit=3) as restante:
+        for source in ("127.0.0.3", "127.0.0.4"):
+            with restante.smtp(source) as client:
+                answers = [deliver(client, "bounces@example.com", sender="") for _ in range(5)]
+                assert [code for code, _ in answers] == [250, 250, 250, 450, 450]
+                assert deliver(client, "bounces@example.com")[0] in (250, 450)
+        assert [mail["from"] for mail in restante.mails("bounces")].count("") == 6
+
+
+def test_mail_that_is_refused_before_data_costs_nothing():
+    with Restante(smtp_rate_limit=2) as restante, restante.smtp() as client:
+        for _ in range(5):
+            assert deliver(client, "alice@example.net")[0] == 550
+        assert [deliver(client, "alice@example.com")[0] for _ in range(3)] == [250, 250, 450]

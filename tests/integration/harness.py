@@ -48,6 +48,23 @@ def wait_until(condition, what, timeout=10):
         time.sleep(0.01)
 
 
+def at_once(jobs):
+    """Runs all jobs in threads of their own, started together; their results in order."""
+    results = [None] * len(jobs)
+    gate = threading.Barrier(len(jobs))
+
+    def work(index, job):
+        gate.wait()
+        results[index] = job()
+    threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in enumerate(jobs)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert None not in results, "a thread has failed: see above"
+    return results
+
+
 @functools.cache
 def scratch():
     """A directory that goes at the end of the run; any user can pass through it."""
@@ -240,7 +257,7 @@ class Dialogue:
         while b"\r\n" not in self._input:
             try:
                 more = self.socket.recv(65536)
-            except ConnectionResetError:
+            except (ConnectionError, ssl.SSLError):  # any end will do
                 more = b""
             if not more:
                 return b""
@@ -409,8 +426,8 @@ class Restante:
         with contextlib.closing(self.https(source)) as connection:
             return ask(connection, path, **request)
 
-    def mails(self, user):
-        answer = self.api(f"/emails/{user}")
+    def mails(self, user, source=None):
+        answer = self.api(f"/emails/{user}", source)
         assert answer.status == 200, answer
         return answer.json()
 

@@ -2,21 +2,14 @@
 // The API's answers, with mailboxes that live in the test; and what counts as a sound request.
 #include "apid/handlers.h"
 
-#include <csetjmp>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
-extern "C" {
-#include <cmocka.h>
-}
 
 #include "apid/http_client.h"
 #include "apid/redirect.h"
+#include "testing.h"
 
 namespace {
 
@@ -24,8 +17,7 @@ using namespace restante;
 using namespace restante::apid;
 using std::chrono::milliseconds;
 
-// Not fail(): cmocka has a macro of that name.
-std::unexpected<Error> away() { return std::unexpected(Error{ErrorKind::kUnavailable, "away"}); }
+std::unexpected<Error> away() { return fail(ErrorKind::kUnavailable, "away"); }
 
 struct Setup {
   Config config;

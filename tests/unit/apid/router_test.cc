@@ -3,41 +3,21 @@
 #include "apid/router.h"
 
 #include <algorithm>
-#include <csetjmp>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
-extern "C" {
-#include <cmocka.h>
-}
 
 #include "apid/uri.h"
+#include "testing.h"
 
 namespace {
 
 using namespace restante::apid;
 
-// A copy in a block of exactly its size, so that the address sanitizer sees a byte too far.
-class Exact {
- public:
-  explicit Exact(std::string_view text) : size_(text.size()), bytes_(new char[text.size()]) {
-    std::copy(text.begin(), text.end(), bytes_.get());
-  }
-  operator std::string_view() const { return {bytes_.get(), size_}; }
-
- private:
-  std::size_t size_;
-  std::unique_ptr<char[]> bytes_;
-};
-
 // "list USER", "clear USER", "404" or "405 METHODS".
 std::string route(std::string_view method, std::string_view path) {
   const Exact exact(path);
-  const Route found = find_route(method, exact);
+  const Route found = find_route(method, exact.view());
   if (std::holds_alternative<NoSuchPath>(found)) return "404";
   if (const auto* other = std::get_if<NoSuchMethod>(&found)) return "405 " + other->allow;
   const auto& match = std::get<RouteMatch>(found);
@@ -45,14 +25,14 @@ std::string route(std::string_view method, std::string_view path) {
 }
 
 std::string decoded(std::string_view text) {
-  const auto result = percent_decode(Exact(text));
+  const auto result = percent_decode(Exact(text).view());
   return result ? *result : "error";
 }
 
 // name=value|name=value, or the error.
 std::string parsed_query(std::string_view text) {
   const Exact exact(text);
-  const auto result = parse_query(exact);
+  const auto result = parse_query(exact.view());
   if (!result) return result.error();
   std::string out;
   for (const QueryParameter& parameter : *result) {
@@ -64,7 +44,7 @@ std::string parsed_query(std::string_view text) {
 
 std::string host(std::string_view field) {
   const Exact exact(field);
-  return std::string(parse_host(exact).value_or("none"));
+  return std::string(parse_host(exact.view()).value_or("none"));
 }
 
 void same(const std::string& got, const char* wanted) { assert_string_equal(got.c_str(), wanted); }

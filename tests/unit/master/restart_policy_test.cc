@@ -2,7 +2,7 @@
 // When a process that ended is started again.
 #include "master/restart_policy.h"
 
-#include "cmocka_cxx.h"
+#include "testing.h"
 
 namespace restante::master {
 namespace {

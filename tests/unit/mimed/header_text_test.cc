@@ -2,29 +2,16 @@
 // Encoded words, parameters and file names.
 #include "mimed/header_text.h"
 
-#include <csetjmp>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
-extern "C" {
-#include <cmocka.h>
-}
+#include "testing.h"
 
 namespace {
 
 using namespace restante::mimed;
 using namespace std::string_view_literals;
-
-void assert_same(const std::string& got, std::string_view expected) {
-  if (got != expected)
-    print_error("got:      %s\nexpected: %s\n", got.c_str(), std::string(expected).c_str());
-  assert_true(got == expected);
-}
 
 struct Row {
   const char* name;

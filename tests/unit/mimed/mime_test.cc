@@ -6,11 +6,6 @@
 #include <sys/resource.h>
 
 #include <algorithm>
-#include <csetjmp>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -22,10 +17,7 @@
 
 #include "shared/c_ptr.h"
 #include "shared/message.h"
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "testing.h"
 
 namespace {
 
@@ -46,11 +38,8 @@ MimeParser& parser() {
   return the_parser;
 }
 
-// In a heap block of exactly its size, so that the address sanitizer sees one byte too far.
 ParsedMail parse(std::string_view raw) {
-  const auto exact = std::make_unique<char[]>(raw.size());
-  std::copy(raw.begin(), raw.end(), exact.get());
-  return parser().parse({exact.get(), raw.size()});
+  return parser().parse(Exact(raw).view());
 }
 
 std::string read_file(const fs::path& path) {

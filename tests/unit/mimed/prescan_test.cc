@@ -2,19 +2,12 @@
 // Each bound of the pre-scan: kept when just reached, reported when passed.
 #include "mimed/prescan.h"
 
-#include <csetjmp>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <ctime>
 #include <string>
 #include <string_view>
 #include <vector>
 
-extern "C" {
-#include <cmocka.h>
-}
+#include "testing.h"
 
 namespace {
 

@@ -2,18 +2,11 @@
 // Base64 and quoted-printable, whole and broken.
 #include "mimed/transfer_encoding.h"
 
-#include <csetjmp>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <vector>
 
-extern "C" {
-#include <cmocka.h>
-}
+#include "testing.h"
 
 namespace {
 
@@ -26,12 +19,6 @@ struct Row {
   std::string_view label;
   std::string_view expected;
 };
-
-void assert_same(const std::string& got, std::string_view expected) {
-  if (got != expected)
-    print_error("got:      %s\nexpected: %s\n", got.c_str(), std::string(expected).c_str());
-  assert_true(got == expected);
-}
 
 const Row kRows[] = {
     {"base64 is decoded", "SGVsbG8gd29ybGQ=", "base64", "Hello world"},

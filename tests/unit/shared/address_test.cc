@@ -3,37 +3,16 @@
 #include "shared/address.h"
 
 #include <algorithm>
-#include <csetjmp>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <set>
 #include <string>
 #include <string_view>
 
-extern "C" {
-#include <cmocka.h>
-}
+#include "testing.h"
 
 namespace {
 
 using namespace restante;
-
-// A copy in a heap block of exactly the size, so that a read beyond the end is seen.
-class Exact {
- public:
-  explicit Exact(std::string_view bytes)
-      : copy_(std::make_unique<char[]>(bytes.size())), size_(bytes.size()) {
-    std::ranges::copy(bytes, copy_.get());
-  }
-  [[nodiscard]] std::string_view view() const { return {copy_.get(), size_}; }
-
- private:
-  std::unique_ptr<char[]> copy_;
-  std::size_t size_;
-};
 
 std::string outcome(const std::expected<Address, PathFault>& parsed) {
   if (parsed) return parsed->is_null() ? "null" : parsed->local + " at " + parsed->domain;

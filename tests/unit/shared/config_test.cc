@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "cmocka_cxx.h"
+#include "testing.h"
 
 namespace restante {
 namespace {
@@ -52,17 +52,17 @@ void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
        "HTTP header"},
       {"tls_key = privkey.pem", "r.conf:1: tls_key: privkey.pem is no absolute path"},
   };
-  for (const FaultCase& row : cases) assert_text_equal(fault_in(row.line), row.error);
+  for (const FaultCase& row : cases) assert_same(fault_in(row.line), row.error);
 }
 
 void the_line_number_counts_comments_and_empty_lines(void**) {
-  assert_text_equal(fault_in("# a comment\n\n  \nnonsense = 1\n"),
-                    "r.conf:4: nonsense is no setting of restante; restante -T lists them");
+  assert_same(fault_in("# a comment\n\n  \nnonsense = 1\n"),
+              "r.conf:4: nonsense is no setting of restante; restante -T lists them");
 }
 
 void a_setting_given_twice_in_a_file_is_an_error(void**) {
-  assert_text_equal(fault_in("retention = 1h\nretention = 2h\n"),
-                    "r.conf:2: retention is set already, in line 1");
+  assert_same(fault_in("retention = 1h\nretention = 2h\n"),
+              "r.conf:2: retention is set already, in line 1");
 }
 
 void the_command_line_goes_above_the_environment_above_the_file(void**) {
@@ -75,7 +75,7 @@ void the_command_line_goes_above_the_environment_above_the_file(void**) {
   assert_true(reader.set("retention=3h", "-o").has_value());
   const Config& config = reader.config();
   assert_int_equal(config.retention.count(), 3 * 3600 * 1000);
-  assert_text_equal(config.hostname, "b.test");
+  assert_same(config.hostname, "b.test");
   assert_int_equal(config.recipient_limit, 7);
   assert_int_equal(config.domain.size(), 2);
 }
@@ -87,9 +87,9 @@ void the_names_of_the_original_environment_work(void**) {
   assert_true(reader.read_environment(environment).has_value());
   const auto config = reader.finish();
   assert_true(config.has_value());
-  assert_text_equal(config->domain.front(), "example.com");
+  assert_same(config->domain.front(), "example.com");
   assert_int_equal(config->api_key.size(), 2);
-  assert_text_equal(config->redis, "redis.test:6380");
+  assert_same(config->redis, "redis.test:6380");
   assert_int_equal(static_cast<int>(config->log_level), static_cast<int>(log::Level::kInfo));
 }
 
@@ -100,16 +100,16 @@ void gin_mode_debug_means_log_level_debug_and_any_other_word_is_refused(void**) 
   assert_int_equal(static_cast<int>(reader.config().log_level),
                    static_cast<int>(log::Level::kDebug));
   const char* const loud[] = {"GIN_MODE=loud"};
-  assert_text_equal(error_of(reader.read_environment(loud)),
-                    "environment GIN_MODE: loud is not one of debug, release");
+  assert_same(error_of(reader.read_environment(loud)),
+              "environment GIN_MODE: loud is not one of debug, release");
 }
 
 void a_misspelt_variable_of_ours_is_an_error(void**) {
   ConfigReader reader;
   const char* const environment[] = {"RESTANTE_RETENTOIN=1h"};
-  assert_text_equal(error_of(reader.read_environment(environment)),
-                    "environment RESTANTE_RETENTOIN: retentoin is no setting of restante; restante "
-                    "-T lists them");
+  assert_same(error_of(reader.read_environment(environment)),
+              "environment RESTANTE_RETENTOIN: retentoin is no setting of restante; restante "
+              "-T lists them");
 }
 
 void domain_and_api_key_are_required(void**) {
@@ -136,7 +136,7 @@ void every_default_passes_its_own_check_and_is_what_is_written_back(void**) {
   for (const SettingInfo& info : all_settings()) {
     const std::string line =
         std::string(info.name) + " = " + std::string(info.default_value) + "\n";
-    if (text.find(line) == std::string::npos) fail_msg("%s", line.c_str());
+    if (text.find(line) == std::string::npos) fail_test(line);
   }
 }
 
@@ -151,7 +151,7 @@ void what_is_written_is_read_back_the_same(void**) {
   const std::string once = format_config(*reader.finish(), Audience::kMaster);
   ConfigReader again;
   assert_true(again.read_file(once, "f").has_value());
-  assert_text_equal(format_config(again.config(), Audience::kMaster), once);
+  assert_same(format_config(again.config(), Audience::kMaster), once);
 }
 
 void a_worker_is_told_only_what_is_its_own(void**) {
@@ -196,7 +196,7 @@ void listen_addresses_are_read_in_all_their_forms(void**) {
     const auto address = parse_listen(row.text);
     assert_int_equal(address.has_value(), row.host != nullptr);
     if (!address) continue;
-    assert_text_equal(address->host, row.host);
+    assert_same(address->host, row.host);
     assert_int_equal(address->port, row.port);
   }
 }

@@ -4,20 +4,12 @@
 
 #include <cjson/cJSON.h>
 
-#include <csetjmp>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <ctime>
 #include <string>
 #include <vector>
 
 #include "shared/c_ptr.h"
-
-extern "C" {
-#include <cmocka.h>
-}
+#include "testing.h"
 
 namespace {
 

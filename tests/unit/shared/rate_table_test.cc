@@ -12,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "cmocka_cxx.h"
+#include "testing.h"
 
 namespace restante {
 namespace {

@@ -3,19 +3,12 @@
 #include "smtpd/framing.h"
 
 #include <algorithm>
-#include <csetjmp>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-extern "C" {
-#include <cmocka.h>
-}
+#include "testing.h"
 
 namespace {
 
@@ -27,9 +20,7 @@ template <class Take>
 void in_pieces(std::string_view bytes, const std::vector<std::size_t>& cuts, Take take) {
   std::size_t start = 0;
   const auto piece = [&](std::size_t end) {
-    const auto exact = std::make_unique<char[]>(end - start);
-    std::copy_n(bytes.data() + start, end - start, exact.get());
-    take(std::string_view(exact.get(), end - start));
+    take(Exact(bytes.substr(start, end - start)).view());
     start = end;
   };
   for (const std::size_t cut : cuts) piece(cut);
@@ -245,7 +236,7 @@ void short_messages_are_read_by_the_rule(void** /*state*/) {
       const std::string kept = plainly(bytes, status);
       for (const std::size_t size : {std::size_t{1}, std::size_t{2}, length}) {
         const Message got = read(bytes, every(size, length));
-        if (got.status != status || got.kept != kept) fail_msg("differs: message %zu", number);
+        if (got.status != status || got.kept != kept) fail_test("differs: message " + std::to_string(number));
       }
     }
   }

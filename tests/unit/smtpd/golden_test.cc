@@ -19,14 +19,11 @@
 //   X:                the connection is closed by the server, which must not happen without it
 //
 // In C:, S: and D: lines \r \n \t \0 \\ \xNN stand for bytes and \{text*N} for N times the text.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cctype>
-#include <csetjmp>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <deque>
 #include <filesystem>
 #include <fstream>
@@ -37,13 +34,8 @@
 #include <utility>
 #include <vector>
 
-extern "C" {
-#include <cmocka.h>
-}
-
-#include <fmt/format.h>
-
 #include "smtpd/session.h"
+#include "testing.h"
 
 namespace {
 
@@ -237,11 +229,8 @@ class Player {
     segment_open_ = false;
     const std::string segment = std::exchange(segment_, {});
     for (std::size_t at = 0; at < segment.size() && !closed_; at += drop_) {
-      // A heap block of exactly this size: a read beyond it is seen by the sanitizer.
       const std::size_t size = std::min(drop_, segment.size() - at);
-      const auto exact = std::make_unique<char[]>(size);
-      std::copy_n(segment.data() + at, size, exact.get());
-      session_.receive({exact.get(), size});
+      session_.receive(Exact(std::string_view(segment).substr(at, size)).view());
       pump();
     }
   }

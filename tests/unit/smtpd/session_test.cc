@@ -4,18 +4,11 @@
 #include "smtpd/session.h"
 
 #include <algorithm>
-#include <csetjmp>
-#include <cstdarg>
-#include <cstddef>
-#include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
 
-extern "C" {
-#include <cmocka.h>
-}
+#include "testing.h"
 
 namespace {
 

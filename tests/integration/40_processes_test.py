@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: ISC
+# The processes as the system sees them: names, rights, and who holds which secret.
+import pathlib
+import pwd
+import re
+
+import pytest
+
+from harness import IS_ROOT, KEY, UNPRIVILEGED, Restante, run
+
+ROLES = {"smtpd": 3, "apid": 2, "mimed": 2}
+LARGEST_REGION = 64 * 2**20  # the sanitizers' own are larger
+
+
+@pytest.fixture(scope="module")
+def private():
+    """With a Redis of its own, so that this process is looked at too."""
+    with Restante(redis="private", variables={"API_KEY": "the-key-in-the-environment"},
+                  **{f"{role}_workers": count for role, count in ROLES.items()}) as daemon:
+        yield daemon
+
+
+def children(restante):
+    return [int(pid) for pid in
+            run("ps", "-o", "pid=", "--ppid", restante.process.pid).stdout.split()]
+
+
+def test_ps_shows_every_process_under_its_own_name(private):
+    names = run("ps", "-o", "comm=", "--ppid", private.process.pid, "-p",
+                private.process.pid).stdout.split()
+    assert sorted(names) == sorted(
+        ["restante", "redis-server"]
+        + [f"restante-{role}" for role, count in ROLES.items() for _ in range(count)])
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="not started as root: there is nothing to drop")
+def test_no_process_can_become_root_again(private):
+    user = pwd.getpwnam(UNPRIVILEGED)
+    pids = [private.process.pid, *children(private)]
+    assert len(pids) == 2 + sum(ROLES.values())
+    for pid in pids:
+        status = dict(re.findall(r"^(\w+):\t(.*)$",
+                                 pathlib.Path(f"/proc/{pid}/status").read_text(), re.M))
+        assert status["Uid"].split() == [str(user.pw_uid)] * 4
+        assert status["Gid"].split() == [str(user.pw_gid)] * 4
+        assert status["Groups"].split() == []
+        for capabilities in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
+            assert int(status[capabilities], 16) == 0, capabilities
+        assert status["NoNewPrivs"] == "1"
+
+
+def test_no_secret_is_in_an_argument_or_a_variable(private):
+    for pid in children(private):
+        process = pathlib.Path(f"/proc/{pid}")
+        words = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        assert b"key-in-the-environment" not in words
+        assert KEY.encode() not in words
+        assert b"PRIVATE KEY" not in words
+
+
+def test_the_key_of_the_api_is_known_to_apid_alone(restante):
+    restante.send("alice@example.com")
+    assert len(restante.mails("alice")) == 1
+    for role, expected in (("apid", True), ("smtpd", False), ("mimed", False)):
+        for pid in restante.pids(role):
+            assert holds(pid, KEY.encode()) == expected, role
+
+
+def test_the_private_key_of_tls_is_unknown_to_mimed(restante):
+    secret = restante.settings["tls_key"].read_bytes().splitlines()[1]
+    for pid in restante.pids("mimed"):
+        assert not holds(pid, secret)
+
+
+def holds(pid, secret):
+    """Whether the bytes are anywhere in the process' memory, or in a file that it has open."""
+    try:
+        memory = open(f"/proc/{pid}/mem", "rb", buffering=0)
+    except PermissionError:
+        pytest.skip("this system does not let us look into the processes that we have started")
+    with memory:
+        for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+            start, end = (int(word, 16) for word in line.split()[0].split("-"))
+            if "r" not in line.split()[1] or end - start > LARGEST_REGION:
+                continue
+            try:
+                memory.seek(start)
+                if secret in memory.read(end - start):
+                    return True
+            except (OSError, OverflowError, ValueError):  # [vvar] and [vsyscall]
+                continue
+    for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        if "memfd:" in str(link.readlink()) and secret in link.read_bytes():
+            return True
+    return False
+
+
+def test_runtime_files_are_closed_to_others(restante):
+    for path in (restante.directory / "run").rglob("*"):
+        assert path.lstat().st_mode & 0o077 == 0 or path.is_socket(), path
+    assert (restante.directory / "run").stat().st_mode & 0o077 == 0
