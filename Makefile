@@ -41,12 +41,13 @@ override CXXFLAGS += -std=c++23 $(WARNINGS) -MMD -MP -Isrc $(FLAGS_$(VARIANT)) \
 	-DRESTANTE_SYSCONFDIR='"$(SYSCONFDIR)/restante"'
 override LDFLAGS += $(FLAGS_$(VARIANT)) $(LINK_$(VARIANT))
 Q := $(if $(V),,@)
+PARALLEL_MAKE = $(MAKE) --no-print-directory -j$(shell nproc)
 
 UNIT_TESTS := $(patsubst tests/unit/%.cc,$(BUILD)/unit/%,$(wildcard tests/unit/*/*_test.cc))
 HEADERS    := $(wildcard src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all check check-all unit integration golden-update layers headers man deps run smoke format \
+.PHONY: all check check-all programs-of-tests unit integration golden-update layers headers man deps run smoke format \
 	tidy compile_commands.json install clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT
 
@@ -80,7 +81,9 @@ $(ROLES:%=$(BUILD)/restante-%): $(BUILD)/restante-%: $(BUILD)/%/main.o $(BUILD)/
 	$(Q)$(CXX) -o $@ $^ $(LDFLAGS) $(LIBS_$*)
 
 check: deps ## install what is missing, build, run every test
+	@$(PARALLEL_MAKE) all programs-of-tests
 	@$(MAKE) --no-print-directory check-all
+programs-of-tests: $(UNIT_TESTS)
 check-all: layers headers man unit integration
 
 unit: $(UNIT_TESTS) ## run the unit tests (no sockets)
@@ -129,11 +132,11 @@ deps: ## install the Debian packages that are missing (asks for sudo when not ro
 	fi
 
 run: deps ## build, start a demo, send it a mail, show it; Ctrl-C ends it
-	@$(MAKE) --no-print-directory all
+	@$(PARALLEL_MAKE) all
 	@tests/tour.sh $(BUILD) stay
 
 smoke: deps ## as run, but end with success or failure
-	@$(MAKE) --no-print-directory all
+	@$(PARALLEL_MAKE) all
 	@tests/tour.sh $(BUILD) leave
 
 install: all ## install into DESTDIR/PREFIX

@@ -102,9 +102,9 @@ void Demo::print_welcome(const Config& config, std::uint16_t smtp_port, std::uin
 restante is running: SMTP on port {0}, the API on port {2} (HTTPS); port {1} (HTTP) redirects to it.
 Every address at {3} is a mailbox. Send a mail to one, then read it:
 
-  swaks --server localhost:{0} --tls --to alice@{3} --from bob@example.org --header "Subject: Hello"
+  swaks --server 127.0.0.1:{0} --tls --to alice@{3} --from bob@example.org --header "Subject: Hello"
 
-  curl -sk -H "X-API-KEY: {4}" https://localhost:{2}/emails/alice
+  curl -sk -H "X-API-KEY: {4}" https://127.0.0.1:{2}/emails/alice
 
 Ctrl-C ends it and removes everything.
 

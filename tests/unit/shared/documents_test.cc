@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: ISC
 // etc/restante.conf and man/restante.conf.5 name every setting with its default, and no other.
+#include "shared/config.h"
+
 #include <fmt/format.h>
 
 #include <fstream>
@@ -7,8 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "testing.h"  // last: its macro `fail` would hide restante::fail
-#include "shared/config.h"
+#include "testing.h"
 
 namespace {
 
