@@ -35,18 +35,24 @@ bool open_to_all(std::filesystem::path path) {
   return true;
 }
 
-Result<void> make_certificate(const std::string& directory) {
-  const auto pid =
-      spawn({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-             "-nodes", "-batch", "-days", "30", "-subj", "/CN=localhost", "-addext",
-             "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", directory + "/privkey.pem",
-             "-out", directory + "/fullchain.pem"},
-            {});
+Result<void> run_openssl(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "openssl");
+  const auto pid = spawn(arguments, {});
   if (!pid) return fail(ErrorKind::kSystem, "{}; apt install openssl", pid.error().what);
   int wait_status = 0;
   waitpid(*pid, &wait_status, 0);
   if (wait_status != 0) return fail(ErrorKind::kSystem, "openssl could not make a certificate");
   return {};
+}
+
+Result<void> make_certificate(const std::string& directory) {
+  const std::string key = directory + "/privkey.pem";
+  auto made = run_openssl(
+      {"genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key});
+  if (!made) return made;
+  return run_openssl({"req", "-x509", "-key", key, "-batch", "-days", "30", "-subj",
+                      "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                      "-out", directory + "/fullchain.pem"});
 }
 
 }  // namespace
