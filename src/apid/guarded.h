@@ -16,7 +16,7 @@ bool guarded(const Work& work) noexcept {
     work();
     return true;
   } catch (const std::exception& error) {
-    log::error("api_request_failed", {{"error", error.what()}});
+    log::error("api_request_failed", {{"reason", error.what()}});
     return false;
   }
 }

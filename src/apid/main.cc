@@ -23,7 +23,7 @@ namespace log = restante::log;
 
 // The master gives up on a worker that exits with EX_CONFIG, and tries again after any other.
 int fatal(const Error& error) {
-  log::error("start_failed", {{"error", error.what}});
+  log::error("start_failed", {{"reason", error.what}});
   return error.kind == ErrorKind::kConfig ? EX_CONFIG : EXIT_FAILURE;
 }
 
@@ -42,7 +42,7 @@ int main() {
   try {
     return run();
   } catch (const std::exception& error) {
-    log::error("fatal", {{"error", error.what()}});
+    log::error("fatal", {{"reason", error.what()}});
     return EXIT_FAILURE;
   }
 }

@@ -59,8 +59,7 @@ Result<Config> read_config(const Options& options, const std::optional<Demo>& de
   for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
   if (auto read = reader.read_environment(variables); !read) return std::unexpected(read.error());
   for (const std::string& setting : options.settings) {
-    const std::string place = "-o " + setting.substr(0, setting.find('='));
-    if (auto set = reader.set(setting, place); !set) return std::unexpected(set.error());
+    if (auto set = reader.set(setting, "-o"); !set) return std::unexpected(set.error());
   }
   auto config = reader.finish();
   if (!config) return config;
@@ -116,9 +115,10 @@ Result<int> run(const Options& options) {
     fmt::print("{}", describe_config(*config));
     return EXIT_SUCCESS;
   }
+  const auto usable = tls_is_usable(*config, find_programs());
+  if (!usable) return std::unexpected(usable.error());
+  if (!*usable) return EX_CONFIG;
   if (options.mode == Mode::kCheck) {
-    if (auto good = check_tls(*config, find_programs()); !good)
-      return std::unexpected(good.error());
     fmt::print("the configuration is good\n");
     return EXIT_SUCCESS;
   }

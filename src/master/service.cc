@@ -208,7 +208,7 @@ std::uint16_t Service::port_of(std::string_view listener) const {
   return 0;
 }
 
-Result<void> check_tls(const Config& config, const std::filesystem::path& programs) {
+Result<bool> tls_is_usable(const Config& config, const std::filesystem::path& programs) {
   auto certificate = load_pem("tls_certificate", config.tls_certificate, fd_name::kTlsCertificate);
   if (!certificate) return std::unexpected(certificate.error());
   auto key = load_pem("tls_key", config.tls_key, fd_name::kTlsKey);
@@ -222,8 +222,7 @@ Result<void> check_tls(const Config& config, const std::filesystem::path& progra
   if (!pid) return std::unexpected(pid.error());
   int wait_status = 0;
   waitpid(*pid, &wait_status, 0);
-  if (wait_status == 0) return {};
-  return fail(ErrorKind::kConfig, "certificate and key cannot be used: see the line above");
+  return wait_status == 0;
 }
 
 }  // namespace restante::master

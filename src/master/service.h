@@ -46,7 +46,9 @@ class Service {
   UniqueFd smtpd_config_, apid_config_, mimed_config_;
 };
 
-// Whether a worker can serve with the configured certificate and key; what is wrong is in the log.
-[[nodiscard]] Result<void> check_tls(const Config& config, const std::filesystem::path& programs);
+// Whether a worker can serve with the configured certificate and key. If not, the worker that tried
+// has said why on standard error.
+[[nodiscard]] Result<bool> tls_is_usable(const Config& config,
+                                         const std::filesystem::path& programs);
 
 }  // namespace restante::master

@@ -110,6 +110,10 @@ Result<pid_t> spawn(const std::vector<std::string>& arguments, std::span<const I
   } while (got < 0 && errno == EINTR);
   if (got != static_cast<ssize_t>(sizeof error_number)) return pid;
   waitpid(pid, nullptr, 0);
+  if (error_number == ENOENT && arguments.front().find('/') == std::string::npos) {
+    return fail(ErrorKind::kSystem, "{} is not installed: there is none in PATH",
+                arguments.front());
+  }
   return fail(ErrorKind::kSystem, "cannot start {}: {}", arguments.front(),
               errno_text(error_number));
 }

@@ -32,9 +32,11 @@ int main_program(std::string_view argument) {
   auto context = WorkerContext::unpack();
   if (!context) return report(context.error());
   log::set_level(context->config.log_level);
-  if (argument == "--check") {  // is the certificate fit for use?
+  if (argument == "--check") {  // for the master, who links no TLS: are the files fit for use?
     const auto tls = TlsContext::make(context->tls_certificate, context->tls_key);
-    return tls ? EXIT_SUCCESS : report(tls.error());
+    if (tls) return EXIT_SUCCESS;
+    fmt::print(stderr, "restante: {}\n", tls.error().what);
+    return EX_CONFIG;
   }
   std::uint64_t number = 0;
   std::from_chars(argument.data(), argument.data() + argument.size(), number);
