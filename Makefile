@@ -143,7 +143,8 @@ install: all ## install into DESTDIR/PREFIX
 	install -D -m 755 $(BUILD)/restante $(DESTDIR)$(PREFIX)/sbin/restante
 	for role in $(ROLES); do \
 		install -D -m 755 $(BUILD)/restante-$$role $(DESTDIR)$(PREFIX)/lib/restante/restante-$$role; done
-	install -D -m 640 etc/restante.conf $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf
+	test -e $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf || \
+		install -D -m 640 etc/restante.conf $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf
 	install -D -m 644 man/restante.8 $(DESTDIR)$(PREFIX)/share/man/man8/restante.8
 	install -D -m 644 man/restante.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/restante.conf.5
 

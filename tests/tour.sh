@@ -52,6 +52,7 @@ if [ "$mode" = stay ]; then
   echo "The demo runs on; Ctrl-C ends it. Its log:"
   tail -f -n +1 "$work/log" &
   follower=$!
+  trap 'kill "$follower"; cleanup; exit 0' INT TERM
   wait "$demo" || :
   kill "$follower" 2>/dev/null || :
 fi

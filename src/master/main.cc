@@ -47,7 +47,7 @@ Result<void> read_config_file(ConfigReader& reader, const Options& options) {
   return reader.read_file(*text, path);
 }
 
-Result<Config> read_config(const Options& options, const std::optional<Demo>& demo) {
+Result<ConfigReader> read_sources(const Options& options, const std::optional<Demo>& demo) {
   ConfigReader reader;
   if (demo) {
     for (const std::string& setting : demo->settings()) {
@@ -61,10 +61,16 @@ Result<Config> read_config(const Options& options, const std::optional<Demo>& de
   for (const std::string& setting : options.settings) {
     if (auto set = reader.set(setting, "-o"); !set) return std::unexpected(set.error());
   }
-  auto config = reader.finish();
-  if (!config) return config;
-  if (auto read = read_key_file(*config); !read) return std::unexpected(read.error());
-  return config;
+  return reader;
+}
+
+// Every setting as it would be, also while something required is missing: then that is said last.
+Result<int> print_config(const ConfigReader& reader) {
+  const auto config = reader.finish();
+  fmt::print("{}", describe_config(config ? *config : reader.config()));
+  std::fflush(stdout);
+  if (!config) return std::unexpected(config.error());
+  return EXIT_SUCCESS;
 }
 
 void warn_of_weak_keys(const Config& config) {
@@ -79,7 +85,6 @@ void warn_of_weak_keys(const Config& config) {
 Result<int> serve(const Config& config, const std::optional<Demo>& demo) {
   const std::filesystem::path programs = find_programs();
   log::notice("starting", {{"version", RESTANTE_VERSION}});
-  warn_of_weak_keys(config);
   const auto identity = find_identity(config.user);
   if (!identity) return std::unexpected(identity.error());
   auto service = Service::make_as_root(config, *identity);
@@ -103,18 +108,19 @@ Result<int> serve(const Config& config, const std::optional<Demo>& demo) {
 
 Result<int> run(const Options& options) {
   std::optional<Demo> demo;
-  if (options.demo && options.mode == Mode::kServe) {
+  if (options.demo) {
     auto made = Demo::make(find_programs());
     if (!made) return std::unexpected(made.error());
     demo.emplace(std::move(*made));
   }
-  const auto config = read_config(options, demo);
+  const auto reader = read_sources(options, demo);
+  if (!reader) return std::unexpected(reader.error());
+  if (options.mode == Mode::kPrint) return print_config(*reader);
+  auto config = reader->finish();
   if (!config) return std::unexpected(config.error());
+  if (auto read = read_key_file(*config); !read) return std::unexpected(read.error());
   log::set_level(config->log_level);
-  if (options.mode == Mode::kPrint) {
-    fmt::print("{}", describe_config(*config));
-    return EXIT_SUCCESS;
-  }
+  warn_of_weak_keys(*config);
   const auto usable = tls_is_usable(*config, find_programs());
   if (!usable) return std::unexpected(usable.error());
   if (!*usable) return EX_CONFIG;

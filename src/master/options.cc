@@ -57,12 +57,12 @@ Result<Options> parse_options(int argc, char** argv) {
         return fail(ErrorKind::kConfig, "option -{} needs a value; restante -h shows the usage",
                     static_cast<char>(optopt));
       default:
-        return fail(ErrorKind::kConfig, "{} is no option of restante; restante -h shows them",
+        return fail(ErrorKind::kConfig, "'{}' is no option of restante; restante -h shows them",
                     argv[optind - 1]);
     }
   }
   if (optind < argc) {
-    return fail(ErrorKind::kConfig, "{} is one word too many; restante -h shows the usage",
+    return fail(ErrorKind::kConfig, "'{}' is one word too many; restante -h shows the usage",
                 argv[optind]);
   }
   return options;

@@ -145,8 +145,10 @@ bool send_started(int fd) {
 }
 
 bool send_answer(int fd, const Fragments& fragments) {
-  const auto& [summary, bodies] = fragments;
-  const PacketHeader header{PacketKind::kAnswer, 0, 0, summary.size(), bodies.size()};
+  const std::string& summary = fragments.summary;
+  const std::string& bodies = fragments.bodies;
+  const PacketHeader header{PacketKind::kAnswer, fragments.parse_error, 0, summary.size(),
+                            bodies.size()};
   std::array<iovec, 3> pieces = {piece_of(&header, sizeof header),
                                  piece_of(summary.data(), summary.size()),
                                  piece_of(bodies.data(), bodies.size())};

@@ -35,7 +35,7 @@ Result<void> assign(Config& config, std::string_view name, std::string_view valu
   }
   if (auto fault = assign_value(*setting, value, config)) {
     return fail(ErrorKind::kConfig, "{}: {}: {} {}", place, name,
-                setting->secret ? "the value" : log::quoted(value), *fault);
+                setting->secret ? "its value" : log::quoted(value), *fault);
   }
   return {};
 }
@@ -73,7 +73,8 @@ bool Config::has_domain(std::string_view name) const {
 }
 
 Result<ListenAddress> parse_listen(std::string_view text) {
-  constexpr std::string_view kHelp = "is no address:port; write *:25, 192.0.2.1:25 or [::1]:25";
+  constexpr std::string_view kHelp =
+      "is no address:port with a numeric address; write *:25, 192.0.2.1:25 or [::1]:25";
   ListenAddress address{};
   std::string_view port = text;
   if (const std::size_t colon = text.rfind(':'); colon != std::string_view::npos) {
@@ -197,10 +198,12 @@ std::string describe_config(const Config& config) {
   std::string text;
   for (const Setting& setting : settings()) {
     std::string value = value_text(setting, config);
-    if (setting.secret && value.find_first_of("@") != std::string::npos) value = "(not shown)";
-    if (setting.type == Setting::Type::kWords && setting.secret && !value.empty())
-      value = "(not shown)";
-    fmt::format_to(std::back_inserter(text), "{} = {}\n", setting.name, value);
+    // A key, or the password in an address.
+    const bool hide =
+        setting.secret && (setting.type == Setting::Type::kWords || value.contains('@'));
+    const bool hidden = hide && !value.empty();
+    fmt::format_to(std::back_inserter(text), "{}{} = {}\n", hidden ? "# " : "", setting.name,
+                   hidden ? "(set, not shown)" : value);
   }
   return text;
 }

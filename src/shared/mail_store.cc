@@ -15,12 +15,13 @@ constexpr std::uint64_t kSequences = 1'000'000;   // ids a millisecond
 constexpr std::size_t kInlineBodies = 16 * 1024;  // larger bodies live in the mail's hash
 
 // One delivery. A fingerprint that is still there means that this delivery was stored and its
-// sender not told: there is nothing to do again. Nothing is written before the first command that
-// Redis refuses when it is full, so a script that fails has done nothing.
-// KEYS inbox, mail, seen; ARGV token, retention in ms, summary, bodies, raw, "1" if bodies are
-// large
+// sender not told: there is nothing to do again. Redis refuses the first command that writes when
+// it is full, and none after it, so a script that fails has done nothing.
+// KEYS inbox, mail, seen if there is a fingerprint; ARGV token, retention in ms, summary, bodies,
+// raw, "1" if bodies are large
 constexpr std::string_view kPut = R"(
-if not redis.call('SET', KEYS[3], ARGV[1], 'NX', 'EX', 3600) then return 'again' end
+local stored = KEYS[3] and redis.call('GET', KEYS[3])
+if stored then return stored end
 local time = redis.call('TIME')
 local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[2]
 redis.call('HSET', KEYS[2], 'r', ARGV[5])
@@ -33,6 +34,7 @@ else
 end
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
+if KEYS[3] then redis.call('SET', KEYS[3], id, 'EX', 3600) end
 return id
 )";
 
@@ -144,7 +146,7 @@ MailStore::MailStore(Redis& redis, std::chrono::milliseconds retention)
 
 bool MailStore::available() const { return redis_.available(); }
 
-void MailStore::put(const NewMail& mail, std::function<void(Result<void>)> done) {
+void MailStore::put(const NewMail& mail, std::function<void(Result<MailId>)> done) {
   const std::string inbox = inbox_key(mail.mailbox);
   const std::string hash = mail_prefix(mail.mailbox) + mail.token;
   const std::string seen = seen_key(mail.mailbox, mail.fingerprint);
@@ -153,10 +155,15 @@ void MailStore::put(const NewMail& mail, std::function<void(Result<void>)> done)
   const std::array<std::string_view, 6> arguments = {
       mail.token,  retention, mail.summary,
       mail.bodies, mail.raw,  mail.bodies.size() > kInlineBodies ? "1" : "0"};
-  redis_.run_script(kPut, keys, arguments, [done = std::move(done)](Result<RedisReply> reply) {
-    if (!reply) return done(std::unexpected(reply.error()));
-    done({});
-  });
+  const std::size_t key_count = mail.fingerprint.empty() ? 2 : 3;
+  redis_.run_script(kPut, std::span(keys).first(key_count), arguments,
+                    [done = std::move(done)](Result<RedisReply> reply) {
+                      if (!reply) return done(std::unexpected(reply.error()));
+                      const auto id = MailId::from_stream(reply->text());
+                      if (!id)
+                        return done(fail(ErrorKind::kUnavailable, "Redis gave no id for a mail"));
+                      done(*id);
+                    });
 }
 
 void MailStore::forget(std::string_view mailbox, std::string_view fingerprint) {

@@ -4,7 +4,7 @@
 //   inbox:{USER}        stream   an entry a mail: `s` summary, `t` token, and `b` bodies or, when
 //                                they are large, `n` their size
 //   mail:{USER}:TOKEN   hash     `r` the raw mail (zstd), `b` the bodies when they are large
-//   seen:{USER}:PRINT   string   fingerprint of a delivery that is not yet acknowledged
+//   seen:{USER}:PRINT   string   id of a delivery that is not yet acknowledged, by its fingerprint
 //
 // USER is a mailbox key (address.h). Its braces are a hash tag: all keys of a mailbox are in one
 // slot. A mail's id is its stream id as one number of 19 digits: milliseconds × 10⁶ + sequence.
@@ -38,9 +38,9 @@ struct MailId {
 };
 
 struct NewMail {
-  std::string mailbox;                    // mailbox key
-  std::string token;                      // random, chosen by the sender of the command
-  std::string fingerprint;                // equal for the same delivery tried again
+  std::string mailbox;      // mailbox key
+  std::string token;        // random, chosen by the sender of the command
+  std::string fingerprint;  // equal for the same delivery tried again; empty: none such is known
   std::string_view summary, bodies, raw;  // need to live only during the call of put()
 };
 
@@ -68,9 +68,9 @@ class MailStore {
   // False while Redis is known to be away: what is asked then fails at once.
   [[nodiscard]] bool available() const;
 
-  // Calls back with the value once Redis has confirmed the write. ErrorKind: kUnavailable (the
+  // Calls back with the mail's id once Redis has confirmed the write. ErrorKind: kUnavailable (the
   // outcome may be unknown; a second put with the same fingerprint does not store twice), kFull.
-  void put(const NewMail& mail, std::function<void(Result<void>)> done);
+  void put(const NewMail& mail, std::function<void(Result<MailId>)> done);
 
   // The delivery has been acknowledged to its sender: the same bytes may now come again as a new
   // mail. Nobody waits for it.

@@ -158,7 +158,7 @@ std::string snippet_of(const Message& message) {
 
 Fragments make_fragments(const Message& message) {
   const std::string_view parse_error = message.parse_error ? ",\"parse_error\":true" : "";
-  Fragments made;
+  Fragments made{.summary = {}, .bodies = {}, .parse_error = message.parse_error};
   std::string& summary = made.summary;
   summary += "\"subject\":";
   append_json_string(summary, message.subject);

@@ -31,6 +31,7 @@ struct Message {
 struct Fragments {
   std::string summary;
   std::string bodies;
+  bool parse_error = false;  // as in the message, for who only passes the fragments on
 };
 
 [[nodiscard]] Fragments make_fragments(const Message& message);

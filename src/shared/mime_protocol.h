@@ -24,7 +24,7 @@ enum class PacketKind : std::uint32_t { kRequest = 1, kStarted = 2, kAnswer = 3 
 // the same machine, so there is no byte order and no version.
 struct PacketHeader {
   PacketKind kind;
-  std::uint32_t unused;
+  std::uint32_t parse_error;   // Answer: 1 if the mail could be read in part only
   std::uint64_t size;          // Request: bytes of the raw mail
   std::uint64_t summary_size;  // Answer: bytes of each fragment (message.h)
   std::uint64_t bodies_size;

@@ -55,7 +55,7 @@ bool parse_url(std::string_view text, RedisAddress& address) {
 Result<RedisAddress> parse_redis_address(std::string_view text) {
   RedisAddress address;
   if (text.starts_with("rediss://")) {
-    return fail(ErrorKind::kConfig, "TLS to Redis (rediss://) is not in this build: use {}",
+    return fail(ErrorKind::kConfig, "asks for TLS (rediss://), which this build has not: use {}",
                 kForms);
   }
   bool good = false;
@@ -67,7 +67,7 @@ Result<RedisAddress> parse_redis_address(std::string_view text) {
   } else {
     good = parse_host_port(text, address);
   }
-  if (!good) return fail(ErrorKind::kConfig, "{} is no address of a Redis: use {}", text, kForms);
+  if (!good) return fail(ErrorKind::kConfig, "is no address of a Redis: use {}", kForms);
   return address;
 }
 

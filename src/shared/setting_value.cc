@@ -166,6 +166,8 @@ struct Format {
 
 std::optional<std::string> assign_value(const Setting& setting, std::string_view value,
                                         Config& config) {
+  const bool is_text = setting.type == Type::kText || setting.type == Type::kWords;
+  if (is_text && value.empty() && setting.min > 0) return "must not be empty";
   return std::visit(Assign{setting, value, config}, setting.member);
 }
 

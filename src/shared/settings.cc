@@ -31,6 +31,7 @@ constexpr unsigned kApid = static_cast<unsigned>(Audience::kApid);
 constexpr unsigned kMimed = static_cast<unsigned>(Audience::kMimed);
 constexpr unsigned kAll = kSmtpd | kApid | kMimed;
 constexpr std::uint64_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB;
+constexpr std::uint64_t kNotEmpty = 1;  // as the minimum of a text
 constexpr std::uint64_t kSecond = 1000, kHour = 3600 * kSecond, kDay = 24 * kHour;
 
 std::optional<std::string> check_key(std::string_view value) {
@@ -81,8 +82,8 @@ constexpr std::array kSettings = {
   Setting{"hostname", Type::kText, &Config::hostname, "", 0, 0, kSmtpd | kApid, false, check_domain,
           "name in the SMTP greeting; empty: the machine's full name, else the first domain"},
   Setting{"http_listen", Type::kWords, &Config::http_listen, "*:80", 0, 0, 0, false, check_listen,
-          "addresses of the HTTP port, which redirects to HTTPS"},
-  Setting{"https_listen", Type::kWords, &Config::https_listen, "*:443", 0, 0, 0, false, check_listen,
+          "addresses of the HTTP port, which redirects to HTTPS; empty: none"},
+  Setting{"https_listen", Type::kWords, &Config::https_listen, "*:443", kNotEmpty, 0, 0, false, check_listen,
           "addresses of the API"},
   Setting{"log_level", Type::kChoice, &Config::log_level, "info", 0, 0, kAll, false, nullptr,
           "least important lines that are logged: error, warning, notice, info or debug"},
@@ -97,26 +98,26 @@ constexpr std::array kSettings = {
   Setting{"mime_part_limit", Type::kCount, &Config::mime_part_limit, "1000", 1, 100000, kMimed, false, nullptr,
           "parts that are parsed in one message"},
   Setting{"mime_timeout", Type::kDuration, &Config::mime_timeout, "2s", 100, 60 * kSecond, kSmtpd | kMimed, false, nullptr,
-          "time to parse one message; past it the message is stored unparsed"},
+          "CPU time to parse one message; past it the message is stored unparsed"},
   Setting{"mimed_workers", Type::kCount, &Config::mimed_workers, "0", 0, 1024, kSmtpd, false, nullptr,
           "number of MIME parsers; 0 is the number of CPUs"},
   Setting{"page_size_limit", Type::kSize, &Config::page_size_limit, "32M", kKiB, kGiB, kApid, false, nullptr,
           "bytes of one API answer; a longer list ends early and links to the next page"},
   Setting{"recipient_limit", Type::kCount, &Config::recipient_limit, "100", 1, 10000, kSmtpd, false, nullptr,
           "recipients of one message"},
-  Setting{"redis", Type::kText, &Config::redis, "localhost:6379", 0, 0, kSmtpd | kApid, true, check_redis,
+  Setting{"redis", Type::kText, &Config::redis, "localhost:6379", kNotEmpty, 0, kSmtpd | kApid, true, check_redis,
           "Redis: host:port, unix:/path, redis://user:password@host:port/database, or private for one of our own"},
-  Setting{"redis_directory", Type::kText, &Config::redis_directory, "/var/lib/restante", 0, 0, 0, false, check_path,
+  Setting{"redis_directory", Type::kText, &Config::redis_directory, "/var/lib/restante", kNotEmpty, 0, 0, false, check_path,
           "where a private Redis keeps its data"},
   Setting{"redis_timeout", Type::kDuration, &Config::redis_timeout, "5s", 50, 60 * kSecond, kSmtpd | kApid, false, nullptr,
           "time for Redis to answer; past it senders hear 451 and API clients 503"},
   Setting{"retention", Type::kDuration, &Config::retention, "24h", kSecond, 365 * kDay, kSmtpd | kApid, false, nullptr,
           "age at which a mail is gone"},
-  Setting{"runtime_dir", Type::kText, &Config::runtime_dir, "/run/restante", 0, 0, kSmtpd | kApid, false, check_path,
+  Setting{"runtime_dir", Type::kText, &Config::runtime_dir, "/run/restante", kNotEmpty, 0, kSmtpd | kApid, false, check_path,
           "directory of the shared segment and of local sockets"},
   Setting{"smtp_connection_limit", Type::kCount, &Config::smtp_connection_limit, "10000", 1, 1000000, kSmtpd, false, nullptr,
           "SMTP connections that one worker holds at once; past it clients hear 421"},
-  Setting{"smtp_listen", Type::kWords, &Config::smtp_listen, "*:25", 0, 0, 0, false, check_listen,
+  Setting{"smtp_listen", Type::kWords, &Config::smtp_listen, "*:25", kNotEmpty, 0, 0, false, check_listen,
           "addresses of the SMTP port"},
   Setting{"smtp_rate_limit", Type::kCount, &Config::smtp_rate_limit, "50", 0, 1048575, kSmtpd, false, nullptr,
           "messages a minute and sender address (null sender: client address); 0 is no limit"},
@@ -126,11 +127,11 @@ constexpr std::array kSettings = {
           "required: mail is taken over STARTTLS only; optional: also in clear"},
   Setting{"smtpd_workers", Type::kCount, &Config::smtpd_workers, "0", 0, 1024, 0, false, nullptr,
           "number of SMTP workers; 0 is the number of CPUs"},
-  Setting{"tls_certificate", Type::kText, &Config::tls_certificate, RESTANTE_SYSCONFDIR "/tls/fullchain.pem", 0, 0, 0, false, check_path,
+  Setting{"tls_certificate", Type::kText, &Config::tls_certificate, RESTANTE_SYSCONFDIR "/tls/fullchain.pem", kNotEmpty, 0, 0, false, check_path,
           "certificate with its chain, PEM"},
-  Setting{"tls_key", Type::kText, &Config::tls_key, RESTANTE_SYSCONFDIR "/tls/privkey.pem", 0, 0, 0, false, check_path,
+  Setting{"tls_key", Type::kText, &Config::tls_key, RESTANTE_SYSCONFDIR "/tls/privkey.pem", kNotEmpty, 0, 0, false, check_path,
           "private key of the certificate, PEM"},
-  Setting{"user", Type::kText, &Config::user, "restante", 0, 0, 0, false, nullptr,
+  Setting{"user", Type::kText, &Config::user, "restante", kNotEmpty, 0, 0, false, nullptr,
           "user that everything runs as once the ports are bound"},
 };
 // clang-format on

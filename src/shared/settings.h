@@ -27,7 +27,7 @@ struct Setting {
   Type type;
   Member member;
   std::string_view default_value;
-  std::uint64_t min, max;  // counts; bytes; milliseconds
+  std::uint64_t min, max;  // counts; bytes; milliseconds; of a text: 1 if it must not be empty
   unsigned audience;       // of Audience: who beside the master may see it
   bool secret;
   Check check;

@@ -84,6 +84,7 @@ void Connection::read_some() {
     if (got.status == IoStatus::kWantsRead) return watch(EV_READ);
     session_.receive({services_.buffer.data(), got.bytes});
     run_session();
+    count_held();
   } while (phase_ == Phase::kTalking && output_.empty() && stream_.has_pending());
 }
 
@@ -142,7 +143,8 @@ bool Connection::act(StartTls) {
 bool Connection::act(AdmitSender) {
   if (!services_.store.available()) {
     session_.answer(Reply::kStoreAway);
-  } else if (services_.delivery.bytes_held() > services_.config.data_memory_limit) {
+  } else if (services_.bytes_arriving + services_.delivery.bytes_held() >
+             services_.config.data_memory_limit) {
     session_.answer(Reply::kBusy);
   } else {
     session_.answer(Reply::kOk);
@@ -173,35 +175,35 @@ bool Connection::act(const AdmitMessage& question) {
 
 bool Connection::act(Deliver& mail) {
   phase_ = Phase::kWaiting;
-  const std::uint64_t bytes = mail.data.size();
-  const std::size_t recipients = mail.envelope.recipients.size();
-  std::string from = mail.envelope.reverse_path.text();
-  services_.delivery.start(std::move(mail),
-                           [self = shared_from_this(), bytes, recipients, since = monotonic_now(),
-                            from = std::move(from)](const DeliveryReport& report) {
-                             self->delivered(report, bytes, recipients, since, from);
-                           });
+  services_.delivery.start(std::move(mail), [self = shared_from_this(), since = monotonic_now()](
+                                                const DeliveryReport& report) {
+    self->log_delivery(report, monotonic_now() - since);
+    self->delivered(report.reply);
+  });
   return false;
 }
 
-void Connection::delivered(const DeliveryReport& report, std::uint64_t bytes,
-                           std::size_t recipients, std::chrono::milliseconds since,
-                           const std::string& from) {
-  const auto took = (monotonic_now() - since).count();
-  if (report.reply == Reply::kOk) {
+void Connection::log_delivery(const DeliveryReport& report, std::chrono::milliseconds took) const {
+  for (const DeliveryReport::Stored& mail : report.stored) {
     log::info("mail_stored", {{"sid", id_},
-                              {"from", from},
-                              {"rcpts", recipients},
-                              {"bytes", bytes},
+                              {"from", report.from},
+                              {"to", mail.to},
+                              {"id", mail.id},
+                              {"bytes", report.bytes},
                               {"parse_error", report.parse_error},
-                              {"ms", took}});
-  } else {
-    log::info("mail_deferred",
-              {{"sid", id_}, {"from", from}, {"rcpts", recipients}, {"reason", report.reason}});
+                              {"ms", took.count()}});
   }
+  if (report.reply == Reply::kOk) return;
+  log::info("mail_deferred", {{"sid", id_},
+                              {"from", report.from},
+                              {"reply", reply_row(report.reply).name},
+                              {"reason", report.reason}});
+}
+
+void Connection::delivered(Reply reply) {
   if (phase_ != Phase::kWaiting) return;  // the client has left: the mail is kept all the same
   phase_ = Phase::kTalking;
-  session_.answer(report.reply);
+  session_.answer(reply);
   run_session();
   if (phase_ == Phase::kTalking && output_.empty() && stream_.has_pending()) read_some();
 }
@@ -241,10 +243,17 @@ void Connection::watch(short what) {
   }
 }
 
+void Connection::count_held() {
+  const std::size_t held = phase_ == Phase::kGone ? 0 : session_.held();
+  services_.bytes_arriving += held - counted_as_held_;
+  counted_as_held_ = held;
+}
+
 void Connection::close(std::string_view why) {
   if (phase_ == Phase::kGone) return;
   const bool delivering = phase_ == Phase::kWaiting;
   phase_ = Phase::kGone;
+  count_held();
   if (watched_ != 0) event_del(event_.get());
   watched_ = 0;
   stream_.shut_down();

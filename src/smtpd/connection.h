@@ -26,7 +26,8 @@ struct Services {
   RateTable sender_rates;
   MailStore& store;
   Delivery& delivery;
-  std::span<char> buffer;  // for reading: used and emptied within one event
+  std::span<char> buffer;          // for reading: used and emptied within one event
+  std::size_t bytes_arriving = 0;  // of messages whose end is not there yet, over all connections
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
@@ -64,8 +65,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool act(const AdmitMessage& question);
   bool act(Deliver& mail);
   bool act(Close);
-  void delivered(const DeliveryReport& report, std::uint64_t bytes, std::size_t recipients,
-                 std::chrono::milliseconds since, const std::string& from);
+  void log_delivery(const DeliveryReport& report, std::chrono::milliseconds took) const;
+  void delivered(Reply reply);
+  void count_held();
   void flush();
   void watch(short what);
   void close(std::string_view why);
@@ -80,7 +82,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   short watched_ = 0;
   Phase phase_ = Phase::kTalking;
   bool draining_ = false;
-  std::string output_;  // what the client has not taken yet
+  std::string output_;               // what the client has not taken yet
+  std::size_t counted_as_held_ = 0;  // of services_.bytes_arriving
   std::chrono::milliseconds since_;
 };
 

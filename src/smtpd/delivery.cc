@@ -14,6 +14,7 @@ namespace {
 
 // The same mail to one mailbox under two of our domains is two deliveries.
 std::string fingerprint_for(const Address& recipient, std::string_view digest) {
+  if (digest.empty()) return {};
   return fmt::format("{}@{}", digest, recipient.domain);
 }
 
@@ -23,10 +24,9 @@ struct Delivery::Job {
   Deliver mail;
   Done done;
   Fragments fragments;
-  std::string digest;
-  std::size_t size;  // of the data as it came
+  std::string digest;  // empty: this mail cannot be told from another one like it
   std::size_t writes_left = 0;
-  DeliveryReport report{Reply::kOk, false, {}};
+  DeliveryReport report;
 };
 
 Delivery::Delivery(MimeClient& mime, MailStore& store)
@@ -38,58 +38,63 @@ void Delivery::start(Deliver mail, Done done) {
   auto job = std::make_shared<Job>();
   job->mail = std::move(mail);
   job->done = std::move(done);
-  job->size = job->mail.data.size();
+  job->report.from = job->mail.envelope.reverse_path.text();
+  job->report.bytes = job->mail.data.size();
   ++under_way_;
-  bytes_held_ += job->size;
+  bytes_held_ += job->report.bytes;
   mime_.parse(job->mail.data, [this, job](std::optional<Fragments> fragments) {
-    job->report.parse_error = !fragments;
     job->fragments = fragments ? std::move(*fragments)
-                               : make_fragments({.size = job->size, .parse_error = true});
+                               : make_fragments({.size = job->report.bytes, .parse_error = true});
+    job->report.parse_error = job->fragments.parse_error;
     store(job);
   });
 }
 
 void Delivery::store(const std::shared_ptr<Job>& job) {
   const Envelope& envelope = job->mail.envelope;
-  const std::string from = envelope.reverse_path.text();
-  job->digest = fingerprint(from, job->mail.data);
+  job->digest = fingerprint(job->report.from, job->mail.data);
   const std::string raw = compress(job->mail.data);
   job->mail.data = {};
   job->writes_left = envelope.recipients.size() + 1;
-  const auto count_down = [this, job](const Result<void>& stored) {
-    if (!stored) {
-      const bool full = stored.error().kind == ErrorKind::kFull;
-      // When the two meet, "full" tells the postmaster more.
-      if (job->report.reply != Reply::kStoreFull) {
-        job->report.reply = full ? Reply::kStoreFull : Reply::kStoreAway;
-        job->report.reason = stored.error().what;
-      }
-    }
-    if (--job->writes_left == 0) finish(*job);
-  };
   for (const Address& recipient : envelope.recipients) {
-    const std::string summary = envelope_fragment(from, recipient.text()) + job->fragments.summary;
+    std::string to = recipient.text();
+    const std::string summary = envelope_fragment(job->report.from, to) + job->fragments.summary;
     store_.put({.mailbox = mailbox_key(recipient.local),
                 .token = random_token(),
                 .fingerprint = fingerprint_for(recipient, job->digest),
                 .summary = summary,
                 .bodies = job->fragments.bodies,
                 .raw = raw},
-               count_down);
+               [this, job, to = std::move(to)](const Result<MailId>& id) {
+                 note(*job, to, id);
+                 count_down(*job);
+               });
   }
-  count_down({});
+  count_down(*job);
 }
 
-void Delivery::finish(Job& job) {
+void Delivery::note(Job& job, const std::string& to, const Result<MailId>& id) {
+  DeliveryReport& report = job.report;
+  if (id) {
+    report.stored.push_back({to, id->text()});
+  } else if (report.reply != Reply::kStoreFull) {  // which tells the postmaster more than "away"
+    const bool full = id.error().kind == ErrorKind::kFull;
+    report.reply = full ? Reply::kStoreFull : Reply::kStoreAway;
+    report.reason = id.error().what;
+  }
+}
+
+void Delivery::count_down(Job& job) {
+  if (--job.writes_left != 0) return;
   // With everything stored and about to be acknowledged, the same bytes may come again as a new
   // mail. Otherwise the fingerprints stay, so that the sender's next try does not show twice.
-  if (job.report.reply == Reply::kOk) {
+  if (job.report.reply == Reply::kOk && !job.digest.empty()) {
     for (const Address& recipient : job.mail.envelope.recipients) {
       store_.forget(mailbox_key(recipient.local), fingerprint_for(recipient, job.digest));
     }
   }
   --under_way_;
-  bytes_held_ -= job.size;
+  bytes_held_ -= job.report.bytes;
   job.done(job.report);
 }
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "shared/c_ptr.h"
 #include "shared/mail_store.h"
@@ -16,9 +17,15 @@
 namespace restante::smtpd {
 
 struct DeliveryReport {
-  Reply reply;  // kOk once every recipient's mailbox has it; else what to tell the sender
-  bool parse_error;
-  std::string reason;  // of a failure, for the log
+  struct Stored {
+    std::string to, id;
+  };
+  Reply reply = Reply::kOk;  // once every mailbox has it; else what to tell the sender
+  std::string from;
+  std::uint64_t bytes = 0;
+  bool parse_error = false;
+  std::vector<Stored> stored;  // where it is now, even if another mailbox could not be written
+  std::string reason;          // of a failure, for the log
 };
 
 class Delivery {
@@ -39,7 +46,8 @@ class Delivery {
  private:
   struct Job;
   void store(const std::shared_ptr<Job>& job);
-  void finish(Job& job);
+  static void note(Job& job, const std::string& to, const Result<MailId>& id);
+  void count_down(Job& job);
   [[nodiscard]] std::string compress(std::string_view raw);
 
   MimeClient& mime_;

@@ -5,10 +5,12 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <stdexcept>
 
+#include "shared/address.h"
 #include "shared/c_ptr.h"
 
 namespace restante::smtpd {
@@ -26,9 +28,21 @@ std::string hex(std::span<const unsigned char> bytes) {
   return text;
 }
 
+bool has_message_id(std::string_view data) {
+  constexpr std::string_view kName = "Message-ID:";
+  while (!data.empty()) {
+    const std::string_view line = data.substr(0, std::min(data.find('\n'), data.size()));
+    if (line.empty() || line == "\r") return false;  // the header has ended
+    if (equal_ignoring_case(line.substr(0, kName.size()), kName)) return true;
+    data.remove_prefix(std::min(line.size() + 1, data.size()));
+  }
+  return false;
+}
+
 }  // namespace
 
 std::string fingerprint(std::string_view reverse_path, std::string_view data) {
+  if (!has_message_id(data)) return {};
   const CPtr<EVP_MD_CTX, EVP_MD_CTX_free> context(EVP_MD_CTX_new());
   std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
   // A line end cannot stand in an address, so the two texts cannot run into each other.

@@ -44,7 +44,7 @@ UniqueFd connect_to(const std::string& path) {
 // Sends a packet: the header and, beside or inside it, the mail. False with errno set.
 bool send_request(int fd, std::string_view raw) {
   mime::PacketHeader header{.kind = mime::PacketKind::kRequest,
-                            .unused = 0,
+                            .parse_error = 0,
                             .size = raw.size(),
                             .summary_size = 0,
                             .bodies_size = 0};
@@ -192,7 +192,9 @@ class MimeClient::Lane {
       was_lost_ = false;
       sent_.empty() ? overdue_.stop() : overdue_.start(client_.time_limit_ + kGrace);
       const std::size_t split = packet->header.summary_size;
-      request->done(Fragments{packet->fragments.substr(0, split), packet->fragments.substr(split)});
+      request->done(Fragments{.summary = packet->fragments.substr(0, split),
+                              .bodies = packet->fragments.substr(split),
+                              .parse_error = packet->header.parse_error != 0});
     }
   }
 

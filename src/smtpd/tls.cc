@@ -114,9 +114,14 @@ IoStatus Stream::judge_tls(int result) {
     case SSL_ERROR_SYSCALL:
       fault_ = errno_text();
       return IoStatus::kClosed;
-    default:
-      fault_ = openssl_reason();
+    default: {
+      // Many clients hang up without close_notify: no fault worth a word, but the end all the same.
+      const bool hung_up =
+          ERR_GET_REASON(ERR_peek_last_error()) == SSL_R_UNEXPECTED_EOF_WHILE_READING;
+      const std::string reason = openssl_reason();
+      fault_ = hung_up ? "" : reason;
       return IoStatus::kClosed;
+    }
   }
 }
 

@@ -41,14 +41,14 @@ void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
        "r.conf:1: domain: \"exa mple..com\" is no domain name; write example.com, several "
        "separated by spaces"},
       {"smtp_listen = localhost:25",
-       "r.conf:1: smtp_listen: localhost:25 is no address:port; write *:25, 192.0.2.1:25 or "
+       "r.conf:1: smtp_listen: localhost:25 is no address:port with a numeric address; write *:25, 192.0.2.1:25 or "
        "[::1]:25"},
       {"redis = host:99999",
-       "r.conf:1: redis: the value host:99999 is no address of a Redis: use "
+       "r.conf:1: redis: its value is no address of a Redis: use "
        "host:port, unix:/path or "
        "redis://[[user]:password@]host[:port][/database]"},
       {"api_key = k\x01",
-       "r.conf:1: api_key: the value has a character that cannot stand in an "
+       "r.conf:1: api_key: its value has a character that cannot stand in an "
        "HTTP header"},
       {"tls_key = privkey.pem", "r.conf:1: tls_key: privkey.pem is no absolute path"},
   };
