@@ -137,15 +137,13 @@ class MimeClient::Lane {
 
   void take(RequestPtr request) {
     waiting_.push_back(std::move(request));
-    if (send_again_.running()) return;
-    // After a loss never at once: this may be called from the watch of the lost connection.
-    was_lost_ ? send_again_.start(kAfterLoss) : send_waiting();
+    if (!send_again_.running()) send_waiting();
   }
 
  private:
   void send_waiting() {
+    if (!fd_) open();
     while (!waiting_.empty()) {
-      if (!fd_) open();
       if (!fd_ || !send_request(fd_.get(), waiting_.front()->raw)) {
         // The parser is behind, or just being replaced: its socket is still there.
         const bool behind = fd_ && (errno == EAGAIN || errno == ENOBUFS);
@@ -189,7 +187,6 @@ class MimeClient::Lane {
       }
       const RequestPtr request = std::move(sent_.front());
       sent_.pop_front();
-      was_lost_ = false;
       sent_.empty() ? overdue_.stop() : overdue_.start(client_.time_limit_ + kGrace);
       const std::size_t split = packet->header.summary_size;
       request->done(Fragments{.summary = packet->fragments.substr(0, split),
@@ -201,7 +198,6 @@ class MimeClient::Lane {
   // The parser is gone or hangs. Only the mail that it had in hand has had a try.
   void lost(std::string_view reason) {
     log::warning("parser_lost", {{"parser", path_}, {"reason", reason}, {"mails", load()}});
-    was_lost_ = true;
     overdue_.stop();
     if (readable_) readable_->stop();
     fd_.reset();
@@ -210,6 +206,9 @@ class MimeClient::Lane {
     for (RequestPtr& request : waiting_) requests.push_back(std::move(request));
     sent_.clear();
     waiting_.clear();
+    // Not at once: this may be called from the watch of the lost connection. But soon, mail or not:
+    // a parser that is told to go stays for the clients that it has.
+    send_again_.start(kAfterLoss);
     client_.give_back(*this, std::move(requests));
   }
 
@@ -220,7 +219,6 @@ class MimeClient::Lane {
   std::optional<ReadWatch> readable_;
   Timer overdue_, send_again_;
   std::deque<RequestPtr> sent_, waiting_;
-  bool was_lost_ = false;  // since the last answer
   std::array<char, mime::kInlineLimit> buffer_;
 };
 
