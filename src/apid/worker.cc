@@ -60,13 +60,16 @@ class Worker {
         api_(context.config, mailboxes_of(store_), segment.api_rates()),
         grace_over_(loop_.base(), [this] { loop_.stop(); }) {}
 
-  [[nodiscard]] Result<void> start();
-  void run() {
-    redis_.when_settled([this] { context_.announce_ready(); });
+  // Until drained, or until it turns out that nothing can be served.
+  [[nodiscard]] Result<void> run() {
+    redis_.when_settled([this] { begin(); });
     loop_.run(context_.life.get(), [this] { drain(); });
+    return std::move(started_);
   }
 
  private:
+  void begin();
+  [[nodiscard]] Result<void> start();
   [[nodiscard]] Result<void> add_server(const NamedFd& listener);
   void drain();
 
@@ -75,11 +78,21 @@ class Worker {
   Redis redis_;
   MailStore store_;
   Api api_;
+  Result<void> started_;
+  bool draining_ = false;
   std::size_t undrained_ = 0;
   Timer grace_over_;
   std::vector<std::unique_ptr<HttpServer>>
       servers_;  // last: they go first, while what they ask is still there
 };
+
+// Until Redis is there the other workers serve the clients.
+void Worker::begin() {
+  if (draining_) return;
+  started_ = start();
+  if (!started_) return loop_.stop();
+  context_.announce_ready();
+}
 
 Result<void> Worker::start() {
   for (const NamedFd& listener : context_.listeners) {
@@ -126,7 +139,9 @@ Result<void> Worker::add_server(const NamedFd& listener) {
 void Worker::drain() {
   log::debug("drain");
   grace_over_.start(context_.config.drain_timeout);
+  draining_ = true;
   undrained_ = servers_.size();
+  if (servers_.empty()) return loop_.stop();
   for (const auto& server : servers_) {
     server->drain([this] {
       if (--undrained_ == 0) loop_.stop();
@@ -142,9 +157,7 @@ Result<void> run_worker(WorkerContext context) {
   Result<Segment> segment = Segment::map(context.segment.get());
   if (!segment) return std::unexpected(std::move(segment).error());
   Worker worker(context, *std::move(redis), *segment);
-  if (Result<void> started = worker.start(); !started) return started;
-  worker.run();
-  return {};
+  return worker.run();
 }
 
 }  // namespace restante::apid

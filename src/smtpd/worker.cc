@@ -69,17 +69,22 @@ Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddr
       spare_(open_spare()),
       number_(number),
       drain_limit_(loop_.base(), [this] { loop_.stop(); }),
-      drain_poll_(loop_.base(), [this] { stop_when_empty(); }) {
+      drain_poll_(loop_.base(), [this] { stop_when_empty(); }) {}
+
+void Worker::run() {
+  redis_.when_settled([this] { begin(); });
+  loop_.run(context_.life.get(), [this] { drain(); });
+}
+
+// Until Redis is there the other workers serve the clients.
+void Worker::begin() {
+  if (draining_) return;
   for (const NamedFd& listener : context_.listeners) {
     const int fd = listener.fd.get();
     listeners_.push_back(
         std::make_unique<ReadWatch>(loop_.base(), fd, [this, fd] { accept_some(fd); }));
   }
-}
-
-void Worker::run() {
-  redis_.when_settled([this] { context_.announce_ready(); });
-  loop_.run(context_.life.get(), [this] { drain(); });
+  context_.announce_ready();
 }
 
 void Worker::accept_some(int listener) {

@@ -28,6 +28,7 @@ class Worker {
  private:
   Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddress redis,
          std::uint64_t number);
+  void begin();
   void accept_some(int listener);
   void refuse_for_want_of_descriptors(int listener);
   void welcome(UniqueFd socket, const ClientAddress& client);
