@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from harness import FIELDS, LOCAL, Restante, certificate, deliver, run, seconds
+from harness import FIELDS, LOCAL, Restante, at_once, certificate, deliver, run, seconds
 
 
 def mail(subject, body="Hello.\r\n"):
@@ -86,6 +86,14 @@ def test_several_recipients_get_one_copy_each(restante):
 def test_a_recipient_named_twice_gets_one_copy(restante):
     restante.send(["twice@example.com", "twice@example.com"], mail("once"))
     assert only_mail(restante, "twice")["subject"] == "once"
+
+
+def test_mails_that_are_alike_are_all_kept(restante):
+    clients = [restante.smtp() for _ in range(8)]
+    answers = at_once([lambda c=c: [deliver(c, "alike@example.com") for _ in range(3)]
+                       for c in clients])
+    assert {code for few in answers for code, _ in few} == {250}
+    assert len(restante.mails("alike")) == 24
 
 
 def test_the_newest_mail_comes_first_and_pages_lead_through_all(restante):
@@ -219,8 +227,8 @@ def test_limits_of_size_and_recipients_are_held():
     ("empty", b"", "", ""),
     ("line", b"just a line\r\n", "", None),
     ("nul", b"Subject: a\0b\r\n\r\nc\0d\r\n", "a\ufffdb", "c\ufffdd\n"),
-    ("invalid", b"Subject: \xff!\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nh\xe9llo \xc3\r\n",
-     None, "h\ufffdllo \ufffd\n"),
+    ("invalid", b"Subject: \xff!\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+     b"h\xe9llo \xc3\r\n", None, "h\ufffdllo \ufffd\n"),
 ])
 def test_odd_mail_is_taken_and_shown_as_valid_json(restante, name, data, subject, body):
     with restante.dialogue() as client:

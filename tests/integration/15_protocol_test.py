@@ -52,7 +52,7 @@ def test_pipelined_commands_are_answered_in_order(restante):
 def test_dots_are_unstuffed_wherever_the_packets_end(restante):
     with restante.dialogue() as client:
         client.greet().secure().start_mail("dots@example.com")
-        for piece in ("Subject: dots\r\n\r\n.", ".foo\r", "\n...", "bar\r\n..\r\n", ".", "\r", "\n"):
+        for piece in ("Subject: dots\r\n\r\n.", ".foo\r", "\n...", "bar\r\n..\r\n", ".", "\r\n"):
             client.send(piece)
         assert client.code() == 250
     mail, = restante.mails("dots")

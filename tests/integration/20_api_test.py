@@ -109,6 +109,7 @@ def test_one_of_several_keys_and_those_of_a_file_are_taken(tmp_path):
     file = tmp_path / "keys"
     file.write_text("# of the staff\nkey-of-the-staff\nkey-of-the-tests\n")
     with Restante(api_key="first-key-of-all second-key-of-all", api_key_file=file) as restante:
-        for key in ("first-key-of-all", "second-key-of-all", "key-of-the-staff", "key-of-the-tests"):
+        for key in ("first-key-of-all", "second-key-of-all", "key-of-the-staff",
+                    "key-of-the-tests"):
             assert restante.api("/emails/alice", key=key).status == 200
         assert restante.api("/emails/alice", key="first-key-of-all second-key-of-all").status == 401

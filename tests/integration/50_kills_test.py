@@ -16,7 +16,7 @@ SENDERS = 4
 
 
 class Load:
-    """Senders and a reader that go on until they are told to stop, and the book of what was sent."""
+    """Senders and a reader that go on until told to stop, and the book of what was sent."""
 
     def __init__(self, restante):
         self.restante = restante
@@ -69,7 +69,7 @@ class Load:
     def wait_for_progress(self):
         """Some more mails are acknowledged, and some more requests answered."""
         with self._changed:
-            answers, reads = len(self.answers) + 3, self.reads[200] + 2
+            answers, reads = len(self.answers) + 10, self.reads[200] + 5
             done = self._changed.wait_for(
                 lambda: len(self.answers) >= answers and self.reads[200] >= reads, seconds(30))
         assert done, self.restante.log.text()
@@ -87,35 +87,27 @@ def test_a_hundred_killed_workers_cost_no_acknowledged_mail(record_property):
         restante.log.wait_for("event=process_died", KILLS)
         restante.wait_until_complete()
 
-        kept = {user: found_of(restante, user) for user in load.book}
-        counts = collections.Counter(load.answers.values())
-        unread = [user for user, mails in kept.items() if mails and mails[0].get("parse_error")]
-        taken = [user for user, code in load.answers.items() if code == 250]
-        record_property("acknowledged", counts[250])
-        record_property("acknowledged_unread", len(unread))
-        record_property("put_off", dict(counts - collections.Counter({250: counts[250]})))
-        record_property("cut_off_but_stored", sum(
-            bool(kept[user]) for user in load.book if user not in load.answers))
-        assert [user for user in taken if not kept[user]] == []  # lost
-        assert [user for user in kept if len(kept[user]) > 1] == []  # shown twice
-        for user, mails in kept.items():
-            for mail in mails:
-                sender, subject, body = load.book[user]
-                assert (mail["from"], mail["to"]) == (sender, f"{user}@example.com")
-                if user not in unread:
-                    assert (mail["subject"], mail["body_text"]) == (subject, body)
-        assert all(400 <= code < 500 for code in counts if code != 250)
-        assert len(unread) <= KILLS  # two parsers killed in a row over the same mail
-        assert set(load.reads) == {200}
-
-
-def found_of(restante, user, connections={}):
-    """As Restante.mails, over one connection."""
-    connection = connections.setdefault(restante, None) or restante.https()
-    connections[restante] = connection
-    answer = ask(connection, f"/emails/{user}")
-    assert answer.status == 200
-    return answer.json()
+        with contextlib.closing(restante.https()) as connection:
+            kept = {user: ask(connection, f"/emails/{user}").json() for user in load.book}
+    codes = collections.Counter(load.answers.values())
+    taken = [user for user, code in load.answers.items() if code == 250]
+    unread = [user for user, mails in kept.items() if mails and "parse_error" in mails[0]]
+    cut_off = [user for user in load.book if user not in load.answers]
+    report = {"acknowledged": len(taken), "acknowledged but not parsed": len(unread),
+              "cut off": len(cut_off), "cut off but stored": sum(bool(kept[u]) for u in cut_off)}
+    print(report)
+    for name, count in report.items():
+        record_property(name, count)
+    assert [user for user in taken if not kept[user]] == []  # lost
+    assert [user for user in kept if len(kept[user]) > 1] == []  # shown twice
+    for user, mails in kept.items():
+        for mail in mails:
+            sender, subject, body = load.book[user]
+            assert (mail["from"], mail["to"]) == (sender, f"{user}@example.com")
+            assert user in unread or (mail["subject"], mail["body_text"]) == (subject, body)
+    assert len(unread) <= KILLS / 3  # two parsers killed in a row over the same mail
+    assert set(codes) == {250}  # nobody was put off
+    assert set(load.reads) == {200}
 
 
 def test_killed_workers_take_only_their_own_clients_down():

@@ -23,7 +23,8 @@ class Limited:
         https = [daemon.https_by(pid) for pid in sorted(daemon.pids("apid")) * 2]
         self.mail_answers = self.collect(smtp, 60, lambda client, number: deliver(
             client, "limited@example.com", f"Subject: {number}\r\n\r\n", "limited@example.org"))
-        self.api_answers = self.collect(https, 130, lambda client, _: ask(client, "/emails/limited"))
+        self.api_answers = self.collect(
+            https, 130, lambda client, _: ask(client, "/emails/limited"))
         for client in smtp + https:
             client.close()
 

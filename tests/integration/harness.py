@@ -160,7 +160,7 @@ class Lines:
             self._changed.wait_for(lambda: self._ended or len(self.find(pattern)) >= count,
                                    seconds(timeout))
             found = self.find(pattern)
-        assert len(found) >= count, f"{len(found)}, not {count} lines with {pattern}:\n{self.text()}"
+        assert len(found) >= count, f"{len(found)} lines, not {count}: {pattern}\n{self.text()}"
         return found[:count]
 
     def wait_for_end(self, timeout=10):
