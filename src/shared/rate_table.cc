@@ -33,10 +33,13 @@ constexpr std::uint64_t pack(const Entry& entry) {
   return entry.tag << (kCountBits + kEndBits) | entry.end << kCountBits | entry.count;
 }
 
-// Ticks until the entry's window ends; 0 when it has ended or the word was never used.
+// Ticks until the entry's window ends; 0 when it has ended or the word was never used. A process
+// that read the clock and was held up sees windows that were opened after its reading: they end
+// more than a window ahead of it, and must not be taken for long ended ones.
 constexpr std::uint64_t ticks_left(const Entry& entry, std::uint64_t now) {
   const std::uint64_t left = (entry.end - now) & kEndMask;
-  return entry.count != 0 && left <= kWindowTicks ? left : 0;
+  if (entry.count == 0 || left > 2 * kWindowTicks) return 0;
+  return std::min(left, kWindowTicks);
 }
 
 // SipHash-2-4 (Aumasson and Bernstein, 2012): short input, secret key, no collisions on purpose.

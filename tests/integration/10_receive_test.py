@@ -36,7 +36,7 @@ def test_a_mail_by_smtplib_comes_out_with_eight_fields_in_order(restante):
 
 
 def test_a_mail_by_swaks_is_shown_by_curl(restante):
-    sent = run("swaks", "--server", f"localhost:{restante.smtp_port}", "--tls",
+    sent = run("swaks", "--server", f"127.0.0.1:{restante.smtp_port}", "--tls",
                "--from", "bob@example.org", "--to", "swaks@example.com",
                "--header", "Subject: by swaks", "--body", "Hello from swaks")
     assert sent.returncode == 0, sent.stdout
@@ -51,7 +51,7 @@ def test_a_mail_by_curl_comes_through(restante, tmp_path):
     file.write_bytes(mail("by curl").encode())
     sent = run("curl", "-s", "-S", "--ssl-reqd", "--cacert", certificate()[0],
                "--mail-from", "bob@example.org", "--mail-rcpt", "curl@example.com", "-T", file,
-               f"smtp://localhost:{restante.smtp_port}")
+               f"smtp://127.0.0.1:{restante.smtp_port}")
     assert sent.returncode == 0, sent.stdout
     assert only_mail(restante, "curl")["subject"] == "by curl"
 
@@ -62,7 +62,7 @@ def test_a_mail_typed_into_s_client_comes_through(restante):
              (mail("typed") + ".", b"250 2.0.0 "), ("QUIT", b"221 2.0.0 ")]
     with subprocess.Popen(
             ["openssl", "s_client", "-starttls", "smtp", "-crlf", "-quiet", "-verify_return_error",
-             "-CAfile", certificate()[0], "-connect", f"localhost:{restante.smtp_port}"],
+             "-CAfile", certificate()[0], "-connect", f"127.0.0.1:{restante.smtp_port}"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
         for text, awaited in turns:
             client.stdin.write(text.replace("\r\n", "\n").encode() + b"\n")

@@ -21,7 +21,7 @@ def settings(**changes):
               "https_listen": f"{LOCAL}:0",
               "tls_certificate": certificate()[0], "tls_key": certificate()[1],
               "runtime_dir": directory / "run", "redis_directory": directory / "redis",
-              "user": UNPRIVILEGED if IS_ROOT else ""} | changes
+              "user": UNPRIVILEGED if IS_ROOT else None} | changes
     options = []
     for name, value in values.items():
         if value is not None:

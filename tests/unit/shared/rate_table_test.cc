@@ -80,6 +80,17 @@ void a_window_opens_at_the_first_use_and_ends_when_the_answer_says(void**) {
   }
 }
 
+void a_process_whose_clock_reading_is_older_sees_the_same_window(void**) {
+  SharedWords shared(1024);
+  RateTable table(shared.words(), kKey);
+  assert_true(table.take("a", 1, kStart).admitted);
+  for (const int delay : {1, 16, 1000, 59'000}) {
+    const RateVerdict late = table.take("a", 1, kStart - milliseconds(delay));
+    assert_false(late.admitted);
+    assert_true(late.reset_in <= milliseconds(60'000));
+  }
+}
+
 void no_limit_admits_all(void**) {
   SharedWords shared(1024);
   RateTable table(shared.words(), kKey);
@@ -178,6 +189,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(exactly_the_limit_is_admitted_in_a_window),
       cmocka_unit_test(a_window_opens_at_the_first_use_and_ends_when_the_answer_says),
+      cmocka_unit_test(a_process_whose_clock_reading_is_older_sees_the_same_window),
       cmocka_unit_test(no_limit_admits_all),
       cmocka_unit_test(a_flood_of_keys_never_frees_one_that_has_reached_its_limit),
       cmocka_unit_test(after_its_window_a_word_is_free_again),
