@@ -87,7 +87,7 @@ constexpr std::array kSettings = {
           "addresses of the API"},
   Setting{"log_level", Type::kChoice, &Config::log_level, "info", 0, 0, kAll, false, nullptr,
           "least important lines that are logged: error, warning, notice, info or debug"},
-  Setting{"message_size_limit", Type::kSize, &Config::message_size_limit, "25M", kKiB, 256 * kMiB, kSmtpd | kMimed, false, nullptr,
+  Setting{"message_size_limit", Type::kSize, &Config::message_size_limit, "25M", kKiB, 64 * kMiB, kSmtpd | kMimed, false, nullptr,
           "largest message that is taken"},
   Setting{"mime_depth_limit", Type::kCount, &Config::mime_depth_limit, "100", 1, 500, kMimed, false, nullptr,
           "levels of nested parts that are parsed in one message"},

@@ -35,7 +35,7 @@ void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
       {"recipient_limit = 99999999999999999999",
        "r.conf:1: recipient_limit: 99999999999999999999 is not a number from 1 to 10000"},
       {"retention = soon", "r.conf:1: retention: soon is not a duration from 1s to 8760h"},
-      {"message_size_limit = 1T", "r.conf:1: message_size_limit: 1T is not a size from 1K to 256M"},
+      {"message_size_limit = 1T", "r.conf:1: message_size_limit: 1T is not a size from 1K to 64M"},
       {"smtp_tls = maybe", "r.conf:1: smtp_tls: maybe is not one of required, optional"},
       {"domain = exa mple..com",
        "r.conf:1: domain: \"exa mple..com\" is no domain name; write example.com, several "
