@@ -372,7 +372,8 @@ void Daemon::on_completed(void* self, MHD_Connection*, void** context,
   ++client->answered;
   client->stage = Stage::kReading;
   client->suspended = false;
-  client->deadline = monotonic_now() + static_cast<Daemon*>(self)->options_.timeout;
+  const auto& daemon = *static_cast<Daemon*>(self);
+  client->deadline = monotonic_now() + (daemon.draining_ ? kIdleGrace : daemon.options_.timeout);
 }
 
 void Daemon::on_log(void* self, const char* format, va_list arguments) noexcept {

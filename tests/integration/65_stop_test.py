@@ -4,10 +4,11 @@ import contextlib
 import os
 import signal
 import socket
+import time
 
 import pytest
 
-from harness import LOCAL, Redis, Restante, ask
+from harness import LOCAL, Redis, Restante, ask, seconds
 
 
 def test_sigterm_lets_a_transaction_end_and_tells_idle_clients():
@@ -54,8 +55,10 @@ def test_an_idle_daemon_stops_at_once_and_takes_its_redis_along(number):
         restante.send("alice@example.com")
         with contextlib.closing(restante.https()) as connection:
             assert ask(connection, "/emails/alice").status == 200
+            start = time.monotonic()
             restante.process.send_signal(number)
             restante.stop()
+            assert time.monotonic() - start < seconds(4)
         for port in (restante.smtp_port, restante.http_port, restante.https_port):
             with pytest.raises(ConnectionRefusedError):
                 socket.create_connection((LOCAL, port))

@@ -59,9 +59,10 @@ def at_once(jobs):
     threads = [threading.Thread(target=work, args=pair, daemon=True) for pair in enumerate(jobs)]
     for thread in threads:
         thread.start()
+    end = time.monotonic() + seconds(60)
     for thread in threads:
-        thread.join()
-    assert None not in results, "a thread has failed: see above"
+        thread.join(max(0, end - time.monotonic()))
+    assert None not in results, "a thread has failed or hangs"
     return results
 
 
@@ -361,7 +362,8 @@ class Restante:
 
     def kill(self, pid):
         self.killed.add(pid)
-        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # killed before, and gone just now
+            os.kill(pid, signal.SIGKILL)
 
     @contextlib.contextmanager
     def only(self, pid, role):
