@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "shared/log.h"
+#include "smtpd/trace.h"
 
 namespace restante::smtpd {
 
@@ -175,11 +176,18 @@ bool Connection::act(const AdmitMessage& question) {
 
 bool Connection::act(Deliver& mail) {
   phase_ = Phase::kWaiting;
-  services_.delivery.start(std::move(mail), [self = shared_from_this(), since = monotonic_now()](
-                                                const DeliveryReport& report) {
-    self->log_delivery(report, monotonic_now() - since);
-    self->delivered(report.reply);
-  });
+  std::string trace = trace_header({.envelope = mail.envelope,
+                                    .client_address = client_.text,
+                                    .hostname = services_.config.hostname,
+                                    .id = id_,
+                                    .tls = stream_.tls_info(),
+                                    .time = std::chrono::system_clock::now()});
+  services_.delivery.start(
+      std::move(mail), std::move(trace),
+      [self = shared_from_this(), since = monotonic_now()](const DeliveryReport& report) {
+        self->log_delivery(report, monotonic_now() - since);
+        self->delivered(report.reply);
+      });
   return false;
 }
 

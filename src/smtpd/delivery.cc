@@ -7,6 +7,7 @@
 
 #include "shared/message.h"
 #include "smtpd/fingerprint.h"
+#include "smtpd/trace.h"
 
 namespace restante::smtpd {
 
@@ -22,6 +23,7 @@ std::string fingerprint_for(const Address& recipient, std::string_view digest) {
 
 struct Delivery::Job {
   Deliver mail;
+  std::string trace;
   Done done;
   Fragments fragments;
   std::string digest;  // empty: this mail cannot be told from another one like it
@@ -34,9 +36,11 @@ Delivery::Delivery(MimeClient& mime, MailStore& store)
   if (compressor_ == nullptr) throw std::bad_alloc();
 }
 
-void Delivery::start(Deliver mail, Done done) {
+void Delivery::start(Deliver mail, std::string trace, Done done) {
   auto job = std::make_shared<Job>();
   job->mail = std::move(mail);
+  job->mail.data = without_return_path(std::move(job->mail.data));
+  job->trace = std::move(trace);
   job->done = std::move(done);
   job->report.from = job->mail.envelope.reverse_path.text();
   job->report.bytes = job->mail.data.size();
@@ -53,7 +57,7 @@ void Delivery::start(Deliver mail, Done done) {
 void Delivery::store(const std::shared_ptr<Job>& job) {
   const Envelope& envelope = job->mail.envelope;
   job->digest = fingerprint(job->report.from, job->mail.data);
-  const std::string raw = compress(job->mail.data);
+  const std::string raw = compress(job->trace, job->mail.data);
   job->mail.data = {};
   job->writes_left = envelope.recipients.size() + 1;
   for (const Address& recipient : envelope.recipients) {
@@ -98,13 +102,22 @@ void Delivery::count_down(Job& job) {
   job.done(job.report);
 }
 
-std::string Delivery::compress(std::string_view raw) {
+std::string Delivery::compress(std::string_view trace, std::string_view data) {
   constexpr int kLevel = 3;
-  std::string compressed(ZSTD_compressBound(raw.size()), '\0');
-  const std::size_t size = ZSTD_compressCCtx(compressor_.get(), compressed.data(),
-                                             compressed.size(), raw.data(), raw.size(), kLevel);
-  if (ZSTD_isError(size) != 0) throw std::bad_alloc();
-  compressed.resize(size);
+  ZSTD_CCtx* const context = compressor_.get();
+  const std::size_t size = trace.size() + data.size();
+  std::string compressed(ZSTD_compressBound(size), '\0');
+  ZSTD_CCtx_reset(context, ZSTD_reset_session_only);
+  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, kLevel);
+  ZSTD_CCtx_setPledgedSrcSize(context, size);
+  ZSTD_outBuffer out{compressed.data(), compressed.size(), 0};
+  // One frame of the two pieces, which are never put together in memory.
+  ZSTD_inBuffer pieces[] = {{trace.data(), trace.size(), 0}, {data.data(), data.size(), 0}};
+  if (ZSTD_isError(ZSTD_compressStream2(context, &out, &pieces[0], ZSTD_e_continue)) != 0 ||
+      ZSTD_compressStream2(context, &out, &pieces[1], ZSTD_e_end) != 0) {
+    throw std::bad_alloc();  // the output has room: nothing else can fail
+  }
+  compressed.resize(out.pos);
   return compressed;
 }
 

@@ -35,9 +35,9 @@ class Delivery {
   // Both outlive the delivery.
   Delivery(MimeClient& mime, MailStore& store);
 
-  // Goes on whether or not the client is still there. `done` is called once, never before start()
-  // returns.
-  void start(Deliver mail, Done done);
+  // Stores `mail` with `trace` (trace.h) on top. Goes on whether or not the client is still there.
+  // `done` is called once, never before start() returns.
+  void start(Deliver mail, std::string trace, Done done);
 
   // Deliveries under way, and the bytes of message data that they hold.
   [[nodiscard]] std::size_t under_way() const { return under_way_; }
@@ -48,7 +48,7 @@ class Delivery {
   void store(const std::shared_ptr<Job>& job);
   static void note(Job& job, const std::string& to, const Result<MailId>& id);
   void count_down(Job& job);
-  [[nodiscard]] std::string compress(std::string_view raw);
+  [[nodiscard]] std::string compress(std::string_view trace, std::string_view data);
 
   MimeClient& mime_;
   MailStore& store_;
