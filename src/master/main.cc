@@ -23,6 +23,9 @@
 namespace restante::master {
 namespace {
 
+// A ticket is good for three times this (RFC 8446 section 4.6.1 allows seven days).
+constexpr std::chrono::hours kTicketKeyLife{8};
+
 constexpr const char* kDefaultFile = RESTANTE_SYSCONFDIR "/restante.conf";
 
 // The workers' programs: beside this one (a build), else where they are installed.
@@ -97,6 +100,7 @@ Result<int> serve(const Config& config, const std::optional<Demo>& demo) {
   }
   if (auto made = service->make_as_user(config); !made) return std::unexpected(made.error());
   Supervisor supervisor(service->roles(config, programs), config.drain_timeout);
+  supervisor.repeat(kTicketKeyLife, [&] { service->rotate_ticket_keys(); });
   const int status = supervisor.run([&] {
     if (!demo) return;
     Demo::print_welcome(config, service->port_of(fd_name::kSmtp), service->port_of(fd_name::kHttp),

@@ -9,6 +9,7 @@
 
 #include "master/listeners.h"
 #include "shared/segment.h"
+#include "shared/ticket_keys.h"
 
 namespace restante::master {
 namespace {
@@ -110,6 +111,7 @@ Result<void> Service::make_as_user(const Config& config) {
   }
   Config shown = config;
   if (config.redis == "private") shown.redis = "unix:" + config.runtime_dir + "/redis.sock";
+  if (auto done = into(ticket_keys_, TicketKeys::create()); !done) return done;
   const std::pair<UniqueFd*, Audience> views[] = {{&smtpd_config_, Audience::kSmtpd},
                                                   {&apid_config_, Audience::kApid},
                                                   {&mimed_config_, Audience::kMimed}};
@@ -124,6 +126,7 @@ std::vector<Inherited> Service::for_smtpd() const {
   std::vector<Inherited> result = {{fd_name::kConfig, smtpd_config_.get()},
                                    {fd_name::kTlsCertificate, tls_certificate_.get()},
                                    {fd_name::kTlsKey, tls_key_.get()},
+                                   {fd_name::kTicketKeys, ticket_keys_.get()},
                                    {fd_name::kSegment, segment_.get()}};
   for (const NamedFd& listener : listeners_) {
     if (listener.name == fd_name::kSmtp) result.push_back({listener.name, listener.fd.get()});
@@ -199,6 +202,11 @@ std::vector<Role> Service::roles(const Config& config,
                                  .one_for_each = {}});
   }
   return roles;
+}
+
+void Service::rotate_ticket_keys() {
+  auto keys = TicketKeys::map(ticket_keys_.get(), /*writable=*/true);
+  if (keys) keys->rotate();
 }
 
 std::uint16_t Service::port_of(std::string_view listener) const {

@@ -31,6 +31,9 @@ class Service {
   [[nodiscard]] std::vector<Role> roles(const Config& config,
                                         const std::filesystem::path& programs) const;
 
+  // A fresh key for session tickets; the old ones stay good for two more rotations.
+  void rotate_ticket_keys();
+
   // The port of the first listener of that name; 0 if there is none.
   [[nodiscard]] std::uint16_t port_of(std::string_view listener) const;
 
@@ -42,6 +45,7 @@ class Service {
   std::vector<NamedFd> listeners_;
   UniqueFd tls_certificate_, tls_key_;
   UniqueFd segment_;
+  UniqueFd ticket_keys_;
   std::vector<UniqueFd> mime_listeners_;
   UniqueFd smtpd_config_, apid_config_, mimed_config_;
 };

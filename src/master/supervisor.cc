@@ -58,6 +58,7 @@ int Supervisor::run(const std::function<void()>& ready) {
   }
   while (!stopping_ || !all_gone()) {
     start_due();
+    repeat_due();
     wait_for_event(signal_fd.get());
     take_signals(signal_fd.get());
     take_ready_words();
@@ -75,6 +76,19 @@ void Supervisor::start_due() {
   const Time now = monotonic_now();
   for (Slot& slot : slots_) {
     if (slot.state == State::kWaiting && slot.start_at <= now) start(slot);
+  }
+}
+
+void Supervisor::repeat(std::chrono::milliseconds period, std::function<void()> job) {
+  repeated_.push_back({period, std::move(job), monotonic_now() + period});
+}
+
+void Supervisor::repeat_due() {
+  const Time now = monotonic_now();
+  for (Repeated& repeated : repeated_) {
+    if (repeated.next > now) continue;
+    repeated.next = now + repeated.period;
+    repeated.job();
   }
 }
 
@@ -113,6 +127,7 @@ void Supervisor::wait_for_event(int signal_fd) {
   for (const Slot& slot : slots_) {
     if (!stopping_ && slot.state == State::kWaiting) until(slot.start_at);
   }
+  for (const Repeated& repeated : repeated_) until(repeated.next);
   if (stopping_) until(kill_at_);
   pollfd watched[] = {{signal_fd, POLLIN, 0}, {ready_.reader.get(), POLLIN, 0}};
   poll(watched, std::size(watched), timeout);

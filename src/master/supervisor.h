@@ -36,6 +36,9 @@ class Supervisor {
  public:
   Supervisor(std::vector<Role> roles, std::chrono::milliseconds drain_timeout);
 
+  // From run() on, `job` is done every `period`.
+  void repeat(std::chrono::milliseconds period, std::function<void()> job);
+
   // Runs until SIGTERM or SIGINT and everything has ended: 0; 78 when a worker finds before all
   // are ready that the configuration cannot work (its own log line says why); 1 on an error.
   // `ready` is called once, when every process is ready for the first time.
@@ -54,6 +57,12 @@ class Supervisor {
     RestartPolicy policy{};
   };
 
+  struct Repeated {
+    std::chrono::milliseconds period;
+    std::function<void()> job;
+    Time next;
+  };
+
   struct Pipe {
     UniqueFd reader, writer;
   };
@@ -62,6 +71,7 @@ class Supervisor {
   [[nodiscard]] Result<void> prepare();
   [[nodiscard]] bool all_gone() const;
   void start_due();
+  void repeat_due();
   void start(Slot& slot);
   void wait_for_event(int signal_fd);
   void take_ready_words();
@@ -74,6 +84,7 @@ class Supervisor {
   std::vector<Role> roles_;
   std::chrono::milliseconds drain_timeout_;
   std::vector<Slot> slots_;
+  std::vector<Repeated> repeated_;
   Pipe life_, ready_;
   std::function<void()> announce_;
   bool announced_ = false;

@@ -106,6 +106,7 @@ Result<WorkerContext> WorkerContext::unpack() {
   context.tls_certificate = std::move(*certificate);
   context.tls_key = std::move(*key);
   context.segment = take(fds, fd_name::kSegment);
+  context.ticket_keys = take(fds, fd_name::kTicketKeys);
   context.life = take(fds, fd_name::kLife);
   context.ready = take(fds, fd_name::kReady);
   for (NamedFd& named : fds) {

@@ -25,6 +25,7 @@ inline constexpr std::string_view kMime = "mime";      // listening, SOCK_SEQPAC
 inline constexpr std::string_view kConfig = "config";  // memfd: format_config() for this program
 inline constexpr std::string_view kTlsCertificate = "tls_certificate";  // memfd: PEM
 inline constexpr std::string_view kTlsKey = "tls_key";                  // memfd: PEM
+inline constexpr std::string_view kTicketKeys = "ticket_keys";  // memfd: TicketKeys, smtpd only
 inline constexpr std::string_view kSegment = "segment";                 // the shared segment
 inline constexpr std::string_view kLife = "life";  // pipe: end of file means "finish and go"
 inline constexpr std::string_view kReady =
@@ -42,6 +43,7 @@ struct WorkerContext {
   std::string tls_certificate;     // PEM; empty where the program has no use for it
   std::string tls_key;
   UniqueFd segment;
+  UniqueFd ticket_keys;
   UniqueFd life;
   UniqueFd ready;
 

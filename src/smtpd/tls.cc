@@ -2,8 +2,11 @@
 // A client's bytes, in clear or through TLS.
 #include "smtpd/tls.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
@@ -69,6 +72,41 @@ Result<void> use_key(SSL_CTX* context, std::string_view pem) {
   return {};
 }
 
+constexpr unsigned long kTicketLife = 24 * 3600;  // seconds
+
+// 1: ready; 0: no such key, or no ticket to be had; -1: an error that ends the handshake.
+int ready_ticket_key(const TicketKey& key, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+                     EVP_MAC_CTX* mac, bool encrypt) {
+  char digest[] = "SHA256";
+  auto* secret = const_cast<unsigned char*>(key.authentication.data());
+  const OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, secret, key.authentication.size()),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_END};
+  if (EVP_MAC_CTX_set_params(mac, parameters) != 1) return -1;
+  return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key.encryption.data(), iv,
+                           encrypt ? 1 : 0) == 1
+             ? 1
+             : -1;
+}
+
+// The callback of RFC 5077 section 4: encrypts a new ticket, or finds the key of an old one.
+int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+              EVP_MAC_CTX* mac, int encrypt) noexcept {
+  const auto& keys = *static_cast<const TicketKeys*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  const auto current = keys.current();
+  if (!current) return 0;
+  if (encrypt != 0) {
+    if (RAND_bytes(iv, EVP_CIPHER_get_iv_length(EVP_aes_256_cbc())) != 1) return -1;
+    std::ranges::copy(current->name, name);
+    return ready_ticket_key(*current, iv, cipher, mac, true);
+  }
+  const auto key = keys.find(std::span<const unsigned char, 16>(name, 16));
+  if (!key) return 0;
+  const int ready = ready_ticket_key(*key, iv, cipher, mac, false);
+  constexpr int kRenew = 2;  // good, but the client shall have a new one
+  return ready == 1 && key->name != current->name ? kRenew : ready;
+}
+
 }  // namespace
 
 void FreeSslContext::operator()(ssl_ctx_st* context) const noexcept { SSL_CTX_free(context); }
@@ -93,6 +131,15 @@ Result<TlsContext> TlsContext::make(std::string_view certificate, std::string_vi
   }
   if (auto used = use_key(context, key); !used) return std::unexpected(used.error());
   return made;
+}
+
+void TlsContext::share_tickets(TicketKeys keys) {
+  ticket_keys_ = std::make_unique<TicketKeys>(std::move(keys));
+  SSL_CTX_set_app_data(context_.get(), ticket_keys_.get());
+  SSL_CTX_set_tlsext_ticket_key_evp_cb(context_.get(), on_ticket);
+  SSL_CTX_set_timeout(context_.get(), kTicketLife);
+  // Mail clients make one connection after another: a second ticket would be bytes for nothing.
+  SSL_CTX_set_num_tickets(context_.get(), 1);
 }
 
 Stream::Stream(UniqueFd socket) : socket_(std::move(socket)) {}

@@ -9,6 +9,7 @@
 
 #include "shared/c_ptr.h"
 #include "shared/error.h"
+#include "shared/ticket_keys.h"
 #include "smtpd/session.h"
 
 struct ssl_ctx_st;
@@ -30,11 +31,16 @@ class TlsContext {
   // From PEM texts: the certificate with its chain, and its key. The error says which is bad.
   [[nodiscard]] static Result<TlsContext> make(std::string_view certificate, std::string_view key);
 
+  // Session tickets are made with these keys, which other workers have too. Without, a worker makes
+  // its own, and a client resumes only when it meets the same worker again.
+  void share_tickets(TicketKeys keys);
+
   [[nodiscard]] ssl_ctx_st* get() const { return context_.get(); }
 
  private:
   explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
   std::unique_ptr<ssl_ctx_st, FreeSslContext> context_;
+  std::unique_ptr<TicketKeys> ticket_keys_;  // where it is stays the same: the context knows it
 };
 
 enum class IoStatus : std::uint8_t {

@@ -43,6 +43,11 @@ void send_and_close(UniqueFd socket, Reply reply) {
 Result<std::unique_ptr<Worker>> Worker::make(WorkerContext context, std::uint64_t number) {
   auto tls = TlsContext::make(context.tls_certificate, context.tls_key);
   if (!tls) return std::unexpected(tls.error());
+  if (context.ticket_keys) {
+    auto keys = TicketKeys::map(context.ticket_keys.get(), /*writable=*/false);
+    if (!keys) return std::unexpected(keys.error());
+    tls->share_tickets(std::move(*keys));
+  }
   auto segment = Segment::map(context.segment.get());
   if (!segment) return std::unexpected(segment.error());
   auto redis = parse_redis_address(context.config.redis);
