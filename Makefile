@@ -24,7 +24,7 @@ LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd
 # The Debian packages of all that: to build, to run, to test.
 PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libsystemd-dev \
 	libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev libcmocka-dev \
-	redis-server openssl swaks libnet-ssleay-perl curl python3 python3-pytest procps mandoc
+	redis-server openssl zstd swaks libnet-ssleay-perl curl python3 python3-pytest procps mandoc
 
 CXX ?= g++
 CXXFLAGS ?= -O2 -g

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: ISC
+# Session tickets: a client resumes its TLS session with any worker.
+import ssl
+
+import pytest
+
+from harness import Restante, certificate
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_a_session_that_began_with_one_worker_resumes_with_the_other(version):
+    with Restante(smtpd_workers=2) as restante:
+        first, second = restante.pids("smtpd")
+        context = ssl.create_default_context(cafile=certificate()[0])
+        context.minimum_version = context.maximum_version = version
+        resumed = []
+        session = None
+        for pid in (first, second, first):
+            with restante.only(pid, "smtpd"):
+                client = restante.dialogue()
+                client.greet()
+            assert client.say("STARTTLS") == 220
+            client.socket = context.wrap_socket(client.socket, server_hostname="localhost",
+                                                session=session)
+            assert client.say("EHLO here") == 250
+            resumed.append(client.socket.session_reused)
+            session = client.socket.session
+            client.close()
+        assert resumed == [False, True, True]
