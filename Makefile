@@ -32,6 +32,7 @@ FLAGS_release  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 FLAGS_debug    := -Og
 FLAGS_asan     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan     := -fsanitize=thread
+FLAGS_fuzz     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FLAGS_coverage := -O0 --coverage
 LINK_release   := -pie -Wl,-z,relro,-z,now
 
@@ -44,10 +45,11 @@ Q := $(if $(V),,@)
 PARALLEL_MAKE = $(MAKE) --no-print-directory -j$(shell nproc)
 
 UNIT_TESTS := $(patsubst tests/unit/%.cc,$(BUILD)/unit/%,$(wildcard tests/unit/*/*_test.cc))
+FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.cc,%,$(wildcard tests/fuzz/fuzz_*.cc))
 HEADERS    := $(wildcard src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all check check-all programs-of-tests unit integration golden-update layers headers man deps run smoke format \
+.PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration golden-update layers headers man deps run smoke format \
 	tidy compile_commands.json install clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT
 
@@ -83,13 +85,34 @@ $(ROLES:%=$(BUILD)/restante-%): $(BUILD)/restante-%: $(BUILD)/%/main.o $(BUILD)/
 check: deps ## install what is missing, build, run every test
 	@$(PARALLEL_MAKE) all programs-of-tests
 	@$(MAKE) --no-print-directory check-all
-programs-of-tests: $(UNIT_TESTS)
-check-all: layers headers man unit integration
+programs-of-tests: $(UNIT_TESTS) $(FUZZ_TARGETS:%=$(BUILD)/fuzz/replay_%)
+check-all: layers headers man unit fuzz-replay integration
 
 unit: $(UNIT_TESTS) ## run the unit tests (no sockets)
 	@for test in $(sort $(UNIT_TESTS)); do \
 		$$test >$(BUILD)/unit/log 2>&1 || { cat $(BUILD)/unit/log; exit 1; }; \
 		printf '%-40s' $${test#$(BUILD)/unit/}; grep PASSED $(BUILD)/unit/log; done
+
+# Fuzz targets are ordinary programs here; `make fuzz` gives them a fuzzer (clang 19).
+$(BUILD)/fuzz/replay_%: tests/fuzz/fuzz_%.cc tests/fuzz/replay.cc $(BUILD)/libsmtpd.a $(BUILD)/libshared.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  FUZZ  $<")
+	$(Q)$(CXX) $(CXXFLAGS) $(CFLAGS_smtpd) -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(LIBS_smtpd)
+fuzz-replay: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/replay_%) ## run the fuzz targets over their corpora
+	@for target in $(FUZZ_TARGETS); do printf '%-40s' fuzz/$$target; \
+		$(BUILD)/fuzz/replay_$$target tests/fuzz/corpus/$$target || exit 1; done
+
+FUZZ_SECONDS ?= 60
+$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.cc $(BUILD)/libsmtpd.a $(BUILD)/libshared.a
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(CXXFLAGS) $(CFLAGS_smtpd) -fsanitize=fuzzer -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(LIBS_smtpd)
+fuzz: ## fuzz each target for FUZZ_SECONDS; findings are kept in tests/fuzz
+	@$(MAKE) --no-print-directory VARIANT=fuzz CXX=clang++-19 fuzz-run
+fuzz-run: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/fuzz_%)
+	@for target in $(FUZZ_TARGETS); do mkdir -p $(BUILD)/corpus/$$target; \
+		$(BUILD)/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -dict=tests/fuzz/$$target.dict \
+			-artifact_prefix=tests/fuzz/crash-$$target- -print_final_stats=1 -verbosity=0 \
+			$(BUILD)/corpus/$$target tests/fuzz/corpus/$$target || exit 1; done
 
 # Debian's own Python, since pytest is Debian's.
 integration: all ## run the tests of the whole daemon with real clients and a real Redis

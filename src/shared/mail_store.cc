@@ -198,8 +198,8 @@ void MailStore::list(std::string_view mailbox, const ListQuery& query,
           mails.push_back({entry->id, std::string(entry->summary), std::string(entry->bodies)});
         }
         work->missing = large.size() + 1;
-        for (const auto& [place, key] : large) {
-          redis_.command({"HGET", key, "b"}, [work, place = place](Result<RedisReply> bodies) {
+        for (const auto& [index, key] : large) {
+          redis_.command({"HGET", key, "b"}, [work, place = index](Result<RedisReply> bodies) {
             if (bodies) {
               work->page.mails[place].bodies = bodies->text();
             } else {

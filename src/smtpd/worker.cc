@@ -72,7 +72,6 @@ Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddr
       services_{loop_.base(),          context_.config, session_settings_, tls_,
                 segment_.smtp_rates(), store_,          delivery_,         buffer_},
       spare_(open_spare()),
-      number_(number),
       drain_limit_(loop_.base(), [this] { loop_.stop(); }),
       drain_poll_(loop_.base(), [this] { stop_when_empty(); }) {}
 

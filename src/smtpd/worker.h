@@ -50,7 +50,6 @@ class Worker {
   UniqueFd spare_;  // given up for a moment when descriptors run out
   std::vector<std::unique_ptr<ReadWatch>> listeners_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
-  std::uint64_t number_;
   std::uint64_t last_id_ = 0;
   bool draining_ = false;
   Timer drain_limit_, drain_poll_;

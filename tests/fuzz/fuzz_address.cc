@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: ISC
+// Any text as an address: what is taken comes back the same from its own text, and its mailbox's
+// key is safe.
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "shared/address.h"
+
+using namespace restante;
+
+namespace {
+
+void check_key(const std::string& local) {
+  constexpr std::string_view kSafe = "abcdefghijklmnopqrstuvwxyz0123456789._+-=%ABCDEF";
+  const std::string key = mailbox_key(local);
+  if (key.find_first_not_of(kSafe) != std::string::npos) std::abort();
+  if (key.empty() != local.empty()) std::abort();
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
+  const std::string_view text(reinterpret_cast<const char*>(data), size);
+  (void)is_valid_utf8(text);
+  check_key(std::string(text));
+  for (const bool utf8 : {false, true}) {
+    if (const auto address = parse_mailbox(text, utf8)) {
+      check_key(address->local);
+      const auto again = parse_mailbox(address->text(), utf8);
+      if (!again || again->local != address->local || again->domain != address->domain)
+        std::abort();
+    }
+    std::string_view rest;
+    if (const auto path = parse_path(text, utf8, rest)) {
+      if (rest.size() > text.size()) std::abort();
+    }
+  }
+  return 0;
+}
