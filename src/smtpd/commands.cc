@@ -20,13 +20,13 @@ struct Commands {
   static void mail(Session& session, const CommandRow& row, std::string_view arguments);
   static void rcpt(Session& session, const CommandRow& row, std::string_view arguments);
   static void data(Session& session, const CommandRow& row, std::string_view arguments);
+  static void bdat(Session& session, const CommandRow& row, std::string_view arguments);
   static void rset(Session& session, const CommandRow& row, std::string_view arguments);
   static void noop(Session& session, const CommandRow& row, std::string_view arguments);
   static void quit(Session& session, const CommandRow& row, std::string_view arguments);
   static void vrfy(Session& session, const CommandRow& row, std::string_view arguments);
   static void help(Session& session, const CommandRow& row, std::string_view arguments);
   static void unimplemented(Session& session, const CommandRow& row, std::string_view arguments);
-  static void bdat(Session& session, const CommandRow& row, std::string_view arguments);
 
  private:
   static void greet(Session& session, std::string_view name, bool esmtp);
@@ -35,8 +35,8 @@ struct Commands {
 
 namespace {
 
-constexpr StateSet kAnyTime = in(State::kFresh, State::kGreeted, State::kMail, State::kRcpt);
-constexpr StateSet kOnceGreeted = in(State::kGreeted, State::kMail, State::kRcpt);
+constexpr StateSet kOnceGreeted = in(State::kGreeted, State::kMail, State::kRcpt, State::kChunks);
+constexpr StateSet kAnyTime = kOnceGreeted | in(State::kFresh);
 constexpr StateSet kInMail = in(State::kMail, State::kRcpt);
 constexpr CommandFlags kHello = kLastInGroup | kBeforeTls | kIdleTalk | kNeedsArgument;
 constexpr CommandFlags kOther = kUnimplemented | kBeforeTls;
@@ -49,6 +49,7 @@ constexpr auto kCommands = std::to_array<CommandRow>({
     {"MAIL", "MAIL FROM:<address> [parameters]", in(State::kGreeted), Reply::kNestedMail, kNoFlags, Commands::mail},
     {"RCPT", "RCPT TO:<address>", kInMail, Reply::kNeedMail, kNoFlags, Commands::rcpt},
     {"DATA", "DATA", kInMail, Reply::kNeedMail, kLastInGroup | kNoArgument, Commands::data},
+    {"BDAT", "BDAT octets [LAST]", kInMail | in(State::kChunks), Reply::kNeedMail, kNeedsArgument | kBringsOctets, Commands::bdat},
     {"RSET", "RSET", kAnyTime, Reply::kOk, kBeforeTls | kIdleTalk | kNoArgument, Commands::rset},
     {"NOOP", "NOOP", kAnyTime, Reply::kOk, kBeforeTls | kIdleTalk, Commands::noop},
     {"QUIT", "QUIT", kAnyTime, Reply::kOk, kBeforeTls | kNoArgument, Commands::quit},
@@ -61,7 +62,6 @@ constexpr auto kCommands = std::to_array<CommandRow>({
     {"SAML", "", kAnyTime, Reply::kOk, kOther, Commands::unimplemented},
     {"ETRN", "", kAnyTime, Reply::kOk, kOther, Commands::unimplemented},
     {"AUTH", "", kAnyTime, Reply::kOk, kOther, Commands::unimplemented},
-    {"BDAT", "", kAnyTime, Reply::kOk, kOther, Commands::bdat},
 });
 // clang-format on
 
@@ -76,6 +76,7 @@ constexpr auto kExtensions = std::to_array<Extension>({
     {"SIZE", Offered::kWithSizeLimit},          // RFC 1870
     {"8BITMIME", Offered::kAlways},             // RFC 6152
     {"ENHANCEDSTATUSCODES", Offered::kAlways},  // RFC 2034
+    {"CHUNKING", Offered::kAlways},             // RFC 3030
     {"SMTPUTF8", Offered::kAlways},             // RFC 6531
     {"STARTTLS", Offered::kUntilTls},           // RFC 3207
 });
@@ -192,6 +193,14 @@ void Commands::data(Session& session, const CommandRow& /*row*/, std::string_vie
   session.ask(Session::Ask::kMessage);
 }
 
+// RFC 3030 section 2. Without a length nobody can tell where commands go on: that is the end.
+void Commands::bdat(Session& session, const CommandRow& row, std::string_view arguments) {
+  const auto chunk = parse_bdat(arguments);
+  if (!chunk) return session.reply_and_close(Reply::kBadArguments, row.syntax);
+  if (chunk->octets == 0) ++session.idle_talk_;
+  session.begin_chunk(*chunk, session.objection(row, arguments));
+}
+
 void Commands::rset(Session& session, const CommandRow& /*row*/, std::string_view /*arguments*/) {
   session.reset_transaction();
   session.reply(Reply::kOk);
@@ -223,12 +232,6 @@ void Commands::help(Session& session, const CommandRow& /*row*/, std::string_vie
 void Commands::unimplemented(Session& session, const CommandRow& /*row*/,
                              std::string_view /*arguments*/) {
   session.reply(Reply::kNotImplemented);
-}
-
-// CHUNKING is not offered. A client that uses it all the same sends its message right behind, and
-// that must never be read as commands (RFC 3030 section 2).
-void Commands::bdat(Session& session, const CommandRow& /*row*/, std::string_view /*arguments*/) {
-  session.reply_and_close(Reply::kNotImplemented);
 }
 
 }  // namespace restante::smtpd

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <optional>
 
 namespace restante::smtpd {
 namespace {
@@ -143,6 +142,19 @@ std::expected<Address, Reply> parse_rcpt(std::string_view arguments, bool smtput
   if (path->is_null()) return std::unexpected(Reply::kBadRecipient);
   if (take_parameter(arguments)) return std::unexpected(Reply::kUnknownParameter);
   return path;
+}
+
+// bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ], chunk-size = 1*DIGIT, end-marker = "LAST"
+// (RFC 3030 section 2). A size that 64 bits do not hold is as good as none: nobody sends so much.
+std::optional<Chunk> parse_bdat(std::string_view arguments) {
+  const std::string_view digits = arguments.substr(0, arguments.find(' '));
+  std::uint64_t octets = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), octets);
+  if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  arguments.remove_prefix(digits.size());
+  if (arguments.empty()) return Chunk{octets, /*last=*/false};
+  if (!equal_ignoring_case(arguments, " LAST")) return std::nullopt;
+  return Chunk{octets, /*last=*/true};
 }
 
 }  // namespace restante::smtpd

@@ -22,6 +22,7 @@ constexpr auto kReplies = std::to_array<ReplyRow>({
     {Reply::kSenderOk, "sender_ok", 250, "2.1.0", "Ok"},
     {Reply::kRecipientOk, "recipient_ok", 250, "2.1.5", "Ok"},
     {Reply::kStored, "stored", 250, "2.0.0", "Ok: stored"},
+    {Reply::kChunkOk, "chunk_ok", 250, "2.0.0", "Ok: {} octets"},
     {Reply::kCannotVerify, "cannot_verify", 252, "2.5.2", "Mailboxes are not verified: send the mail"},
     {Reply::kStartMail, "start_mail", 354, "", "End data with <CR><LF>.<CR><LF>"},
 
@@ -53,6 +54,7 @@ constexpr auto kReplies = std::to_array<ReplyRow>({
     {Reply::kNotImplemented, "not_implemented", 502, "5.5.1", "Command not implemented"},
     {Reply::kNeedHello, "need_hello", 503, "5.5.1", "Send EHLO first"},
     {Reply::kNestedMail, "nested_mail", 503, "5.5.1", "Sender already given"},
+    {Reply::kInChunks, "in_chunks", 503, "5.5.1", "The message is coming with BDAT"},
     {Reply::kNeedMail, "need_mail", 503, "5.5.1", "Send MAIL first"},
     {Reply::kTlsAlreadyOn, "tls_already_on", 503, "5.5.1", "TLS is already in use"},
     {Reply::kNeedTls, "need_tls", 530, "5.7.0", "Must issue a STARTTLS command first"},

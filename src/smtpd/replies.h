@@ -19,6 +19,7 @@ enum class Reply : std::uint8_t {
   kSenderOk,
   kRecipientOk,
   kStored,
+  kChunkOk,
   kCannotVerify,
   kStartMail,
   // Try again later
@@ -50,6 +51,7 @@ enum class Reply : std::uint8_t {
   kNotImplemented,
   kNeedHello,
   kNestedMail,
+  kInChunks,
   kNeedMail,
   kTlsAlreadyOn,
   kNeedTls,

@@ -24,6 +24,7 @@
 #include "shared/address.h"
 #include "smtpd/commands.h"
 #include "smtpd/framing.h"
+#include "smtpd/parameters.h"
 #include "smtpd/replies.h"
 
 namespace restante::smtpd {
@@ -60,15 +61,15 @@ struct Idle {};
 struct StartTls {};
 // At MAIL: may mail be taken now? answer().
 struct AdmitSender {};
-// At DATA: take a token; answer(). The envelope is good until then. Refused, the transaction stays
-// as it was, and the client may send DATA again later.
+// At DATA or the first BDAT: take a token; answer(). The envelope is good until then. Refused, the
+// transaction stays as it was, and the client may send DATA again later; BDAT ends it.
 struct AdmitMessage {
   const Envelope& envelope;
 };
 // answer() once it is stored, or not.
 struct Deliver {
   Envelope envelope;
-  std::string data;  // dots unstuffed; lines end as they came
+  std::string data;  // dots unstuffed; lines end as they came; of BDAT all octets
 };
 // Send the output, close.
 struct Close {};
@@ -108,12 +109,19 @@ class Session {
   [[nodiscard]] const std::string& helo() const { return helo_; }
   [[nodiscard]] const std::optional<TlsInfo>& tls() const { return tls_; }
   // Bytes of message data held, for whoever adds up what is in flight.
-  [[nodiscard]] std::size_t held() const { return data_.held(); }
+  [[nodiscard]] std::size_t held() const { return data_.held() + chunks_.held(); }
 
  private:
   friend struct Commands;
   // Whose turn it is: the driver's, as long as something was asked.
   enum class Ask : std::uint8_t { kNothing, kSender, kTls, kMessage, kDelivery };
+
+  // The chunk that is being read, or is about to be, and what will be said at its end.
+  struct OpenChunk {
+    Chunk chunk;
+    Reply verdict;
+    std::string argument;
+  };
 
   void reply(Reply reply, std::string_view argument = {});
   void reply_and_close(Reply reply, std::string_view argument = {});
@@ -127,7 +135,13 @@ class Session {
                                                std::string_view arguments) const;
   [[nodiscard]] std::optional<Reply> patience_ended() const;
   void read_data(std::string_view& bytes);
+  void begin_chunk(Chunk chunk, std::optional<Reply> objection);
+  [[nodiscard]] Reply judge(Chunk chunk) const;
+  void open_chunk(Reply verdict, std::string_view argument);
+  void read_chunk(std::string_view& bytes);
+  void close_chunk();
   void answer_message(Reply reply, std::string_view argument);
+  void answer_first_chunk(Reply verdict, std::string_view argument);
   void answer_delivery(Reply reply, std::string_view argument);
 
   const SessionSettings& settings_;
@@ -141,6 +155,8 @@ class Session {
   Envelope envelope_;
   LineReader lines_;
   DataReader data_;
+  ChunkReader chunks_;
+  std::optional<OpenChunk> chunk_;
   std::string output_;
   SessionCounts counts_;
   std::uint64_t errors_ = 0;     // since the last message stored, as is the next

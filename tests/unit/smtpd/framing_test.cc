@@ -236,7 +236,8 @@ void short_messages_are_read_by_the_rule(void** /*state*/) {
       const std::string kept = plainly(bytes, status);
       for (const std::size_t size : {std::size_t{1}, std::size_t{2}, length}) {
         const Message got = read(bytes, every(size, length));
-        if (got.status != status || got.kept != kept) fail_test("differs: message " + std::to_string(number));
+        if (got.status != status || got.kept != kept)
+          fail_test("differs: message " + std::to_string(number));
       }
     }
   }
@@ -253,6 +254,53 @@ void a_message_that_is_taken_is_gone(void** /*state*/) {
   assert_int_equal(reader.held(), 0);
 }
 
+// The message, a bar, and what is left of the stream.
+std::string chunks_of(std::string_view bytes, const std::vector<std::size_t>& cuts) {
+  struct {
+    std::uint64_t octets;
+    bool keep;
+  } constexpr kChunks[] = {{3, true}, {4, false}, {0, true}, {2, true}};
+  ChunkReader reader;
+  reader.start(kLimit, 0);
+  std::string rest;
+  std::size_t next = 0;
+  const auto begin = [&] {
+    for (; next < std::size(kChunks); ++next) {
+      if (kChunks[next].keep) reader.keep(kChunks[next].octets);
+      if (!kChunks[next].keep) reader.drop(kChunks[next].octets);
+      if (kChunks[next].octets != 0) return;
+    }
+  };
+  begin();
+  in_pieces(bytes, cuts, [&](std::string_view piece) {
+    while (next < std::size(kChunks) && reader.consume(piece)) {
+      ++next;
+      begin();
+    }
+    rest += piece;
+  });
+  return reader.take() + "|" + rest;
+}
+
+void chunks_are_counted_however_they_are_cut(void** /*state*/) {
+  constexpr std::string_view kBytes = "a\r\n.\r\nxbcQUIT";
+  for (std::size_t cut = 0; cut <= kBytes.size(); ++cut) {
+    assert_same(chunks_of(kBytes, {cut}), "a\r\nbc|QUIT");
+  }
+  assert_same(chunks_of(kBytes, every(1, kBytes.size())), "a\r\nbc|QUIT");
+}
+
+void a_message_of_chunks_ends_at_its_limit(void** /*state*/) {
+  ChunkReader reader;
+  reader.start(10, 0);
+  reader.keep(4);
+  assert_true(reader.has_room_for(6));
+  assert_false(reader.has_room_for(7));
+  assert_false(reader.has_room_for(UINT64_MAX));
+  reader.drop(1000);
+  assert_true(reader.has_room_for(6));
+}
+
 }  // namespace
 
 int main() {
@@ -263,6 +311,8 @@ int main() {
       cmocka_unit_test(messages_are_the_same_with_any_two_cuts),
       cmocka_unit_test(short_messages_are_read_by_the_rule),
       cmocka_unit_test(a_message_that_is_taken_is_gone),
+      cmocka_unit_test(chunks_are_counted_however_they_are_cut),
+      cmocka_unit_test(a_message_of_chunks_ends_at_its_limit),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

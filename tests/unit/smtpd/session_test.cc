@@ -122,6 +122,28 @@ void bytes_before_the_reply_to_data_end_the_session(void** /*state*/) {
   }
 }
 
+// Unlike message data behind DATA, which would be read as commands if it were refused.
+void a_chunk_may_come_before_it_is_admitted(void** /*state*/) {
+  for (const Reply verdict : {Reply::kOk, Reply::kRateLimited}) {
+    auto session = greeted();
+    session->receive("MAIL FROM:<s@x.test>\r\nRCPT TO:<alice@example.com>\r\n");
+    (void)session->next_action();
+    session->answer(Reply::kOk);
+    (void)say(*session, "BDAT 6 LAST\r\nQU");
+    session->receive("IT\r");
+    session->receive("\nNOOP\r\n");
+    session->answer(verdict, "9");
+    assert_int_equal(session->held(), verdict == Reply::kOk ? 6 : 0);
+    if (verdict == Reply::kOk) {
+      assert_true(next_is<Deliver>(*session));
+      session->answer(Reply::kOk);
+    }
+    assert_true(next_is<Idle>(*session));
+    assert_true(session->take_output().ends_with("\r\n250 2.0.0 Ok\r\n"));
+    assert_true(session->at_rest());
+  }
+}
+
 void commands_behind_a_message_wait_for_its_answer(void** /*state*/) {
   auto session = in_data();
   session->receive("hi\r\n.\r\nNOOP\r\n");
@@ -229,6 +251,7 @@ int main() {
       cmocka_unit_test(an_answer_to_no_question_is_ignored),
       cmocka_unit_test(the_envelope_is_shown_at_data_and_given_away_at_the_end),
       cmocka_unit_test(bytes_before_the_reply_to_data_end_the_session),
+      cmocka_unit_test(a_chunk_may_come_before_it_is_admitted),
       cmocka_unit_test(commands_behind_a_message_wait_for_its_answer),
       cmocka_unit_test(plain_text_after_starttls_closes_without_a_reply),
       cmocka_unit_test(tls_makes_the_session_forget),
