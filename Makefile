@@ -15,14 +15,16 @@ FOLDERS  := shared master $(ROLES)
 PROGRAMS := $(BUILD)/restante $(ROLES:%=$(BUILD)/restante-%)
 
 # What each folder is compiled and linked with. The master has no protocol and so no library of one.
-LIBRARIES_shared := fmt libcjson hiredis libevent libsystemd
-LIBRARIES_master := fmt libsystemd
+LIBRARIES_shared := fmt libcjson hiredis libevent libidn2 libsystemd
+LIBRARIES_master := fmt libidn2 libsystemd
+# libunistring, which libidn2 is built on, has no .pc file.
+UNISTRING := -lunistring
 LIBRARIES_smtpd  := $(LIBRARIES_shared) openssl libzstd
 LIBRARIES_mimed  := $(LIBRARIES_shared) gmime-3.0
 LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd
 
 # The Debian packages of all that: to build, to run, to test.
-PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libsystemd-dev \
+PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libidn2-dev libunistring-dev libsystemd-dev \
 	libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev libcmocka-dev \
 	redis-server openssl swaks libnet-ssleay-perl curl python3 python3-pytest procps mandoc
 
@@ -55,7 +57,7 @@ all: $(PROGRAMS) ## build the programs into build/VARIANT
 # so that a call into another program does not link.
 define folder_rules
 CFLAGS_$(1) = $$(eval CFLAGS_$(1) := $$(shell pkg-config --cflags $(LIBRARIES_$(1)) | sed 's/-I/-isystem /g'))$$(CFLAGS_$(1))
-LIBS_$(1)   = $$(eval LIBS_$(1) := $$(shell pkg-config --libs $(LIBRARIES_$(1))))$$(LIBS_$(1))
+LIBS_$(1)   = $$(eval LIBS_$(1) := $$(shell pkg-config --libs $(LIBRARIES_$(1))) $(UNISTRING))$$(LIBS_$(1))
 $(BUILD)/$(1)/%.o: src/$(1)/%.cc
 	@mkdir -p $$(@D)
 	$$(if $(V),,@echo "  CXX   $$<")
@@ -113,6 +115,7 @@ layers: ## check that includes follow the arrows: programs use shared, shared us
 	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/shared/address.*,$(NO_IO))
 	$(call forbid,$(filter-out src/shared/redis.cc,$(wildcard src/shared/*)),hiredis)
 	$(call forbid,$(filter-out src/shared/message.cc,$(wildcard src/shared/*)),cjson)
+	$(call forbid,$(filter-out src/shared/domain.cc,$(wildcard src/*/*)),idn2|uninorm)
 	$(call forbid,$(filter-out src/smtpd/tls.cc src/smtpd/fingerprint.cc,$(wildcard src/smtpd/*)),openssl)
 
 headers: $(HEADERS:src/%.h=$(BUILD)/headers/%.ok) ## check that each header stands alone

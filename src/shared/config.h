@@ -27,7 +27,7 @@ enum class SmtpTls : std::uint8_t { kRequired, kOptional };
 enum class Audience : std::uint8_t { kMaster = 0, kSmtpd = 1, kApid = 2, kMimed = 4 };
 
 struct Config {
-  std::vector<std::string> domain;   // lower case, at least one
+  std::vector<std::string> domain;   // lower case, A-labels, at least one
   std::vector<std::string> api_key;  // at least one, here or in api_key_file
   std::string api_key_file;
   std::string hostname;  // the name in the greeting and in trace headers
@@ -53,7 +53,7 @@ struct Config {
   std::chrono::milliseconds mime_timeout{};   // CPU time, and time on the clock, for one message
   std::chrono::milliseconds drain_timeout{};  // grace for open transactions at stop
 
-  // Whether `name` (any case) is one of ours.
+  // Whether `name` (any case, A-labels or U-labels) is one of ours.
   [[nodiscard]] bool has_domain(std::string_view name) const;
 };
 

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <array>
 
+#include "shared/domain.h"
 #include "shared/redis_address.h"
 
 namespace restante {
 
-std::optional<std::string> check_domain(std::string_view value) {
+std::optional<std::string> check_domain(std::string_view given) {
+  const std::string value = domain_to_ascii(given).value_or("");
   bool good = !value.empty() && value.size() <= 255 && !value.starts_with('.');
   std::size_t label = 0;
   for (char c : value) {
@@ -18,7 +20,7 @@ std::optional<std::string> check_domain(std::string_view value) {
     label = c == '.' ? 0 : label + 1;
     good = good && (ldh || c == '.') && label <= 63;
   }
-  if (good && !value.ends_with('.') && value.find("..") == std::string_view::npos) return {};
+  if (good && !value.ends_with('.') && !value.contains("..")) return {};
   return "is no domain name; write example.com, several separated by spaces";
 }
 

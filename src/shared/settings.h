@@ -38,7 +38,7 @@ struct Setting {
 [[nodiscard]] std::span<const Setting> settings();
 [[nodiscard]] const Setting* find_setting(std::string_view name);
 
-// A domain name of letters, digits, hyphens and underscores.
+// A domain name of letters, digits, hyphens and underscores, or one with U-labels.
 [[nodiscard]] std::optional<std::string> check_domain(std::string_view value);
 
 // Reads `value` into the setting's member. What comes back says what is wrong with the value.

@@ -85,7 +85,7 @@ Reply take_mail_parameters(MailParameters& seen, std::string_view text) {
 }
 
 struct PathFaults {
-  Reply syntax, too_long;
+  Reply syntax, too_long, bad_label;
 };
 
 // "FROM:" or "TO:", one space that the RFC does not have but clients do, and a path. On success
@@ -107,6 +107,8 @@ std::expected<Address, Reply> take_path(std::string_view& text, std::string_view
         return std::unexpected(faults.too_long);
       case PathFault::kNeedsSmtputf8:
         return std::unexpected(Reply::kNeedsSmtputf8);
+      case PathFault::kBadLabel:
+        return std::unexpected(faults.bad_label);
     }
   }
   if (!rest.empty() && !rest.starts_with(' ')) return std::unexpected(faults.syntax);
@@ -120,15 +122,17 @@ std::expected<Address, Reply> take_path(std::string_view& text, std::string_view
 // UTF-8 is said by a parameter.
 std::expected<MailArguments, Reply> parse_mail(std::string_view arguments,
                                                std::uint64_t size_limit) {
-  constexpr PathFaults kFaults{Reply::kBadSender, Reply::kSenderTooLong};
+  constexpr PathFaults kFaults{Reply::kBadSender, Reply::kSenderTooLong, Reply::kBadSender};
+  const std::string_view whole = arguments;
   auto path = take_path(arguments, "FROM:", /*utf8=*/true, kFaults);
   if (!path) return std::unexpected(path.error());
   if (path->domain.empty() && !path->is_null()) return std::unexpected(Reply::kBadSender);
+  const std::size_t path_length = whole.size() - arguments.size();
   MailParameters seen{.size_limit = size_limit};
   if (const Reply reply = take_mail_parameters(seen, arguments); reply != Reply::kOk) {
     return std::unexpected(reply);
   }
-  if (!seen.smtputf8 && !(is_ascii(path->local) && is_ascii(path->domain))) {
+  if (!seen.smtputf8 && !is_ascii(whole.substr(0, path_length))) {
     return std::unexpected(Reply::kNeedsSmtputf8);
   }
   return MailArguments{std::move(*path), seen.size, seen.smtputf8};
@@ -136,7 +140,8 @@ std::expected<MailArguments, Reply> parse_mail(std::string_view arguments,
 
 // "RCPT" SP "TO:" Forward-path [SP Rcpt-parameters]: none of those is offered.
 std::expected<Address, Reply> parse_rcpt(std::string_view arguments, bool smtputf8) {
-  constexpr PathFaults kFaults{Reply::kBadRecipient, Reply::kRecipientTooLong};
+  constexpr PathFaults kFaults{Reply::kBadRecipient, Reply::kRecipientTooLong,
+                               Reply::kBadRecipientDomain};
   auto path = take_path(arguments, "TO:", smtputf8, kFaults);
   if (!path) return path;
   if (path->is_null()) return std::unexpected(Reply::kBadRecipient);

@@ -49,6 +49,7 @@ constexpr auto kReplies = std::to_array<ReplyRow>({
     {Reply::kSenderTooLong, "sender_too_long", 501, "5.1.7", "Path too long"},
     {Reply::kBadRecipient, "bad_recipient", 501, "5.1.3", "Bad recipient address syntax"},
     {Reply::kRecipientTooLong, "recipient_too_long", 501, "5.1.3", "Path too long"},
+    {Reply::kBadRecipientDomain, "bad_recipient_domain", 501, "5.1.2", "Bad internationalized domain name"},
     {Reply::kBadSize, "bad_size", 501, "5.5.4", "Bad SIZE parameter"},
     {Reply::kBadParameter, "bad_parameter", 501, "5.5.4", "Malformed or repeated parameter"},
     {Reply::kNotImplemented, "not_implemented", 502, "5.5.1", "Command not implemented"},

@@ -46,6 +46,7 @@ enum class Reply : std::uint8_t {
   kSenderTooLong,
   kBadRecipient,
   kRecipientTooLong,
+  kBadRecipientDomain,
   kBadSize,
   kBadParameter,
   kNotImplemented,

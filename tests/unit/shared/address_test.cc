@@ -23,6 +23,8 @@ std::string outcome(const std::expected<Address, PathFault>& parsed) {
       return "too long";
     case PathFault::kNeedsSmtputf8:
       return "needs smtputf8";
+    case PathFault::kBadLabel:
+      return "bad label";
   }
   return "?";
 }
@@ -77,9 +79,11 @@ void mailboxes_are_read(void** /*state*/) {
       {"jos\xc3\xa9@x", true, "jos\xc3\xa9 at x"},
       {"a@b\xc3\xbc"
        "cher.x",
-       true,
-       "a at b\xc3\xbc"
-       "cher.x"},
+       true, "a at xn--bcher-kva.x"},
+      {"a@B\xc3\x9c"
+       "CHER.X",
+       true, "a at xn--bcher-kva.x"},
+      {"a@XN--Bcher-KVA.x", false, "a at xn--bcher-kva.x"},
   };
   assert_true(all_as_expected(kRows, mailbox));
 }
@@ -127,6 +131,11 @@ void what_is_no_mailbox_is_refused(void** /*state*/) {
       {"jos\xc3@x", true, "syntax"},
       {"jos\xc3", true, "syntax"},
       {"jos\xff@x", false, "syntax"},
+      {"a@\xc3\xa9.x", false, "needs smtputf8"},
+      {"a@\xc3.x", true, "syntax"},
+      {"a@\xc3\xa9..x", true, "bad label"},
+      {"a@\xe2\x9d\xa4.x", true, "bad label"},
+      {"a@\xef\xbc\x91.\xef\xbc\x92", true, "bad label"},
   };
   assert_true(all_as_expected(kRows, mailbox));
 }

@@ -50,7 +50,7 @@ struct Step {
 struct Dialogue {
   std::string name;
   SessionSettings settings{.hostname = "mx.test",
-                           .domains = {"example.com", "example.org"},
+                           .domains = {"example.com", "example.org", "xn--fsq.test"},
                            .message_size_limit = 102400,
                            .recipient_limit = 100,
                            .error_limit = 20,
