@@ -44,6 +44,9 @@ struct Config {
   std::uint64_t message_size_limit{};                              // bytes
   std::uint64_t recipient_limit{};                                 // per message
   std::uint64_t error_limit{};                                     // per connection
+  std::uint64_t header_size_limit{};                               // bytes of a message's header
+  std::uint64_t header_field_limit{};                              // fields in it
+  std::uint64_t hop_limit{};                                       // … and Received among them
   std::uint64_t smtp_connection_limit{}, api_connection_limit{};   // per worker
   std::uint64_t data_memory_limit{};                               // bytes in flight per smtpd
   std::uint64_t page_size_limit{};                                 // bytes of one API answer

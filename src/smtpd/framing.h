@@ -71,6 +71,7 @@ class DataReader {
   [[nodiscard]] bool over_limit() const { return size_ > limit_; }
   // Octets held, for whoever adds up what is in flight.
   [[nodiscard]] std::size_t held() const { return data_.size(); }
+  [[nodiscard]] std::string_view data() const { return data_; }
   [[nodiscard]] std::string take();
   void clear() { data_ = {}; }
 
@@ -108,6 +109,7 @@ class ChunkReader {
   // Whether the message stays within its limit with `octets` more.
   [[nodiscard]] bool has_room_for(std::uint64_t octets) const { return octets <= limit_ - size_; }
   [[nodiscard]] std::size_t held() const { return data_.size(); }
+  [[nodiscard]] std::string_view data() const { return data_; }
   [[nodiscard]] std::string take();
   void clear() { *this = {}; }
 

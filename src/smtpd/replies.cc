@@ -63,11 +63,13 @@ constexpr auto kReplies = std::to_array<ReplyRow>({
     {Reply::kRelayDenied, "relay_denied", 550, "5.7.1", "Mail for this domain is not taken here"},
     {Reply::kDeclaredTooBig, "declared_too_big", 552, "5.3.4", "Message too big"},
     {Reply::kMessageTooBig, "message_too_big", 552, "5.3.4", "Message too big"},
+    {Reply::kHeaderTooBig, "header_too_big", 552, "5.3.4", "Message header too big"},
     {Reply::kRouted, "routed", 553, "5.1.3", "Mail is not passed on to other hosts"},
     {Reply::kNeedsSmtputf8, "needs_smtputf8", 553, "5.6.7", "This address needs the SMTPUTF8 parameter of MAIL"},
     {Reply::kEarlyTalk, "early_talk", 554, "5.5.0", "Wait for the greeting"},
     {Reply::kPipelining, "pipelining", 554, "5.5.0", "Improper command pipelining"},
     {Reply::kNoRecipients, "no_recipients", 554, "5.5.1", "No valid recipients"},
+    {Reply::kLoop, "loop", 554, "5.4.6", "Too many Received fields: the mail goes in circles"},
     {Reply::kUnknownParameter, "unknown_parameter", 555, "5.5.4", "Parameter not recognized"},
 });
 // clang-format on

@@ -60,11 +60,13 @@ enum class Reply : std::uint8_t {
   kRelayDenied,
   kDeclaredTooBig,
   kMessageTooBig,
+  kHeaderTooBig,
   kRouted,
   kNeedsSmtputf8,
   kEarlyTalk,
   kPipelining,
   kNoRecipients,
+  kLoop,
   kUnknownParameter,
 };
 

@@ -212,10 +212,22 @@ void Session::read_data(std::string_view& bytes) {
     case DataReader::Status::kDone:
       break;
   }
-  if (!data_.over_limit()) return ask(Ask::kDelivery);
+  if (!data_.over_limit()) return end_message(data_.data());
+  refuse_message(Reply::kMessageTooBig);
+}
+
+// All of it is there. What is looked at here is seen only now.
+void Session::end_message(std::string_view data) {
+  if (const auto refusal = check_header(data, settings_.header_limits)) {
+    return refuse_message(*refusal);
+  }
+  ask(Ask::kDelivery);
+}
+
+void Session::refuse_message(Reply refusal) {
   ++counts_.refused;
   reset_transaction();
-  reply(Reply::kMessageTooBig);
+  reply(refusal);
 }
 
 // What came too much is read to its end too, so that what follows is understood: up to as much as
@@ -261,7 +273,7 @@ void Session::read_chunk(std::string_view& bytes) {
 void Session::close_chunk() {
   const OpenChunk done = *std::exchange(chunk_, std::nullopt);
   if (done.verdict != Reply::kOk) return reply(done.verdict, done.argument);
-  if (done.chunk.last) return ask(Ask::kDelivery);
+  if (done.chunk.last) return end_message(chunks_.data());
   reply(Reply::kChunkOk, std::to_string(done.chunk.octets));
 }
 

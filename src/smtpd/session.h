@@ -24,6 +24,7 @@
 #include "shared/address.h"
 #include "smtpd/commands.h"
 #include "smtpd/framing.h"
+#include "smtpd/header_check.h"
 #include "smtpd/parameters.h"
 #include "smtpd/replies.h"
 
@@ -36,8 +37,9 @@ struct SessionSettings {
   std::uint64_t message_size_limit;  // bytes
   std::uint64_t recipient_limit;     // per message
   std::uint64_t error_limit;         // protocol errors until 421
-  bool tls_available;                // STARTTLS is offered
-  bool tls_required;                 // 530 until it is used
+  HeaderLimits header_limits;
+  bool tls_available;  // STARTTLS is offered
+  bool tls_required;   // 530 until it is used
 };
 
 struct TlsInfo {
@@ -135,6 +137,8 @@ class Session {
                                                std::string_view arguments) const;
   [[nodiscard]] std::optional<Reply> patience_ended() const;
   void read_data(std::string_view& bytes);
+  void end_message(std::string_view data);
+  void refuse_message(Reply refusal);
   void begin_chunk(Chunk chunk, std::optional<Reply> objection);
   [[nodiscard]] Reply judge(Chunk chunk) const;
   void open_chunk(Reply verdict, std::string_view argument);

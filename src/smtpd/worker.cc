@@ -27,6 +27,9 @@ SessionSettings make_session_settings(const Config& config) {
           .message_size_limit = config.message_size_limit,
           .recipient_limit = config.recipient_limit,
           .error_limit = config.error_limit,
+          .header_limits = {.bytes = config.header_size_limit,
+                            .fields = config.header_field_limit,
+                            .hops = config.hop_limit},
           .tls_available = true,
           .tls_required = config.smtp_tls == SmtpTls::kRequired};
 }

@@ -54,6 +54,7 @@ struct Dialogue {
                            .message_size_limit = 102400,
                            .recipient_limit = 100,
                            .error_limit = 20,
+                           .header_limits = {.bytes = 262144, .fields = 2000, .hops = 100},
                            .tls_available = false,
                            .tls_required = false};
   bool only_whole = false;

@@ -19,6 +19,7 @@ const SessionSettings kSettings{.hostname = "mx.test",
                                 .message_size_limit = 1000,
                                 .recipient_limit = 100,
                                 .error_limit = 20,
+                                .header_limits = {.bytes = 262144, .fields = 2000, .hops = 100},
                                 .tls_available = true,
                                 .tls_required = false};
 constexpr std::string_view kToData =
