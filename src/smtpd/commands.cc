@@ -65,20 +65,22 @@ constexpr auto kCommands = std::to_array<CommandRow>({
 });
 // clang-format on
 
-enum class Offered : std::uint8_t { kAlways, kWithSizeLimit, kUntilTls };
+enum class Offered : std::uint8_t { kAlways, kUntilTls };
 
 struct Extension {
   std::string_view keyword;
   Offered offered;
+  std::uint64_t SessionSettings::* number;  // put behind the keyword, if any
 };
 constexpr auto kExtensions = std::to_array<Extension>({
-    {"PIPELINING", Offered::kAlways},           // RFC 2920
-    {"SIZE", Offered::kWithSizeLimit},          // RFC 1870
-    {"8BITMIME", Offered::kAlways},             // RFC 6152
-    {"ENHANCEDSTATUSCODES", Offered::kAlways},  // RFC 2034
-    {"CHUNKING", Offered::kAlways},             // RFC 3030
-    {"SMTPUTF8", Offered::kAlways},             // RFC 6531
-    {"STARTTLS", Offered::kUntilTls},           // RFC 3207
+    {"PIPELINING", Offered::kAlways, nullptr},                                 // RFC 2920
+    {"SIZE ", Offered::kAlways, &SessionSettings::message_size_limit},         // RFC 1870
+    {"8BITMIME", Offered::kAlways, nullptr},                                   // RFC 6152
+    {"ENHANCEDSTATUSCODES", Offered::kAlways, nullptr},                        // RFC 2034
+    {"CHUNKING", Offered::kAlways, nullptr},                                   // RFC 3030
+    {"LIMITS RCPTMAX=", Offered::kAlways, &SessionSettings::recipient_limit},  // RFC 9422
+    {"SMTPUTF8", Offered::kAlways, nullptr},                                   // RFC 6531
+    {"STARTTLS", Offered::kUntilTls, nullptr},                                 // RFC 3207
 });
 
 // ehlo-ok-rsp of RFC 5321 section 4.1.1.1.
@@ -89,9 +91,7 @@ void append_ehlo(std::string& out, const SessionSettings& settings, bool in_tls)
     if (extension.offered == Offered::kUntilTls && (in_tls || !settings.tls_available)) continue;
     last_line = out.size();
     out.append("250-").append(extension.keyword);
-    if (extension.offered == Offered::kWithSizeLimit) {
-      out.append(1, ' ').append(std::to_string(settings.message_size_limit));
-    }
+    if (extension.number != nullptr) out += std::to_string(settings.*extension.number);
     out += "\r\n";
   }
   out[last_line + 3] = ' ';
