@@ -21,6 +21,8 @@
 namespace restante {
 
 enum class SmtpTls : std::uint8_t { kRequired, kOptional };
+// What is done with a CR or LF in a message that is no line end.
+enum class BareNewline : std::uint8_t { kKeep, kReject };
 
 // Which program may see a setting. The master sees all; a worker is handed only what is its own,
 // so that smtpd never holds an API key and mimed no secret at all.
@@ -35,6 +37,7 @@ struct Config {
   std::string redis_directory;
   std::vector<std::string> smtp_listen, http_listen, https_listen;  // address:port
   SmtpTls smtp_tls{};
+  BareNewline smtp_bare_newline{};
   std::string tls_certificate, tls_key;  // paths of PEM files
   std::string user;
   std::string runtime_dir;

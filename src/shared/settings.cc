@@ -123,6 +123,8 @@ constexpr std::array kSettings = {
           "age at which a mail is gone"},
   Setting{"runtime_dir", Type::kText, &Config::runtime_dir, "/run/restante", kNotEmpty, 0, kSmtpd | kApid, false, check_path,
           "directory of the shared segment and of local sockets"},
+  Setting{"smtp_bare_newline", Type::kChoice, &Config::smtp_bare_newline, "keep", 0, 0, kSmtpd, false, nullptr,
+          "keep: a CR or LF in a message that is no line end stays as it is; reject: the message is refused"},
   Setting{"smtp_connection_limit", Type::kCount, &Config::smtp_connection_limit, "10000", 1, 1000000, kSmtpd, false, nullptr,
           "SMTP connections that one worker holds at once; past it clients hear 421"},
   Setting{"smtp_listen", Type::kWords, &Config::smtp_listen, "*:25", kNotEmpty, 0, 0, false, check_listen,

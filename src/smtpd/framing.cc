@@ -164,6 +164,17 @@ bool DataReader::consume_edge(std::string_view& bytes) {
   return false;
 }
 
+BareNewlines count_bare_newlines(std::string_view message) {
+  BareNewlines bare;
+  for (std::size_t at = 0; (at = message.find('\n', at)) != message.npos; ++at) {
+    if (at == 0 || message[at - 1] != '\r') ++bare.lf;
+  }
+  for (std::size_t at = 0; (at = message.find('\r', at)) != message.npos; ++at) {
+    if (at + 1 == message.size() || message[at + 1] != '\n') ++bare.cr;
+  }
+  return bare;
+}
+
 void ChunkReader::start(std::uint64_t limit, std::uint64_t expected) {
   clear();
   limit_ = limit;

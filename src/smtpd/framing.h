@@ -95,6 +95,14 @@ class DataReader {
   Place place_ = Place::kLineStart;
 };
 
+// Line ends that are none: LF without CR in front, CR without LF behind (RFC 5321 section 2.3.8).
+struct BareNewlines {
+  std::uint64_t lf = 0, cr = 0;
+
+  [[nodiscard]] bool none() const { return lf == 0 && cr == 0; }
+};
+[[nodiscard]] BareNewlines count_bare_newlines(std::string_view message);
+
 // Collects a message out of chunks whose length was told (RFC 3030): every octet is kept as it came
 // or, of a chunk that was refused, dropped. Nothing in a chunk ends it.
 class ChunkReader {

@@ -60,6 +60,7 @@ constexpr auto kReplies = std::to_array<ReplyRow>({
     {Reply::kTlsAlreadyOn, "tls_already_on", 503, "5.5.1", "TLS is already in use"},
     {Reply::kNeedTls, "need_tls", 530, "5.7.0", "Must issue a STARTTLS command first"},
     {Reply::kBareLf, "bare_lf", 550, "5.5.2", "Lines must end in CRLF"},
+    {Reply::kBareNewlines, "bare_newlines", 550, "5.5.2", "The message has a CR or LF that is no line end"},
     {Reply::kRelayDenied, "relay_denied", 550, "5.7.1", "Mail for this domain is not taken here"},
     {Reply::kDeclaredTooBig, "declared_too_big", 552, "5.3.4", "Message too big"},
     {Reply::kMessageTooBig, "message_too_big", 552, "5.3.4", "Message too big"},

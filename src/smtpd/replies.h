@@ -57,6 +57,7 @@ enum class Reply : std::uint8_t {
   kTlsAlreadyOn,
   kNeedTls,
   kBareLf,
+  kBareNewlines,
   kRelayDenied,
   kDeclaredTooBig,
   kMessageTooBig,

@@ -221,6 +221,10 @@ void Session::end_message(std::string_view data) {
   if (const auto refusal = check_header(data, settings_.header_limits)) {
     return refuse_message(*refusal);
   }
+  envelope_.bare_newlines = count_bare_newlines(data);
+  if (settings_.bare_newlines_refused && !envelope_.bare_newlines.none()) {
+    return refuse_message(Reply::kBareNewlines);
+  }
   ask(Ask::kDelivery);
 }
 

@@ -38,8 +38,9 @@ struct SessionSettings {
   std::uint64_t recipient_limit;     // per message
   std::uint64_t error_limit;         // protocol errors until 421
   HeaderLimits header_limits;
-  bool tls_available;  // STARTTLS is offered
-  bool tls_required;   // 530 until it is used
+  bool bare_newlines_refused;  // else kept, and told in the envelope
+  bool tls_available;          // STARTTLS is offered
+  bool tls_required;           // 530 until it is used
 };
 
 struct TlsInfo {
@@ -54,6 +55,7 @@ struct Envelope {
   bool esmtp = false;               // EHLO, not HELO
   bool smtputf8 = false;
   std::uint64_t declared_size = 0;  // SIZE= of MAIL; 0: not given
+  BareNewlines bare_newlines;       // in the message, once it is there
 };
 
 // What the driver shall do next.

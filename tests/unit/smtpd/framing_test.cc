@@ -301,6 +301,22 @@ void a_message_of_chunks_ends_at_its_limit(void** /*state*/) {
   assert_true(reader.has_room_for(6));
 }
 
+void line_ends_that_are_none_are_counted(void** /*state*/) {
+  struct Row {
+    std::string_view message;
+    std::uint64_t lf, cr;
+  };
+  constexpr Row kRows[] = {{"", 0, 0},         {"a\r\nb\r\n", 0, 0}, {"\n", 1, 0},
+                           {"\r", 0, 1},       {"a\nb\rc", 1, 1},    {"\r\r\n\n", 1, 1},
+                           {"\n\r\n\r", 1, 1}, {"\n\n\r\r", 2, 2}};
+  for (const Row& row : kRows) {
+    const BareNewlines bare = count_bare_newlines(Exact(row.message).view());
+    assert_int_equal(bare.lf, row.lf);
+    assert_int_equal(bare.cr, row.cr);
+    assert_int_equal(bare.none(), row.lf + row.cr == 0);
+  }
+}
+
 }  // namespace
 
 int main() {
@@ -313,6 +329,7 @@ int main() {
       cmocka_unit_test(a_message_that_is_taken_is_gone),
       cmocka_unit_test(chunks_are_counted_however_they_are_cut),
       cmocka_unit_test(a_message_of_chunks_ends_at_its_limit),
+      cmocka_unit_test(line_ends_that_are_none_are_counted),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

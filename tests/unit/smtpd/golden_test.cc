@@ -6,6 +6,7 @@
 //   # anything        a comment; "# name: value" is a setting and must be a known one:
 //                     tls: off (default) | optional | required
 //                     size: 102400, recipients: 100, errors: 20 (the limits, with their defaults)
+//                     newlines: keep (default) | reject    bare CR and LF in a message
 //                     play: whole   what it shows depends on what comes in one segment
 //                     play: early   the same, and the first segment comes before the greeting
 //   C: text           what the client sends, and CRLF; with a "\" at the end: without CRLF.
@@ -55,6 +56,7 @@ struct Dialogue {
                            .recipient_limit = 100,
                            .error_limit = 20,
                            .header_limits = {.bytes = 262144, .fields = 2000, .hops = 100},
+                           .bare_newlines_refused = false,
                            .tls_available = false,
                            .tls_required = false};
   bool only_whole = false;
@@ -114,6 +116,10 @@ bool set(Dialogue& dialogue, std::string_view name, const std::string& value) {
     settings.tls_available = value != "off";
     settings.tls_required = value == "required";
     return value == "off" || value == "optional" || value == "required";
+  }
+  if (name == "newlines") {
+    settings.bare_newlines_refused = value == "reject";
+    return value == "keep" || value == "reject";
   }
   if (name == "play") {
     dialogue.only_whole = true;

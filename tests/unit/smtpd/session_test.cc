@@ -20,6 +20,7 @@ const SessionSettings kSettings{.hostname = "mx.test",
                                 .recipient_limit = 100,
                                 .error_limit = 20,
                                 .header_limits = {.bytes = 262144, .fields = 2000, .hops = 100},
+                                .bare_newlines_refused = false,
                                 .tls_available = true,
                                 .tls_required = false};
 constexpr std::string_view kToData =
@@ -100,13 +101,15 @@ void the_envelope_is_shown_at_data_and_given_away_at_the_end(void** /*state*/) {
   assert_false(admit->envelope.esmtp);
   assert_int_equal(admit->envelope.declared_size, 7);
   session->answer(Reply::kOk);
-  session->receive("hi\r\n");
-  assert_int_equal(session->held(), 4);
+  session->receive("h\ri\n\r\n");
+  assert_int_equal(session->held(), 6);
   session->receive(".\r\n");
   const Action done = session->next_action();
   const auto* deliver = std::get_if<Deliver>(&done);
   assert_non_null(deliver);
-  assert_true(deliver->data == "hi\r\n");
+  assert_true(deliver->data == "h\ri\n\r\n");
+  assert_int_equal(deliver->envelope.bare_newlines.lf, 1);
+  assert_int_equal(deliver->envelope.bare_newlines.cr, 1);
   assert_true(deliver->envelope.recipients.front().text() == "alice@example.com");
   assert_int_equal(session->held(), 0);
 }
