@@ -267,22 +267,6 @@ std::expected<Address, PathFault> parse_path(std::string_view text, bool utf8,
 
 bool has_route(std::string_view local) { return local.find_first_of("%!") != local.npos; }
 
-std::string mailbox_key(std::string_view local) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string key;
-  key.reserve(local.size());
-  for (const char original : local) {
-    const char c = lower(original);
-    if ((c >= 'a' && c <= 'z') || is_digit(c) || std::string_view("._+-=").contains(c)) {
-      key += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      key += {'%', kHex[byte >> 4U], kHex[byte & 0xFU]};
-    }
-  }
-  return key;
-}
-
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() &&
          std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Mail addresses as RFC 5321 section 4.1.2 writes them, and the mailbox that an address names.
+// Mail addresses as RFC 5321 section 4.1.2 writes them.
 #pragma once
 
 #include <cstdint>
@@ -35,10 +35,6 @@ enum class PathFault : std::uint8_t { kSyntax, kTooLong, kNeedsSmtputf8, kBadLab
 
 // True for a local part that asks to be passed on: "user%host" or "host!user".
 [[nodiscard]] bool has_route(std::string_view local);
-
-// The name of a mailbox as a Redis key: ASCII lower case, every byte outside `a-z 0-9 . _ + - =`
-// percent-encoded, so that two different local parts never share a key.
-[[nodiscard]] std::string mailbox_key(std::string_view local);
 
 // Equal but for the case of ASCII letters, whatever the locale.
 [[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b);

@@ -17,6 +17,7 @@
 
 #include "shared/error.h"
 #include "shared/log.h"
+#include "shared/mailbox_name.h"
 
 namespace restante {
 
@@ -42,6 +43,9 @@ struct Config {
   std::string user;
   std::string runtime_dir;
   log::Level log_level{};
+  MailboxCase mailbox_case{};
+  MailboxTag mailbox_tag{};
+  MailboxDomains mailbox_domains{};
   std::uint64_t smtpd_workers{}, apid_workers{}, mimed_workers{};  // 0: by the number of CPUs
   std::uint64_t smtp_rate_limit{}, api_rate_limit{};               // per minute; 0: off
   std::uint64_t message_size_limit{};                              // bytes
@@ -59,6 +63,9 @@ struct Config {
   std::chrono::milliseconds mime_timeout{};   // CPU time, and time on the clock, for one message
   std::chrono::milliseconds drain_timeout{};  // grace for open transactions at stop
 
+  [[nodiscard]] MailboxNaming mailbox_naming() const {
+    return {mailbox_case, mailbox_tag, mailbox_domains};
+  }
   // Whether `name` (any case, A-labels or U-labels) is one of ours.
   [[nodiscard]] bool has_domain(std::string_view name) const;
 };

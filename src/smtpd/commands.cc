@@ -176,12 +176,10 @@ Reply Commands::add_recipient(Session& session, Address recipient) {
   if (recipient.domain.empty() && !domains.empty()) recipient.domain = domains.front();
   if (std::ranges::find(domains, recipient.domain) == domains.end()) return Reply::kRelayDenied;
   if (has_route(recipient.local)) return Reply::kRouted;
-  const bool known = std::ranges::any_of(recipients, [&recipient](const Address& other) {
-    // Equal mailbox keys (address.h), without making them.
-    return equal_ignoring_case(other.local, recipient.local) && other.domain == recipient.domain;
-  });
-  if (known) return Reply::kRecipientOk;
+  std::string name = recipient_name(recipient, session.settings_.mailbox_case);
+  if (session.recipient_names_.contains(name)) return Reply::kRecipientOk;
   if (recipients.size() >= session.settings_.recipient_limit) return Reply::kTooManyRecipients;
+  session.recipient_names_.insert(std::move(name));
   recipients.push_back(std::move(recipient));
   ++session.counts_.recipients;
   return Reply::kRecipientOk;

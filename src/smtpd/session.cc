@@ -120,6 +120,7 @@ void Session::reply_and_close(Reply last, std::string_view argument) {
 // The only way out of a transaction, so that nothing of it is ever found in the next one.
 void Session::reset_transaction() {
   envelope_ = {};
+  recipient_names_ = {};
   data_.clear();
   chunks_.clear();
   if (state_ != State::kFresh) state_ = State::kGreeted;

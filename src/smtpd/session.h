@@ -18,10 +18,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
 #include "shared/address.h"
+#include "shared/mailbox_name.h"
 #include "smtpd/commands.h"
 #include "smtpd/framing.h"
 #include "smtpd/header_check.h"
@@ -37,6 +39,7 @@ struct SessionSettings {
   std::uint64_t message_size_limit;  // bytes
   std::uint64_t recipient_limit;     // per message
   std::uint64_t error_limit;         // protocol errors until 421
+  MailboxCase mailbox_case;          // whether Alice and alice are one recipient
   HeaderLimits header_limits;
   bool bare_newlines_refused;  // else kept, and told in the envelope
   bool tls_available;          // STARTTLS is offered
@@ -159,6 +162,7 @@ class Session {
   std::string helo_;
   std::optional<TlsInfo> tls_;
   Envelope envelope_;
+  std::unordered_set<std::string> recipient_names_;  // of the envelope's recipients
   LineReader lines_;
   DataReader data_;
   ChunkReader chunks_;

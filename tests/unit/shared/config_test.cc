@@ -217,6 +217,22 @@ void a_domain_may_be_given_in_letters_of_its_own(void**) {
   assert_true(fault_in("domain = \u2764.test").contains(" is no domain name;"));
 }
 
+void names_of_mailboxes_are_a_matter_of_settings(void**) {
+  ConfigReader reader;
+  assert_true(reader.config().mailbox_naming().letters == MailboxCase::kFold);
+  assert_true(reader
+                  .read_file("mailbox_case = keep\nmailbox_tag = cut\n"
+                             "mailbox_domains = separate\n",
+                             "f")
+                  .has_value());
+  const MailboxNaming naming = reader.config().mailbox_naming();
+  assert_true(naming.letters == MailboxCase::kKeep);
+  assert_true(naming.tag == MailboxTag::kCut);
+  assert_true(naming.domains == MailboxDomains::kSeparate);
+  assert_same(fault_in("mailbox_tag = fold"),
+              "r.conf:1: mailbox_tag: fold is not one of keep, cut");
+}
+
 void domains_are_compared_without_case(void**) {
   ConfigReader reader;
   assert_true(reader.set("domain=example.com", "-o").has_value());
@@ -245,6 +261,7 @@ int main() {
       cmocka_unit_test(a_worker_is_told_only_what_is_its_own),
       cmocka_unit_test(listen_addresses_are_read_in_all_their_forms),
       cmocka_unit_test(a_domain_may_be_given_in_letters_of_its_own),
+      cmocka_unit_test(names_of_mailboxes_are_a_matter_of_settings),
       cmocka_unit_test(domains_are_compared_without_case),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

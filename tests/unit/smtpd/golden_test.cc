@@ -6,6 +6,7 @@
 //   # anything        a comment; "# name: value" is a setting and must be a known one:
 //                     tls: off (default) | optional | required
 //                     size: 102400, recipients: 100, errors: 20 (the limits, with their defaults)
+//                     case: fold (default) | keep     whether Alice and alice are one recipient
 //                     newlines: keep (default) | reject    bare CR and LF in a message
 //                     play: whole   what it shows depends on what comes in one segment
 //                     play: early   the same, and the first segment comes before the greeting
@@ -55,6 +56,7 @@ struct Dialogue {
                            .message_size_limit = 102400,
                            .recipient_limit = 100,
                            .error_limit = 20,
+                           .mailbox_case = restante::MailboxCase::kFold,
                            .header_limits = {.bytes = 262144, .fields = 2000, .hops = 100},
                            .bare_newlines_refused = false,
                            .tls_available = false,
@@ -116,6 +118,11 @@ bool set(Dialogue& dialogue, std::string_view name, const std::string& value) {
     settings.tls_available = value != "off";
     settings.tls_required = value == "required";
     return value == "off" || value == "optional" || value == "required";
+  }
+  if (name == "case") {
+    const bool keep = value == "keep";
+    settings.mailbox_case = keep ? restante::MailboxCase::kKeep : restante::MailboxCase::kFold;
+    return keep || value == "fold";
   }
   if (name == "newlines") {
     settings.bare_newlines_refused = value == "reject";
