@@ -49,7 +49,7 @@ UNIT_TESTS := $(patsubst tests/unit/%.cc,$(BUILD)/unit/%,$(wildcard tests/unit/*
 HEADERS    := $(wildcard src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all check check-all programs-of-tests unit integration golden-update layers headers man deps run smoke format \
+.PHONY: all check check-all programs-of-tests unit integration golden-update rows layers headers man deps run smoke format \
 	tidy compile_commands.json install clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT
 
@@ -100,6 +100,9 @@ integration: all ## run the tests of the whole daemon with real clients and a re
 
 golden-update: $(BUILD)/unit/mimed/mime_test ## rewrite the golden JSON files; then read the diff
 	GOLDEN_UPDATE=1 $<
+
+rows: ## list the rows of the SMTP conformance list and their dialogues
+	@tests/golden/smtp/rows.sh
 
 # What a folder must not include. A rule that does not hold names file and line.
 define forbid

@@ -268,7 +268,7 @@ void Session::open_chunk(Reply verdict, std::string_view argument) {
   const std::string_view waiting = lines_.waiting();
   std::string_view bytes = waiting;
   read_chunk(bytes);
-  if (state_ != State::kClosed) lines_.skip(waiting.size() - bytes.size());
+  lines_.skip(waiting.size() - bytes.size());
 }
 
 void Session::read_chunk(std::string_view& bytes) {

@@ -182,6 +182,16 @@ Reply reply_named(std::string_view name) {
   throw std::runtime_error("no such reply: " + std::string(name));
 }
 
+// What is wrong with a line of a reply, whatever the dialogue (RFC 2034 section 4, RFC 5321 section
+// 4.5.3.1.5): the class of the enhanced code, which all have but greetings and 3yz; length; bytes.
+std::string fault_of_reply(std::string_view line, bool of_hello) {
+  if (line.size() > 512) return "reply too long";
+  if (std::ranges::any_of(line, [](char c) { return c < ' ' || c > '~'; })) return "bytes in reply";
+  if (of_hello || line.starts_with('3') || line.starts_with("220 mx")) return {};
+  const bool enhanced = line.size() > 6 && line[4] == line[0] && line[5] == '.';
+  return enhanced ? "" : "no enhanced code: " + std::string(line);
+}
+
 // A driver that does at once what the session asks, and the checks.
 class Player {
  public:
@@ -282,6 +292,14 @@ class Player {
 
   std::string expect_line(const std::string& line) {
     if (output_.starts_with(line)) {
+      std::string_view left = line;
+      while (!left.empty()) {
+        const std::string_view one = left.substr(0, left.find("\r\n"));
+        const bool hello = in_hello_ || one.starts_with("250-") || one == "250 mx.test";
+        if (auto fault = fault_of_reply(one, hello); !fault.empty()) return fault;
+        in_hello_ = one.starts_with("250-");
+        left.remove_prefix(one.size() + 2);
+      }
       output_.erase(0, line.size());
       return {};
     }
@@ -311,6 +329,7 @@ class Player {
   std::size_t drop_;
   Session session_;
   std::string segment_, output_;
+  bool in_hello_ = false;
   bool segment_open_ = false, tls_asked_ = false, closed_ = false, seen_closed_ = false;
   Answer sender_, message_, store_;
   std::deque<std::string> delivered_;
