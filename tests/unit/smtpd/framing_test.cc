@@ -315,6 +315,17 @@ void line_ends_that_are_none_are_counted(void** /*state*/) {
     assert_int_equal(bare.cr, row.cr);
     assert_int_equal(bare.none(), row.lf + row.cr == 0);
   }
+  // Wherever it is in a long message, and whatever is cut between CR and LF.
+  for (std::size_t at = 0; at < 400; ++at) {
+    std::string message(400, 'x');
+    message.replace(at, 1, "\r\n");
+    assert_true(count_bare_newlines(Exact(message).view()).none());
+    message.insert(at, "\n\r");
+    const BareNewlines bare = count_bare_newlines(Exact(message).view());
+    assert_true(bare.lf == 1 && bare.cr == 1);
+  }
+  const BareNewlines full = count_bare_newlines(std::string(10'000, '\n'));
+  assert_int_equal(full.lf, 10'000);
 }
 
 }  // namespace
