@@ -15,14 +15,16 @@ FOLDERS  := shared master $(ROLES)
 PROGRAMS := $(BUILD)/restante $(ROLES:%=$(BUILD)/restante-%)
 
 # What each folder is compiled and linked with. The master has no protocol and so no library of one.
-LIBRARIES_shared := fmt libcjson hiredis libevent libsystemd
-LIBRARIES_master := fmt libsystemd
+LIBRARIES_shared := fmt libcjson hiredis libevent libidn2 libsystemd
+LIBRARIES_master := fmt libidn2 libsystemd
+# libunistring, which libidn2 is built on, has no .pc file.
+UNISTRING := -lunistring
 LIBRARIES_smtpd  := $(LIBRARIES_shared) openssl libzstd
 LIBRARIES_mimed  := $(LIBRARIES_shared) gmime-3.0
 LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd
 
 # The Debian packages of all that: to build, to run, to test.
-PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libsystemd-dev \
+PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libidn2-dev libunistring-dev libsystemd-dev \
 	libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev libcmocka-dev \
 	redis-server openssl zstd swaks libnet-ssleay-perl curl python3 python3-pytest procps mandoc
 
@@ -49,7 +51,7 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.cc,%,$(wildcard tests/fuzz/fuzz_*.c
 HEADERS    := $(wildcard src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration golden-update layers headers man deps run smoke format \
+.PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration golden-update rows layers headers man deps run smoke format \
 	tidy compile_commands.json install clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT
 
@@ -57,7 +59,7 @@ all: $(PROGRAMS) ## build the programs into build/VARIANT
 # so that a call into another program does not link.
 define folder_rules
 CFLAGS_$(1) = $$(eval CFLAGS_$(1) := $$(shell pkg-config --cflags $(LIBRARIES_$(1)) | sed 's/-I/-isystem /g'))$$(CFLAGS_$(1))
-LIBS_$(1)   = $$(eval LIBS_$(1) := $$(shell pkg-config --libs $(LIBRARIES_$(1))))$$(LIBS_$(1))
+LIBS_$(1)   = $$(eval LIBS_$(1) := $$(shell pkg-config --libs $(LIBRARIES_$(1))) $(UNISTRING))$$(LIBS_$(1))
 $(BUILD)/$(1)/%.o: src/$(1)/%.cc
 	@mkdir -p $$(@D)
 	$$(if $(V),,@echo "  CXX   $$<")
@@ -122,6 +124,9 @@ integration: all ## run the tests of the whole daemon with real clients and a re
 golden-update: $(BUILD)/unit/mimed/mime_test ## rewrite the golden JSON files; then read the diff
 	GOLDEN_UPDATE=1 $<
 
+rows: ## list the rows of the SMTP conformance list and their dialogues
+	@tests/golden/smtp/rows.sh
+
 # What a folder must not include. A rule that does not hold names file and line.
 define forbid
 	@! grep -nE '#include [<"]($(2))' $(1) || { echo "layers: not allowed there"; exit 1; }
@@ -133,9 +138,10 @@ layers: ## check that includes follow the arrows: programs use shared, shared us
 	$(call forbid,src/smtpd/*,master/|mimed/|apid/|hiredis|gmime|glib|microhttpd|cjson)
 	$(call forbid,src/mimed/*,master/|smtpd/|apid/|hiredis|microhttpd|openssl|event2)
 	$(call forbid,src/apid/*,master/|smtpd/|mimed/|hiredis|gmime|glib|openssl)
-	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/shared/address.*,$(NO_IO))
+	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/smtpd/header_check.* src/shared/address.*,$(NO_IO))
 	$(call forbid,$(filter-out src/shared/redis.cc,$(wildcard src/shared/*)),hiredis)
 	$(call forbid,$(filter-out src/shared/message.cc,$(wildcard src/shared/*)),cjson)
+	$(call forbid,$(filter-out src/shared/domain.cc,$(wildcard src/*/*)),idn2|uninorm)
 	$(call forbid,$(filter-out src/smtpd/tls.cc src/smtpd/fingerprint.cc,$(wildcard src/smtpd/*)),openssl)
 
 headers: $(HEADERS:src/%.h=$(BUILD)/headers/%.ok) ## check that each header stands alone

@@ -13,6 +13,7 @@
 #include "apid/router.h"
 #include "apid/uri.h"
 #include "shared/address.h"
+#include "shared/mailbox_name.h"
 #include "shared/message.h"
 
 namespace restante::apid {
@@ -170,29 +171,26 @@ std::expected<std::string, Response> Api::mailbox_of(std::string_view user) cons
   if (!decoded) {
     return std::unexpected(refuse(400, "bad mailbox name in the path: {}", decoded.error()));
   }
-  std::string name = *decoded;
-  if (name.contains('@')) {
-    auto address = parse_mailbox(name, /*utf8=*/true);
-    if (!address) {
+  Address address{.local = *decoded, .domain = config_.domain.front()};
+  if (decoded->contains('@')) {
+    auto parsed = parse_mailbox(*decoded, /*utf8=*/true);
+    if (!parsed) {
       return std::unexpected(
           refuse(400, "{} is not a mail address; give it as name@domain or name alone",
-                 json_string(name)));
+                 json_string(*decoded)));
     }
-    if (!config_.has_domain(address->domain)) {
+    address = std::move(*parsed);
+    if (!config_.has_domain(address.domain)) {
       return std::unexpected(refuse(404,
                                     "this server keeps no mail for the domain {}; it does for {}",
-                                    json_string(address->domain), config_.domain.front()));
+                                    json_string(address.domain), config_.domain.front()));
     }
-    name = std::move(address->local);
   }
-  if (name.size() > kMaxMailboxName) {
-    return std::unexpected(
-        refuse(400, "a mailbox name has at most {} octets, not {}", kMaxMailboxName, name.size()));
+  if (address.local.size() > kMaxMailboxName) {
+    return std::unexpected(refuse(400, "a mailbox name has at most {} octets, not {}",
+                                  kMaxMailboxName, address.local.size()));
   }
-  // ASCII only, as mailbox_key() does it: what other letters fold to depends on the language.
-  std::ranges::transform(name, name.begin(),
-                         [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
-  return name;
+  return mailbox_name(address, config_.mailbox_naming());
 }
 
 void Api::list_mails(const Request& request, std::string_view user, const Responder& respond) {

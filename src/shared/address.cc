@@ -7,13 +7,14 @@
 #include <algorithm>
 #include <array>
 
+#include "shared/domain.h"
+
 namespace restante {
 namespace {
 
-// RFC 5321 section 4.5.3.1.1 to .3, RFC 1035 section 2.3.4 for the label.
+// RFC 5321 section 4.5.3.1.1 to .3.
 constexpr std::size_t kMaxLocal = 64;
 constexpr std::size_t kMaxDomain = 255;
-constexpr std::size_t kMaxLabel = 63;
 constexpr std::size_t kMaxPath = 256;
 
 using Parsed = std::expected<std::string, PathFault>;
@@ -119,32 +120,20 @@ Parsed take_literal(std::string_view& text) {
   return literal;
 }
 
-bool is_label(std::string_view label) {
-  return !label.empty() && label.size() <= kMaxLabel && label.front() != '-' && label.back() != '-';
-}
-
-// Domain = sub-domain *("." sub-domain). No top-level domain is a number (RFC 3696 section 2), so
-// a bare IPv4 address is none.
+// Domain, in which a label may be a U-label (RFC 6531 section 3.3).
 Parsed take_domain(std::string_view& text) {
   if (text.starts_with('[')) return take_literal(text);
   const auto* end = std::ranges::find_if_not(text, [](char c) {
     return is_alpha(c) || is_digit(c) || is_high(c) || c == '-' || c == '_' || c == '.';
   });
-  const auto length = static_cast<std::size_t>(end - text.begin());
-  const std::string_view domain = text.substr(0, length);
-  if (length > kMaxDomain) return Syntax(PathFault::kTooLong);
-  for (std::size_t start = 0;;) {
-    const std::size_t dot = domain.find('.', start);
-    const std::string_view label = domain.substr(start, dot - start);
-    if (!is_label(label)) return syntax_fault();
-    if (dot == std::string_view::npos) {
-      if (std::ranges::all_of(label, is_digit)) return syntax_fault();
-      break;
-    }
-    start = dot + 1;
-  }
-  text.remove_prefix(length);
-  return lower_case(domain);
+  const std::string_view domain = text.substr(0, static_cast<std::size_t>(end - text.begin()));
+  if (domain.size() > kMaxDomain) return Syntax(PathFault::kTooLong);
+  const bool ascii = is_ascii(domain);
+  if (ascii ? !is_domain(domain) : !is_valid_utf8(domain)) return syntax_fault();
+  auto name = domain_to_ascii(domain);
+  if (!name) return Syntax(PathFault::kBadLabel);
+  text.remove_prefix(domain.size());
+  return std::move(*name);
 }
 
 std::expected<Address, PathFault> take_mailbox(std::string_view& text) {
@@ -277,22 +266,6 @@ std::expected<Address, PathFault> parse_path(std::string_view text, bool utf8,
 }
 
 bool has_route(std::string_view local) { return local.find_first_of("%!") != local.npos; }
-
-std::string mailbox_key(std::string_view local) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  std::string key;
-  key.reserve(local.size());
-  for (const char original : local) {
-    const char c = lower(original);
-    if ((c >= 'a' && c <= 'z') || is_digit(c) || std::string_view("._+-=").contains(c)) {
-      key += c;
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      key += {'%', kHex[byte >> 4U], kHex[byte & 0xFU]};
-    }
-  }
-  return key;
-}
 
 bool equal_ignoring_case(std::string_view a, std::string_view b) {
   return a.size() == b.size() &&

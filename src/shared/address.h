@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Mail addresses as RFC 5321 section 4.1.2 writes them, and the mailbox that an address names.
+// Mail addresses as RFC 5321 section 4.1.2 writes them.
 #pragma once
 
 #include <cstdint>
@@ -11,18 +11,19 @@ namespace restante {
 
 struct Address {
   std::string local;   // unquoted: the bytes that the local part stands for
-  std::string domain;  // lower case, without a trailing dot; "[…]" for an address literal; may be
-                       // empty for "postmaster" alone
+  std::string domain;  // ASCII, lower case, U-labels as A-labels, without a trailing dot; "[…]" for
+                       // an address literal; may be empty for "postmaster" alone
   // local@domain, quoted again where it must be; "" for the null reverse path.
   [[nodiscard]] std::string text() const;
   [[nodiscard]] bool is_null() const { return local.empty() && domain.empty(); }
   [[nodiscard]] bool is_literal() const { return domain.starts_with('['); }
 };
 
-enum class PathFault : std::uint8_t { kSyntax, kTooLong, kNeedsSmtputf8 };
+enum class PathFault : std::uint8_t { kSyntax, kTooLong, kNeedsSmtputf8, kBadLabel };
 
 // Parses Mailbox = Local-part "@" ( Domain / address-literal ). Limits of RFC 5321 section 4.5.3.1:
-// local part 64 octets, domain 255, label 63. UTF-8 (RFC 6531) is taken only with `utf8`. Beyond
+// local part 64 octets, domain 255, label 63. UTF-8 (RFC 6531) is taken only with `utf8`; kBadLabel
+// is a domain of UTF-8 that IDNA2008 does not have. Beyond
 // the grammar: "_" in a domain, and "\x" for x outside quotes, as RFC 821 had it.
 [[nodiscard]] std::expected<Address, PathFault> parse_mailbox(std::string_view text, bool utf8);
 
@@ -34,10 +35,6 @@ enum class PathFault : std::uint8_t { kSyntax, kTooLong, kNeedsSmtputf8 };
 
 // True for a local part that asks to be passed on: "user%host" or "host!user".
 [[nodiscard]] bool has_route(std::string_view local);
-
-// The name of a mailbox as a Redis key: ASCII lower case, every byte outside `a-z 0-9 . _ + - =`
-// percent-encoded, so that two different local parts never share a key.
-[[nodiscard]] std::string mailbox_key(std::string_view local);
 
 // Equal but for the case of ASCII letters, whatever the locale.
 [[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b);

@@ -4,7 +4,6 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +14,8 @@
 #include <map>
 #include <thread>
 
+#include "shared/address.h"
+#include "shared/domain.h"
 #include "shared/settings.h"
 
 namespace restante {
@@ -67,9 +68,8 @@ std::string machine_name(const Config& config) {
 }  // namespace
 
 bool Config::has_domain(std::string_view name) const {
-  return std::ranges::any_of(domain, [&](const std::string& ours) {
-    return ours.size() == name.size() && strncasecmp(ours.data(), name.data(), name.size()) == 0;
-  });
+  const auto ascii = domain_to_ascii(name);
+  return ascii && std::ranges::find(domain, *ascii) != domain.end();
 }
 
 Result<ListenAddress> parse_listen(std::string_view text) {
@@ -174,12 +174,13 @@ Result<Config> ConfigReader::finish() const {
                 "api_key is not set: write api_key = followed by the output of openssl rand -hex "
                 "24 into the configuration file, or set API_KEY in the environment");
   }
-  for (std::string& name : config.domain) name = lower(name);
+  for (std::string& name : config.domain) name = domain_to_ascii(name).value_or("");  // checked
   const std::uint64_t cpus = std::max(1U, std::thread::hardware_concurrency());
   if (config.smtpd_workers == 0) config.smtpd_workers = cpus;
   if (config.mimed_workers == 0) config.mimed_workers = cpus;
   if (config.apid_workers == 0) config.apid_workers = std::max<std::uint64_t>(1, cpus / 2);
   if (config.hostname.empty()) config.hostname = machine_name(config);
+  if (!is_ascii(config.hostname)) config.hostname = domain_to_ascii(config.hostname).value_or("");
   return config;
 }
 

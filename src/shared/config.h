@@ -17,17 +17,20 @@
 
 #include "shared/error.h"
 #include "shared/log.h"
+#include "shared/mailbox_name.h"
 
 namespace restante {
 
 enum class SmtpTls : std::uint8_t { kRequired, kOptional };
+// What is done with a CR or LF in a message that is no line end.
+enum class BareNewline : std::uint8_t { kKeep, kReject };
 
 // Which program may see a setting. The master sees all; a worker is handed only what is its own,
 // so that smtpd never holds an API key and mimed no secret at all.
 enum class Audience : std::uint8_t { kMaster = 0, kSmtpd = 1, kApid = 2, kMimed = 4 };
 
 struct Config {
-  std::vector<std::string> domain;   // lower case, at least one
+  std::vector<std::string> domain;   // lower case, A-labels, at least one
   std::vector<std::string> api_key;  // at least one, here or in api_key_file
   std::string api_key_file;
   std::string hostname;  // the name in the greeting and in trace headers
@@ -35,15 +38,22 @@ struct Config {
   std::string redis_directory;
   std::vector<std::string> smtp_listen, http_listen, https_listen;  // address:port
   SmtpTls smtp_tls{};
+  BareNewline smtp_bare_newline{};
   std::string tls_certificate, tls_key;  // paths of PEM files
   std::string user;
   std::string runtime_dir;
   log::Level log_level{};
+  MailboxCase mailbox_case{};
+  MailboxTag mailbox_tag{};
+  MailboxDomains mailbox_domains{};
   std::uint64_t smtpd_workers{}, apid_workers{}, mimed_workers{};  // 0: by the number of CPUs
   std::uint64_t smtp_rate_limit{}, api_rate_limit{};               // per minute; 0: off
   std::uint64_t message_size_limit{};                              // bytes
   std::uint64_t recipient_limit{};                                 // per message
   std::uint64_t error_limit{};                                     // per connection
+  std::uint64_t header_size_limit{};                               // bytes of a message's header
+  std::uint64_t header_field_limit{};                              // fields in it
+  std::uint64_t hop_limit{};                                       // … and Received among them
   std::uint64_t smtp_connection_limit{}, api_connection_limit{};   // per worker
   std::uint64_t data_memory_limit{};                               // bytes in flight per smtpd
   std::uint64_t page_size_limit{};                                 // bytes of one API answer
@@ -53,7 +63,10 @@ struct Config {
   std::chrono::milliseconds mime_timeout{};   // CPU time, and time on the clock, for one message
   std::chrono::milliseconds drain_timeout{};  // grace for open transactions at stop
 
-  // Whether `name` (any case) is one of ours.
+  [[nodiscard]] MailboxNaming mailbox_naming() const {
+    return {mailbox_case, mailbox_tag, mailbox_domains};
+  }
+  // Whether `name` (any case, A-labels or U-labels) is one of ours.
   [[nodiscard]] bool has_domain(std::string_view name) const;
 };
 

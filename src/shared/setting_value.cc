@@ -20,6 +20,14 @@ constexpr std::uint64_t kSecond = 1000, kHour = 3600 * kSecond, kDay = 24 * kHou
 
 constexpr std::array<std::pair<std::string_view, SmtpTls>, 2> kTlsChoices = {
     {{"required", SmtpTls::kRequired}, {"optional", SmtpTls::kOptional}}};
+constexpr std::array<std::pair<std::string_view, BareNewline>, 2> kNewlineChoices = {
+    {{"keep", BareNewline::kKeep}, {"reject", BareNewline::kReject}}};
+constexpr std::array<std::pair<std::string_view, MailboxCase>, 2> kCaseChoices = {
+    {{"fold", MailboxCase::kFold}, {"keep", MailboxCase::kKeep}}};
+constexpr std::array<std::pair<std::string_view, MailboxTag>, 2> kTagChoices = {
+    {{"keep", MailboxTag::kKeep}, {"cut", MailboxTag::kCut}}};
+constexpr std::array<std::pair<std::string_view, MailboxDomains>, 2> kDomainsChoices = {
+    {{"shared", MailboxDomains::kShared}, {"separate", MailboxDomains::kSeparate}}};
 constexpr std::array<std::pair<std::string_view, log::Level>, 5> kLevelChoices = {
     {{"error", log::Level::kError},
      {"warning", log::Level::kWarning},
@@ -28,6 +36,10 @@ constexpr std::array<std::pair<std::string_view, log::Level>, 5> kLevelChoices =
      {"debug", log::Level::kDebug}}};
 
 const auto& choices(SmtpTls) { return kTlsChoices; }
+const auto& choices(BareNewline) { return kNewlineChoices; }
+const auto& choices(MailboxCase) { return kCaseChoices; }
+const auto& choices(MailboxTag) { return kTagChoices; }
+const auto& choices(MailboxDomains) { return kDomainsChoices; }
 const auto& choices(log::Level) { return kLevelChoices; }
 
 // A unit after a number: how much it stands for.

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <array>
 
+#include "shared/domain.h"
 #include "shared/redis_address.h"
 
 namespace restante {
 
-std::optional<std::string> check_domain(std::string_view value) {
+std::optional<std::string> check_domain(std::string_view given) {
+  const std::string value = domain_to_ascii(given).value_or("");
   bool good = !value.empty() && value.size() <= 255 && !value.starts_with('.');
   std::size_t label = 0;
   for (char c : value) {
@@ -18,7 +20,7 @@ std::optional<std::string> check_domain(std::string_view value) {
     label = c == '.' ? 0 : label + 1;
     good = good && (ldh || c == '.') && label <= 63;
   }
-  if (good && !value.ends_with('.') && value.find("..") == std::string_view::npos) return {};
+  if (good && !value.ends_with('.') && !value.contains("..")) return {};
   return "is no domain name; write example.com, several separated by spaces";
 }
 
@@ -79,6 +81,12 @@ constexpr std::array kSettings = {
           "time that open transactions have to end when restante stops"},
   Setting{"error_limit", Type::kCount, &Config::error_limit, "20", 1, 10000, kSmtpd, false, nullptr,
           "protocol errors in one SMTP connection until it is closed with 421"},
+  Setting{"header_field_limit", Type::kCount, &Config::header_field_limit, "2000", 100, 1000000, kSmtpd, false, nullptr,
+          "header fields of one message"},
+  Setting{"header_size_limit", Type::kSize, &Config::header_size_limit, "256K", kKiB, 16 * kMiB, kSmtpd, false, nullptr,
+          "bytes of the header of one message"},
+  Setting{"hop_limit", Type::kCount, &Config::hop_limit, "100", 100, 10000, kSmtpd, false, nullptr,
+          "Received fields of one message; past it the mail goes in circles"},
   Setting{"hostname", Type::kText, &Config::hostname, "", 0, 0, kSmtpd | kApid, false, check_domain,
           "name in the SMTP greeting; empty: the machine's full name, else the first domain"},
   Setting{"http_listen", Type::kWords, &Config::http_listen, "*:80", 0, 0, 0, false, check_listen,
@@ -87,6 +95,12 @@ constexpr std::array kSettings = {
           "addresses of the API"},
   Setting{"log_level", Type::kChoice, &Config::log_level, "info", 0, 0, kAll, false, nullptr,
           "least important lines that are logged: error, warning, notice, info or debug"},
+  Setting{"mailbox_case", Type::kChoice, &Config::mailbox_case, "fold", 0, 0, kSmtpd | kApid, false, nullptr,
+          "fold: Alice and alice are one mailbox; keep: two"},
+  Setting{"mailbox_domains", Type::kChoice, &Config::mailbox_domains, "shared", 0, 0, kSmtpd | kApid, false, nullptr,
+          "shared: alice is one mailbox at all domains; separate: one at each, named with its domain"},
+  Setting{"mailbox_tag", Type::kChoice, &Config::mailbox_tag, "keep", 0, 0, kSmtpd | kApid, false, nullptr,
+          "keep: alice+news is a mailbox of its own; cut: it is alice"},
   Setting{"message_size_limit", Type::kSize, &Config::message_size_limit, "25M", kKiB, 64 * kMiB, kSmtpd | kMimed, false, nullptr,
           "largest message that is taken"},
   Setting{"mime_depth_limit", Type::kCount, &Config::mime_depth_limit, "100", 1, 500, kMimed, false, nullptr,
@@ -115,6 +129,8 @@ constexpr std::array kSettings = {
           "age at which a mail is gone"},
   Setting{"runtime_dir", Type::kText, &Config::runtime_dir, "/run/restante", kNotEmpty, 0, kSmtpd | kApid, false, check_path,
           "directory of the shared segment and of local sockets"},
+  Setting{"smtp_bare_newline", Type::kChoice, &Config::smtp_bare_newline, "keep", 0, 0, kSmtpd, false, nullptr,
+          "keep: a CR or LF in a message that is no line end stays as it is; reject: the message is refused"},
   Setting{"smtp_connection_limit", Type::kCount, &Config::smtp_connection_limit, "10000", 1, 1000000, kSmtpd, false, nullptr,
           "SMTP connections that one worker holds at once; past it clients hear 421"},
   Setting{"smtp_listen", Type::kWords, &Config::smtp_listen, "*:25", kNotEmpty, 0, 0, false, check_listen,

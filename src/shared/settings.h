@@ -19,7 +19,8 @@ struct Setting {
   enum class Type : std::uint8_t { kText, kWords, kCount, kSize, kDuration, kChoice };
   using Member = std::variant<std::string Config::*, std::vector<std::string> Config::*,
                               std::uint64_t Config::*, std::chrono::milliseconds Config::*,
-                              SmtpTls Config::*, log::Level Config::*>;
+                              SmtpTls Config::*, BareNewline Config::*, MailboxCase Config::*,
+                              MailboxTag Config::*, MailboxDomains Config::*, log::Level Config::*>;
   // Says what is wrong with a text or with one word of a list.
   using Check = std::optional<std::string> (*)(std::string_view value);
 
@@ -38,7 +39,7 @@ struct Setting {
 [[nodiscard]] std::span<const Setting> settings();
 [[nodiscard]] const Setting* find_setting(std::string_view name);
 
-// A domain name of letters, digits, hyphens and underscores.
+// A domain name of letters, digits, hyphens and underscores, or one with U-labels.
 [[nodiscard]] std::optional<std::string> check_domain(std::string_view value);
 
 // Reads `value` into the setting's member. What comes back says what is wrong with the value.

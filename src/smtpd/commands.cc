@@ -20,13 +20,13 @@ struct Commands {
   static void mail(Session& session, const CommandRow& row, std::string_view arguments);
   static void rcpt(Session& session, const CommandRow& row, std::string_view arguments);
   static void data(Session& session, const CommandRow& row, std::string_view arguments);
+  static void bdat(Session& session, const CommandRow& row, std::string_view arguments);
   static void rset(Session& session, const CommandRow& row, std::string_view arguments);
   static void noop(Session& session, const CommandRow& row, std::string_view arguments);
   static void quit(Session& session, const CommandRow& row, std::string_view arguments);
   static void vrfy(Session& session, const CommandRow& row, std::string_view arguments);
   static void help(Session& session, const CommandRow& row, std::string_view arguments);
   static void unimplemented(Session& session, const CommandRow& row, std::string_view arguments);
-  static void bdat(Session& session, const CommandRow& row, std::string_view arguments);
 
  private:
   static void greet(Session& session, std::string_view name, bool esmtp);
@@ -35,8 +35,8 @@ struct Commands {
 
 namespace {
 
-constexpr StateSet kAnyTime = in(State::kFresh, State::kGreeted, State::kMail, State::kRcpt);
-constexpr StateSet kOnceGreeted = in(State::kGreeted, State::kMail, State::kRcpt);
+constexpr StateSet kOnceGreeted = in(State::kGreeted, State::kMail, State::kRcpt, State::kChunks);
+constexpr StateSet kAnyTime = kOnceGreeted | in(State::kFresh);
 constexpr StateSet kInMail = in(State::kMail, State::kRcpt);
 constexpr CommandFlags kHello = kLastInGroup | kBeforeTls | kIdleTalk | kNeedsArgument;
 constexpr CommandFlags kOther = kUnimplemented | kBeforeTls;
@@ -49,6 +49,7 @@ constexpr auto kCommands = std::to_array<CommandRow>({
     {"MAIL", "MAIL FROM:<address> [parameters]", in(State::kGreeted), Reply::kNestedMail, kNoFlags, Commands::mail},
     {"RCPT", "RCPT TO:<address>", kInMail, Reply::kNeedMail, kNoFlags, Commands::rcpt},
     {"DATA", "DATA", kInMail, Reply::kNeedMail, kLastInGroup | kNoArgument, Commands::data},
+    {"BDAT", "BDAT octets [LAST]", kInMail | in(State::kChunks), Reply::kNeedMail, kNeedsArgument | kBringsOctets, Commands::bdat},
     {"RSET", "RSET", kAnyTime, Reply::kOk, kBeforeTls | kIdleTalk | kNoArgument, Commands::rset},
     {"NOOP", "NOOP", kAnyTime, Reply::kOk, kBeforeTls | kIdleTalk, Commands::noop},
     {"QUIT", "QUIT", kAnyTime, Reply::kOk, kBeforeTls | kNoArgument, Commands::quit},
@@ -61,23 +62,25 @@ constexpr auto kCommands = std::to_array<CommandRow>({
     {"SAML", "", kAnyTime, Reply::kOk, kOther, Commands::unimplemented},
     {"ETRN", "", kAnyTime, Reply::kOk, kOther, Commands::unimplemented},
     {"AUTH", "", kAnyTime, Reply::kOk, kOther, Commands::unimplemented},
-    {"BDAT", "", kAnyTime, Reply::kOk, kOther, Commands::bdat},
 });
 // clang-format on
 
-enum class Offered : std::uint8_t { kAlways, kWithSizeLimit, kUntilTls };
+enum class Offered : std::uint8_t { kAlways, kUntilTls };
 
 struct Extension {
   std::string_view keyword;
   Offered offered;
+  std::uint64_t SessionSettings::* number;  // put behind the keyword, if any
 };
 constexpr auto kExtensions = std::to_array<Extension>({
-    {"PIPELINING", Offered::kAlways},           // RFC 2920
-    {"SIZE", Offered::kWithSizeLimit},          // RFC 1870
-    {"8BITMIME", Offered::kAlways},             // RFC 6152
-    {"ENHANCEDSTATUSCODES", Offered::kAlways},  // RFC 2034
-    {"SMTPUTF8", Offered::kAlways},             // RFC 6531
-    {"STARTTLS", Offered::kUntilTls},           // RFC 3207
+    {"PIPELINING", Offered::kAlways, nullptr},                                 // RFC 2920
+    {"SIZE ", Offered::kAlways, &SessionSettings::message_size_limit},         // RFC 1870
+    {"8BITMIME", Offered::kAlways, nullptr},                                   // RFC 6152
+    {"ENHANCEDSTATUSCODES", Offered::kAlways, nullptr},                        // RFC 2034
+    {"CHUNKING", Offered::kAlways, nullptr},                                   // RFC 3030
+    {"LIMITS RCPTMAX=", Offered::kAlways, &SessionSettings::recipient_limit},  // RFC 9422
+    {"SMTPUTF8", Offered::kAlways, nullptr},                                   // RFC 6531
+    {"STARTTLS", Offered::kUntilTls, nullptr},                                 // RFC 3207
 });
 
 // ehlo-ok-rsp of RFC 5321 section 4.1.1.1.
@@ -88,9 +91,7 @@ void append_ehlo(std::string& out, const SessionSettings& settings, bool in_tls)
     if (extension.offered == Offered::kUntilTls && (in_tls || !settings.tls_available)) continue;
     last_line = out.size();
     out.append("250-").append(extension.keyword);
-    if (extension.offered == Offered::kWithSizeLimit) {
-      out.append(1, ' ').append(std::to_string(settings.message_size_limit));
-    }
+    if (extension.number != nullptr) out += std::to_string(settings.*extension.number);
     out += "\r\n";
   }
   out[last_line + 3] = ' ';
@@ -175,12 +176,10 @@ Reply Commands::add_recipient(Session& session, Address recipient) {
   if (recipient.domain.empty() && !domains.empty()) recipient.domain = domains.front();
   if (std::ranges::find(domains, recipient.domain) == domains.end()) return Reply::kRelayDenied;
   if (has_route(recipient.local)) return Reply::kRouted;
-  const bool known = std::ranges::any_of(recipients, [&recipient](const Address& other) {
-    // Equal mailbox keys (address.h), without making them.
-    return equal_ignoring_case(other.local, recipient.local) && other.domain == recipient.domain;
-  });
-  if (known) return Reply::kRecipientOk;
+  std::string name = recipient_name(recipient, session.settings_.mailbox_case);
+  if (session.recipient_names_.contains(name)) return Reply::kRecipientOk;
   if (recipients.size() >= session.settings_.recipient_limit) return Reply::kTooManyRecipients;
+  session.recipient_names_.insert(std::move(name));
   recipients.push_back(std::move(recipient));
   ++session.counts_.recipients;
   return Reply::kRecipientOk;
@@ -190,6 +189,14 @@ Reply Commands::add_recipient(Session& session, Address recipient) {
 void Commands::data(Session& session, const CommandRow& /*row*/, std::string_view /*arguments*/) {
   if (session.state_ != State::kRcpt) return session.reply(Reply::kNoRecipients);
   session.ask(Session::Ask::kMessage);
+}
+
+// RFC 3030 section 2. Without a length nobody can tell where commands go on: that is the end.
+void Commands::bdat(Session& session, const CommandRow& row, std::string_view arguments) {
+  const auto chunk = parse_bdat(arguments);
+  if (!chunk) return session.reply_and_close(Reply::kBadArguments, row.syntax);
+  if (chunk->octets == 0) ++session.idle_talk_;
+  session.begin_chunk(*chunk, session.objection(row, arguments));
 }
 
 void Commands::rset(Session& session, const CommandRow& /*row*/, std::string_view /*arguments*/) {
@@ -223,12 +230,6 @@ void Commands::help(Session& session, const CommandRow& /*row*/, std::string_vie
 void Commands::unimplemented(Session& session, const CommandRow& /*row*/,
                              std::string_view /*arguments*/) {
   session.reply(Reply::kNotImplemented);
-}
-
-// CHUNKING is not offered. A client that uses it all the same sends its message right behind, and
-// that must never be read as commands (RFC 3030 section 2).
-void Commands::bdat(Session& session, const CommandRow& /*row*/, std::string_view /*arguments*/) {
-  session.reply_and_close(Reply::kNotImplemented);
 }
 
 }  // namespace restante::smtpd

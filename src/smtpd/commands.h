@@ -17,6 +17,7 @@ enum class State : std::uint8_t {
   kGreeted,  // EHLO or HELO was taken; no transaction
   kMail,     // MAIL was taken
   kRcpt,     // … and a recipient
+  kChunks,   // … and a first BDAT: only more of them, or an end to it
   kData,     // 354 was sent: what comes is message data, and then the driver's answer is awaited
   kClosed,   // the last reply is queued
 };
@@ -40,6 +41,9 @@ inline constexpr CommandFlags kNoArgument = 1U << 3U;
 inline constexpr CommandFlags kNeedsArgument = 1U << 4U;
 // Known by name only: 502 rather than 500 (RFC 5321 section 4.2.4).
 inline constexpr CommandFlags kUnimplemented = 1U << 5U;
+// Its octets follow it at once, whatever the answer, and are no commands: it has to read them even
+// where it is not allowed, and so looks for objections itself.
+inline constexpr CommandFlags kBringsOctets = 1U << 6U;
 
 struct CommandRow {
   std::string_view verb;

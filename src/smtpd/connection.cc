@@ -156,8 +156,8 @@ bool Connection::act(AdmitSender) {
 bool Connection::act(const AdmitMessage& question) {
   const Address& sender = question.envelope.reverse_path;
   // The null sender is everybody's: it is counted by client.
-  const std::string subject = sender.is_null() ? "client " + client_.rate_key
-                                               : mailbox_key(sender.local) + "@" + sender.domain;
+  const std::string subject =
+      sender.is_null() ? "client " + client_.rate_key : recipient_name(sender, MailboxCase::kFold);
   const auto limit = static_cast<std::uint32_t>(services_.config.smtp_rate_limit);
   const RateVerdict verdict = services_.sender_rates.take(subject, limit, monotonic_now());
   if (verdict.admitted) {

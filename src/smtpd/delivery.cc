@@ -13,10 +13,11 @@ namespace restante::smtpd {
 
 namespace {
 
-// The same mail to one mailbox under two of our domains is two deliveries.
-std::string fingerprint_for(const Address& recipient, std::string_view digest) {
+// The same mail to one mailbox under two addresses is two deliveries.
+std::string fingerprint_for(const Address& recipient, const MailboxNaming& naming,
+                            std::string_view digest) {
   if (digest.empty()) return {};
-  return fmt::format("{}@{}", digest, recipient.domain);
+  return fmt::format("{}:{}", digest, recipient_name(recipient, naming.letters));
 }
 
 }  // namespace
@@ -31,8 +32,8 @@ struct Delivery::Job {
   DeliveryReport report;
 };
 
-Delivery::Delivery(MimeClient& mime, MailStore& store)
-    : mime_(mime), store_(store), compressor_(ZSTD_createCCtx()) {
+Delivery::Delivery(MimeClient& mime, MailStore& store, const MailboxNaming& naming)
+    : mime_(mime), store_(store), naming_(naming), compressor_(ZSTD_createCCtx()) {
   if (compressor_ == nullptr) throw std::bad_alloc();
 }
 
@@ -63,9 +64,9 @@ void Delivery::store(const std::shared_ptr<Job>& job) {
   for (const Address& recipient : envelope.recipients) {
     std::string to = recipient.text();
     const std::string summary = envelope_fragment(job->report.from, to) + job->fragments.summary;
-    store_.put({.mailbox = mailbox_key(recipient.local),
+    store_.put({.mailbox = mailbox_key(mailbox_name(recipient, naming_)),
                 .token = random_token(),
-                .fingerprint = fingerprint_for(recipient, job->digest),
+                .fingerprint = fingerprint_for(recipient, naming_, job->digest),
                 .summary = summary,
                 .bodies = job->fragments.bodies,
                 .raw = raw},
@@ -94,7 +95,8 @@ void Delivery::count_down(Job& job) {
   // mail. Otherwise the fingerprints stay, so that the sender's next try does not show twice.
   if (job.report.reply == Reply::kOk && !job.digest.empty()) {
     for (const Address& recipient : job.mail.envelope.recipients) {
-      store_.forget(mailbox_key(recipient.local), fingerprint_for(recipient, job.digest));
+      store_.forget(mailbox_key(mailbox_name(recipient, naming_)),
+                    fingerprint_for(recipient, naming_, job.digest));
     }
   }
   --under_way_;

@@ -11,6 +11,7 @@
 
 #include "shared/c_ptr.h"
 #include "shared/mail_store.h"
+#include "shared/mailbox_name.h"
 #include "smtpd/mime_client.h"
 #include "smtpd/session.h"
 
@@ -32,8 +33,8 @@ class Delivery {
  public:
   using Done = std::function<void(const DeliveryReport&)>;
 
-  // Both outlive the delivery.
-  Delivery(MimeClient& mime, MailStore& store);
+  // Both of the former outlive the delivery.
+  Delivery(MimeClient& mime, MailStore& store, const MailboxNaming& naming);
 
   // Stores `mail` with `trace` (trace.h) on top. Goes on whether or not the client is still there.
   // `done` is called once, never before start() returns.
@@ -52,6 +53,7 @@ class Delivery {
 
   MimeClient& mime_;
   MailStore& store_;
+  MailboxNaming naming_;
   CPtr<ZSTD_CCtx, ZSTD_freeCCtx> compressor_;
   std::size_t under_way_ = 0;
   std::size_t bytes_held_ = 0;

@@ -62,6 +62,11 @@ void LineReader::clear() {
   start_ = scanned_ = dropped_ = 0;
 }
 
+void LineReader::skip(std::size_t octets) {
+  start_ += octets;
+  scanned_ = start_;
+}
+
 // Of a line that is too long already only the last byte matters: it may be the CR before the LF.
 void LineReader::drop_overlong() {
   const std::size_t length = buffer_.size() - start_;
@@ -158,5 +163,58 @@ bool DataReader::consume_edge(std::string_view& bytes) {
   bytes.remove_prefix(1);
   return false;
 }
+
+// A message may be all line ends, and then a search for each would hold up all other clients.
+// Blocks of a fixed size are counted by vector instructions, in bytes that cannot overflow.
+BareNewlines count_bare_newlines(std::string_view message) {
+  constexpr std::size_t kBlock = 128;
+  BareNewlines all;  // for now with those of CRLF
+  std::uint64_t pairs = 0;
+  while (message.size() > kBlock) {
+    std::uint8_t lf = 0, cr = 0, both = 0;
+    for (std::size_t i = 0; i < kBlock; ++i) {
+      lf += static_cast<std::uint8_t>(message[i] == '\n');
+      cr += static_cast<std::uint8_t>(message[i] == '\r');
+      both += static_cast<std::uint8_t>((message[i] == '\r') & (message[i + 1] == '\n'));
+    }
+    all.lf += lf;
+    all.cr += cr;
+    pairs += both;
+    message.remove_prefix(kBlock);
+  }
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    if (message[i] == '\n') ++all.lf;
+    if (message[i] == '\r') ++all.cr;
+    if (message.substr(i).starts_with("\r\n")) ++pairs;
+  }
+  return {all.lf - pairs, all.cr - pairs};
+}
+
+void ChunkReader::start(std::uint64_t limit, std::uint64_t expected) {
+  clear();
+  limit_ = limit;
+  data_.reserve(static_cast<std::size_t>(std::min({expected, limit, kMaxReserve})));
+}
+
+void ChunkReader::keep(std::uint64_t octets) {
+  size_ += octets;
+  left_ = octets;
+  dropping_ = false;
+}
+
+void ChunkReader::drop(std::uint64_t octets) {
+  left_ = octets;
+  dropping_ = true;
+}
+
+bool ChunkReader::consume(std::string_view& bytes) {
+  const std::string_view part = bytes.substr(0, std::min<std::uint64_t>(left_, bytes.size()));
+  if (!dropping_) data_ += part;
+  left_ -= part.size();
+  bytes.remove_prefix(part.size());
+  return left_ == 0;
+}
+
+std::string ChunkReader::take() { return std::exchange(data_, {}); }
 
 }  // namespace restante::smtpd

@@ -38,6 +38,12 @@ class LineReader {
   [[nodiscard]] bool empty() const { return start_ == buffer_.size() && dropped_ == 0; }
   void clear();
 
+  // What waits behind the line that was taken last, for whoever knows that it is no line (BDAT).
+  [[nodiscard]] std::string_view waiting() const {
+    return std::string_view(buffer_).substr(start_);
+  }
+  void skip(std::size_t octets);  // of what waits
+
  private:
   void drop_overlong();
 
@@ -65,6 +71,7 @@ class DataReader {
   [[nodiscard]] bool over_limit() const { return size_ > limit_; }
   // Octets held, for whoever adds up what is in flight.
   [[nodiscard]] std::size_t held() const { return data_.size(); }
+  [[nodiscard]] std::string_view data() const { return data_; }
   [[nodiscard]] std::string take();
   void clear() { data_ = {}; }
 
@@ -86,6 +93,40 @@ class DataReader {
   std::uint64_t limit_ = 0;
   std::uint64_t size_ = 0;  // as RFC 1870 section 6 counts it; also of what was not kept
   Place place_ = Place::kLineStart;
+};
+
+// Line ends that are none: LF without CR in front, CR without LF behind (RFC 5321 section 2.3.8).
+struct BareNewlines {
+  std::uint64_t lf = 0, cr = 0;
+
+  [[nodiscard]] bool none() const { return lf == 0 && cr == 0; }
+};
+[[nodiscard]] BareNewlines count_bare_newlines(std::string_view message);
+
+// Collects a message out of chunks whose length was told (RFC 3030): every octet is kept as it came
+// or, of a chunk that was refused, dropped. Nothing in a chunk ends it.
+class ChunkReader {
+ public:
+  // Begins a message of at most `limit` octets, of which `expected` were announced (0: unknown).
+  void start(std::uint64_t limit, std::uint64_t expected);
+  // The next `octets` of the stream are a chunk: of the message, or to be dropped.
+  void keep(std::uint64_t octets);
+  void drop(std::uint64_t octets);
+  // Takes bytes off the front of `bytes`; true: that was the end of the chunk.
+  [[nodiscard]] bool consume(std::string_view& bytes);
+  // Whether the message stays within its limit with `octets` more.
+  [[nodiscard]] bool has_room_for(std::uint64_t octets) const { return octets <= limit_ - size_; }
+  [[nodiscard]] std::size_t held() const { return data_.size(); }
+  [[nodiscard]] std::string_view data() const { return data_; }
+  [[nodiscard]] std::string take();
+  void clear() { *this = {}; }
+
+ private:
+  std::string data_;
+  std::uint64_t limit_ = 0;
+  std::uint64_t size_ = 0;  // of the chunks begun, at most limit_
+  std::uint64_t left_ = 0;  // of the chunk
+  bool dropping_ = false;
 };
 
 }  // namespace restante::smtpd

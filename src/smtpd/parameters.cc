@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <optional>
 
 namespace restante::smtpd {
 namespace {
@@ -86,7 +85,7 @@ Reply take_mail_parameters(MailParameters& seen, std::string_view text) {
 }
 
 struct PathFaults {
-  Reply syntax, too_long;
+  Reply syntax, too_long, bad_label;
 };
 
 // "FROM:" or "TO:", one space that the RFC does not have but clients do, and a path. On success
@@ -108,6 +107,8 @@ std::expected<Address, Reply> take_path(std::string_view& text, std::string_view
         return std::unexpected(faults.too_long);
       case PathFault::kNeedsSmtputf8:
         return std::unexpected(Reply::kNeedsSmtputf8);
+      case PathFault::kBadLabel:
+        return std::unexpected(faults.bad_label);
     }
   }
   if (!rest.empty() && !rest.starts_with(' ')) return std::unexpected(faults.syntax);
@@ -121,15 +122,17 @@ std::expected<Address, Reply> take_path(std::string_view& text, std::string_view
 // UTF-8 is said by a parameter.
 std::expected<MailArguments, Reply> parse_mail(std::string_view arguments,
                                                std::uint64_t size_limit) {
-  constexpr PathFaults kFaults{Reply::kBadSender, Reply::kSenderTooLong};
+  constexpr PathFaults kFaults{Reply::kBadSender, Reply::kSenderTooLong, Reply::kBadSender};
+  const std::string_view whole = arguments;
   auto path = take_path(arguments, "FROM:", /*utf8=*/true, kFaults);
   if (!path) return std::unexpected(path.error());
   if (path->domain.empty() && !path->is_null()) return std::unexpected(Reply::kBadSender);
+  const std::size_t path_length = whole.size() - arguments.size();
   MailParameters seen{.size_limit = size_limit};
   if (const Reply reply = take_mail_parameters(seen, arguments); reply != Reply::kOk) {
     return std::unexpected(reply);
   }
-  if (!seen.smtputf8 && !(is_ascii(path->local) && is_ascii(path->domain))) {
+  if (!seen.smtputf8 && !is_ascii(whole.substr(0, path_length))) {
     return std::unexpected(Reply::kNeedsSmtputf8);
   }
   return MailArguments{std::move(*path), seen.size, seen.smtputf8};
@@ -137,12 +140,26 @@ std::expected<MailArguments, Reply> parse_mail(std::string_view arguments,
 
 // "RCPT" SP "TO:" Forward-path [SP Rcpt-parameters]: none of those is offered.
 std::expected<Address, Reply> parse_rcpt(std::string_view arguments, bool smtputf8) {
-  constexpr PathFaults kFaults{Reply::kBadRecipient, Reply::kRecipientTooLong};
+  constexpr PathFaults kFaults{Reply::kBadRecipient, Reply::kRecipientTooLong,
+                               Reply::kBadRecipientDomain};
   auto path = take_path(arguments, "TO:", smtputf8, kFaults);
   if (!path) return path;
   if (path->is_null()) return std::unexpected(Reply::kBadRecipient);
   if (take_parameter(arguments)) return std::unexpected(Reply::kUnknownParameter);
   return path;
+}
+
+// bdat-cmd = "BDAT" SP chunk-size [ SP end-marker ], chunk-size = 1*DIGIT, end-marker = "LAST"
+// (RFC 3030 section 2). A size that 64 bits do not hold is as good as none: nobody sends so much.
+std::optional<Chunk> parse_bdat(std::string_view arguments) {
+  const std::string_view digits = arguments.substr(0, arguments.find(' '));
+  std::uint64_t octets = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), octets);
+  if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  arguments.remove_prefix(digits.size());
+  if (arguments.empty()) return Chunk{octets, /*last=*/false};
+  if (!equal_ignoring_case(arguments, " LAST")) return std::nullopt;
+  return Chunk{octets, /*last=*/true};
 }
 
 }  // namespace restante::smtpd

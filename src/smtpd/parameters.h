@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string_view>
 
 #include "shared/address.h"
@@ -23,5 +24,13 @@ struct MailArguments {
 
 // What follows "RCPT ". The address may lack its domain if it is postmaster's.
 [[nodiscard]] std::expected<Address, Reply> parse_rcpt(std::string_view arguments, bool smtputf8);
+
+struct Chunk {
+  std::uint64_t octets;
+  bool last;
+};
+
+// What follows "BDAT "; nothing if it does not say how long the chunk is.
+[[nodiscard]] std::optional<Chunk> parse_bdat(std::string_view arguments);
 
 }  // namespace restante::smtpd

@@ -2,6 +2,7 @@
 // The order of things in an SMTP conversation: whose turn it is, what may come now, what ends it.
 #include "smtpd/session.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace restante::smtpd {
@@ -21,8 +22,9 @@ void Session::receive(std::string_view bytes) {
   if (!greeting_taken_) return reply_and_close(Reply::kEarlyTalk);
   // Between 220 and the handshake: no plain text is taken any more, and none is answered.
   if (asked_ == Ask::kTls) return close();
-  if (state_ == State::kData && asked_ == Ask::kNothing) {
-    read_data(bytes);
+  if (asked_ == Ask::kNothing) {
+    if (state_ == State::kData) read_data(bytes);
+    if (chunk_) read_chunk(bytes);
     if (state_ == State::kClosed) return;
   }
   lines_.append(bytes);
@@ -43,7 +45,8 @@ Action Session::next_action() {
     case Ask::kMessage:
       return AdmitMessage{envelope_};
     case Ask::kDelivery:
-      return Deliver{std::exchange(envelope_, {}), data_.take()};
+      return Deliver{std::exchange(envelope_, {}),
+                     state_ == State::kChunks ? chunks_.take() : data_.take()};
   }
   return Idle{};
 }
@@ -93,8 +96,8 @@ std::string Session::take_output() {
 }
 
 bool Session::at_rest() const {
-  const bool transaction =
-      state_ == State::kMail || state_ == State::kRcpt || state_ == State::kData;
+  const bool transaction = state_ == State::kMail || state_ == State::kRcpt ||
+                           state_ == State::kChunks || state_ == State::kData;
   return !transaction && asked_ == Ask::kNothing;
 }
 
@@ -117,20 +120,23 @@ void Session::reply_and_close(Reply last, std::string_view argument) {
 // The only way out of a transaction, so that nothing of it is ever found in the next one.
 void Session::reset_transaction() {
   envelope_ = {};
+  recipient_names_ = {};
   data_.clear();
+  chunks_.clear();
   if (state_ != State::kFresh) state_ = State::kGreeted;
 }
 
 void Session::close() {
   reset_transaction();
   lines_.clear();
+  chunk_.reset();
   asked_ = Ask::kNothing;
   state_ = State::kClosed;
 }
 
 // False: no whole line is there.
 bool Session::run_next_line() {
-  if (state_ == State::kData) return false;
+  if (state_ == State::kData || chunk_) return false;
   const Line line = lines_.next();
   if (line.kind == Line::Kind::kNone) return false;
   ++counts_.commands;
@@ -178,7 +184,9 @@ void Session::run_command(std::string_view line) {
   if (row == nullptr) return reply(Reply::kUnknownCommand);
   if (row->has(kLastInGroup) && !lines_.empty()) return reply_and_close(Reply::kPipelining);
   if (row->has(kIdleTalk)) ++idle_talk_;
-  if (const auto refusal = objection(*row, arguments)) return reply(*refusal, row->syntax);
+  if (!row->has(kBringsOctets)) {
+    if (const auto refusal = objection(*row, arguments)) return reply(*refusal, row->syntax);
+  }
   row->run(*this, *row, arguments);
 }
 
@@ -186,7 +194,8 @@ void Session::run_command(std::string_view line) {
 std::optional<Reply> Session::objection(const CommandRow& row, std::string_view arguments) const {
   if (settings_.tls_required && !tls_ && !row.has(kBeforeTls)) return Reply::kNeedTls;
   if ((row.states & in(state_)) == 0) {
-    return state_ == State::kFresh ? Reply::kNeedHello : row.out_of_order;
+    if (state_ == State::kFresh) return Reply::kNeedHello;
+    return state_ == State::kChunks ? Reply::kInChunks : row.out_of_order;
   }
   if (arguments.empty() ? row.has(kNeedsArgument) : row.has(kNoArgument)) {
     return Reply::kBadArguments;
@@ -204,15 +213,79 @@ void Session::read_data(std::string_view& bytes) {
     case DataReader::Status::kDone:
       break;
   }
-  if (!data_.over_limit()) return ask(Ask::kDelivery);
+  if (!data_.over_limit()) return end_message(data_.data());
+  refuse_message(Reply::kMessageTooBig);
+}
+
+// All of it is there. What is looked at here is seen only now.
+void Session::end_message(std::string_view data) {
+  if (const auto refusal = check_header(data, settings_.header_limits)) {
+    return refuse_message(*refusal);
+  }
+  envelope_.bare_newlines = count_bare_newlines(data);
+  if (settings_.bare_newlines_refused && !envelope_.bare_newlines.none()) {
+    return refuse_message(Reply::kBareNewlines);
+  }
+  ask(Ask::kDelivery);
+}
+
+void Session::refuse_message(Reply refusal) {
   ++counts_.refused;
   reset_transaction();
-  reply(Reply::kMessageTooBig);
+  reply(refusal);
+}
+
+// What came too much is read to its end too, so that what follows is understood: up to as much as
+// is read of a message that is too big. Past that the only way out is the end.
+void Session::begin_chunk(Chunk chunk, std::optional<Reply> objection) {
+  const Reply verdict = objection.value_or(judge(chunk));
+  const std::uint64_t limit = settings_.message_size_limit;
+  if (verdict == Reply::kMessageTooBig) ++counts_.refused;
+  if (verdict != Reply::kOk && chunk.octets > limit + limit / 2) return reply_and_close(verdict);
+  if (verdict == Reply::kMessageTooBig) reset_transaction();
+  chunk_ = OpenChunk{chunk, verdict, {}};
+  if (verdict == Reply::kOk && state_ == State::kRcpt) return ask(Ask::kMessage);
+  open_chunk(verdict, {});
+}
+
+// Whether a chunk that came in its place may be part of the message.
+Reply Session::judge(Chunk chunk) const {
+  if (state_ == State::kMail) return Reply::kNoRecipients;
+  const bool fits = state_ == State::kChunks ? chunks_.has_room_for(chunk.octets)
+                                             : chunk.octets <= settings_.message_size_limit;
+  return fits ? Reply::kOk : Reply::kMessageTooBig;
+}
+
+void Session::open_chunk(Reply verdict, std::string_view argument) {
+  chunk_->verdict = verdict;
+  chunk_->argument = argument;
+  if (verdict == Reply::kOk) {
+    chunks_.keep(chunk_->chunk.octets);
+  } else {
+    chunks_.drop(chunk_->chunk.octets);
+  }
+  // What came in one piece with the command; then receive() has the rest.
+  const std::string_view waiting = lines_.waiting();
+  std::string_view bytes = waiting;
+  read_chunk(bytes);
+  lines_.skip(waiting.size() - bytes.size());
+}
+
+void Session::read_chunk(std::string_view& bytes) {
+  if (chunks_.consume(bytes)) close_chunk();
+}
+
+void Session::close_chunk() {
+  const OpenChunk done = *std::exchange(chunk_, std::nullopt);
+  if (done.verdict != Reply::kOk) return reply(done.verdict, done.argument);
+  if (done.chunk.last) return end_message(chunks_.data());
+  reply(Reply::kChunkOk, std::to_string(done.chunk.octets));
 }
 
 // A client that sends anything before it has seen the reply to DATA counts on a 354. Should it be
 // refused instead, its message would be read as commands; so that is the end in either case.
 void Session::answer_message(Reply verdict, std::string_view argument) {
+  if (chunk_) return answer_first_chunk(verdict, argument);
   if (!lines_.empty()) return reply_and_close(Reply::kPipelining);
   if (verdict != Reply::kOk) {
     ++counts_.refused;
@@ -221,6 +294,20 @@ void Session::answer_message(Reply verdict, std::string_view argument) {
   data_.start(settings_.message_size_limit, envelope_.declared_size);
   state_ = State::kData;
   reply(Reply::kStartMail);
+}
+
+// More chunks may be on their way already. With the transaction gone each of them is read and
+// refused (RFC 3030 section 2).
+void Session::answer_first_chunk(Reply verdict, std::string_view argument) {
+  if (verdict == Reply::kOk) {
+    const std::uint64_t octets = chunk_->chunk.octets;
+    chunks_.start(settings_.message_size_limit, std::max(envelope_.declared_size, octets));
+    state_ = State::kChunks;
+  } else {
+    ++counts_.refused;
+    reset_transaction();
+  }
+  open_chunk(verdict, argument);
 }
 
 void Session::answer_delivery(Reply verdict, std::string_view argument) {

@@ -18,12 +18,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <variant>
 #include <vector>
 
 #include "shared/address.h"
+#include "shared/mailbox_name.h"
 #include "smtpd/commands.h"
 #include "smtpd/framing.h"
+#include "smtpd/header_check.h"
+#include "smtpd/parameters.h"
 #include "smtpd/replies.h"
 
 namespace restante::smtpd {
@@ -35,8 +39,11 @@ struct SessionSettings {
   std::uint64_t message_size_limit;  // bytes
   std::uint64_t recipient_limit;     // per message
   std::uint64_t error_limit;         // protocol errors until 421
-  bool tls_available;                // STARTTLS is offered
-  bool tls_required;                 // 530 until it is used
+  MailboxCase mailbox_case;          // whether Alice and alice are one recipient
+  HeaderLimits header_limits;
+  bool bare_newlines_refused;  // else kept, and told in the envelope
+  bool tls_available;          // STARTTLS is offered
+  bool tls_required;           // 530 until it is used
 };
 
 struct TlsInfo {
@@ -51,6 +58,7 @@ struct Envelope {
   bool esmtp = false;               // EHLO, not HELO
   bool smtputf8 = false;
   std::uint64_t declared_size = 0;  // SIZE= of MAIL; 0: not given
+  BareNewlines bare_newlines;       // in the message, once it is there
 };
 
 // What the driver shall do next.
@@ -60,15 +68,15 @@ struct Idle {};
 struct StartTls {};
 // At MAIL: may mail be taken now? answer().
 struct AdmitSender {};
-// At DATA: take a token; answer(). The envelope is good until then. Refused, the transaction stays
-// as it was, and the client may send DATA again later.
+// At DATA or the first BDAT: take a token; answer(). The envelope is good until then. Refused, the
+// transaction stays as it was, and the client may send DATA again later; BDAT ends it.
 struct AdmitMessage {
   const Envelope& envelope;
 };
 // answer() once it is stored, or not.
 struct Deliver {
   Envelope envelope;
-  std::string data;  // dots unstuffed; lines end as they came
+  std::string data;  // dots unstuffed; lines end as they came; of BDAT all octets
 };
 // Send the output, close.
 struct Close {};
@@ -108,12 +116,19 @@ class Session {
   [[nodiscard]] const std::string& helo() const { return helo_; }
   [[nodiscard]] const std::optional<TlsInfo>& tls() const { return tls_; }
   // Bytes of message data held, for whoever adds up what is in flight.
-  [[nodiscard]] std::size_t held() const { return data_.held(); }
+  [[nodiscard]] std::size_t held() const { return data_.held() + chunks_.held(); }
 
  private:
   friend struct Commands;
   // Whose turn it is: the driver's, as long as something was asked.
   enum class Ask : std::uint8_t { kNothing, kSender, kTls, kMessage, kDelivery };
+
+  // The chunk that is being read, or is about to be, and what will be said at its end.
+  struct OpenChunk {
+    Chunk chunk;
+    Reply verdict;
+    std::string argument;
+  };
 
   void reply(Reply reply, std::string_view argument = {});
   void reply_and_close(Reply reply, std::string_view argument = {});
@@ -127,7 +142,15 @@ class Session {
                                                std::string_view arguments) const;
   [[nodiscard]] std::optional<Reply> patience_ended() const;
   void read_data(std::string_view& bytes);
+  void end_message(std::string_view data);
+  void refuse_message(Reply refusal);
+  void begin_chunk(Chunk chunk, std::optional<Reply> objection);
+  [[nodiscard]] Reply judge(Chunk chunk) const;
+  void open_chunk(Reply verdict, std::string_view argument);
+  void read_chunk(std::string_view& bytes);
+  void close_chunk();
   void answer_message(Reply reply, std::string_view argument);
+  void answer_first_chunk(Reply verdict, std::string_view argument);
   void answer_delivery(Reply reply, std::string_view argument);
 
   const SessionSettings& settings_;
@@ -139,8 +162,11 @@ class Session {
   std::string helo_;
   std::optional<TlsInfo> tls_;
   Envelope envelope_;
+  std::unordered_set<std::string> recipient_names_;  // of the envelope's recipients
   LineReader lines_;
   DataReader data_;
+  ChunkReader chunks_;
+  std::optional<OpenChunk> chunk_;
   std::string output_;
   SessionCounts counts_;
   std::uint64_t errors_ = 0;     // since the last message stored, as is the next

@@ -27,6 +27,11 @@ SessionSettings make_session_settings(const Config& config) {
           .message_size_limit = config.message_size_limit,
           .recipient_limit = config.recipient_limit,
           .error_limit = config.error_limit,
+          .mailbox_case = config.mailbox_case,
+          .header_limits = {.bytes = config.header_size_limit,
+                            .fields = config.header_field_limit,
+                            .hops = config.hop_limit},
+          .bare_newlines_refused = config.smtp_bare_newline == BareNewline::kReject,
           .tls_available = true,
           .tls_required = config.smtp_tls == SmtpTls::kRequired};
 }
@@ -67,7 +72,7 @@ Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddr
       store_(redis_, context_.config.retention),
       mime_(loop_.base(), context_.config.runtime_dir, context_.config.mimed_workers, number,
             context_.config.mime_timeout),
-      delivery_(mime_, store_),
+      delivery_(mime_, store_, context_.config.mailbox_naming()),
       buffer_(kBufferSize),
       services_{loop_.base(),          context_.config, session_settings_, tls_,
                 segment_.smtp_rates(), store_,          delivery_,         buffer_},

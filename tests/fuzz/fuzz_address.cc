@@ -7,16 +7,27 @@
 #include <string_view>
 
 #include "shared/address.h"
+#include "shared/mailbox_name.h"
 
 using namespace restante;
 
 namespace {
 
-void check_key(const std::string& local) {
+void check_key(std::string_view name) {
   constexpr std::string_view kSafe = "abcdefghijklmnopqrstuvwxyz0123456789._+-=%ABCDEF";
-  const std::string key = mailbox_key(local);
+  const std::string key = mailbox_key(name);
   if (key.find_first_not_of(kSafe) != std::string::npos) std::abort();
-  if (key.empty() != local.empty()) std::abort();
+  if (key.empty() != name.empty()) std::abort();
+}
+
+void check_names(const Address& address) {
+  for (const MailboxDomains domains : {MailboxDomains::kShared, MailboxDomains::kSeparate}) {
+    for (const MailboxTag tag : {MailboxTag::kKeep, MailboxTag::kCut}) {
+      const std::string name = mailbox_name(address, {.tag = tag, .domains = domains});
+      if (name.empty() != address.local.empty()) std::abort();
+      check_key(name);
+    }
+  }
 }
 
 }  // namespace
@@ -24,10 +35,10 @@ void check_key(const std::string& local) {
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   (void)is_valid_utf8(text);
-  check_key(std::string(text));
+  check_key(text);
   for (const bool utf8 : {false, true}) {
     if (const auto address = parse_mailbox(text, utf8)) {
-      check_key(address->local);
+      check_names(*address);
       const auto again = parse_mailbox(address->text(), utf8);
       if (!again || again->local != address->local || again->domain != address->domain)
         std::abort();

@@ -19,8 +19,8 @@ POISON = {
     "nested parts": b"Subject: levels\r\n" + b"".join(
         b"Content-Type: multipart/mixed; boundary=%d\r\n\r\n--%d\r\n" % (i, i)
         for i in range(60_000)),
-    "header fields": b"a: b\r\n" * 300_000 + b"Subject: fields\r\n\r\n",
 }
+HEADER_FIELDS = b"a: b\r\n" * 300_000 + b"Subject: fields\r\n\r\n"
 
 
 class OtherMail:
@@ -61,6 +61,22 @@ def test_poisonous_mail_is_shown_as_unparsed_and_holds_nobody_up(restante, kind)
     assert other.sent > 0
     assert other.slowest < seconds(PATIENCE)
     assert all("parse_error" not in shown for shown in restante.mails("other"))
+
+
+def test_a_header_without_measure_is_refused(restante):
+    with restante.smtp() as client:
+        code, text = deliver(client, "fields@example.com", HEADER_FIELDS)
+    assert (code, text[:5]) == (552, b"5.3.4")
+    assert restante.mails("fields") == []
+
+
+def test_a_header_without_measure_is_shown_as_unparsed_where_it_is_taken():
+    with Restante(header_field_limit=1_000_000, header_size_limit="16M") as restante:
+        with OtherMail(restante) as other, restante.smtp() as client:
+            assert deliver(client, "fields@example.com", HEADER_FIELDS)[0] == 250
+        mail, = restante.mails("fields")
+        assert mail["parse_error"] is True
+        assert other.slowest < seconds(PATIENCE)
 
 
 def test_a_storm_of_poison_leaves_good_mail_readable(restante):

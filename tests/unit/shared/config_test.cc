@@ -41,7 +41,8 @@ void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
        "r.conf:1: domain: \"exa mple..com\" is no domain name; write example.com, several "
        "separated by spaces"},
       {"smtp_listen = localhost:25",
-       "r.conf:1: smtp_listen: localhost:25 is no address:port with a numeric address; write *:25, 192.0.2.1:25 or "
+       "r.conf:1: smtp_listen: localhost:25 is no address:port with a numeric address; write *:25, "
+       "192.0.2.1:25 or "
        "[::1]:25"},
       {"redis = host:99999",
        "r.conf:1: redis: its value is no address of a Redis: use "
@@ -201,6 +202,37 @@ void listen_addresses_are_read_in_all_their_forms(void**) {
   }
 }
 
+void a_domain_may_be_given_in_letters_of_its_own(void**) {
+  ConfigReader reader;
+  assert_true(
+      reader.read_file("domain = B\u00FCCHER.test b.test\nhostname = mx.b\u00FCcher.test\n", "f")
+          .has_value());
+  assert_true(reader.set("api_key=k", "-o").has_value());
+  const Config config = *reader.finish();
+  assert_same(config.domain.front(), "xn--bcher-kva.test");
+  assert_same(config.hostname, "mx.xn--bcher-kva.test");
+  assert_true(config.has_domain("b\u00FCcher.test"));
+  assert_true(config.has_domain("XN--bcher-kva.TEST"));
+  assert_false(config.has_domain("\u2764.test"));
+  assert_true(fault_in("domain = \u2764.test").contains(" is no domain name;"));
+}
+
+void names_of_mailboxes_are_a_matter_of_settings(void**) {
+  ConfigReader reader;
+  assert_true(reader.config().mailbox_naming().letters == MailboxCase::kFold);
+  assert_true(reader
+                  .read_file("mailbox_case = keep\nmailbox_tag = cut\n"
+                             "mailbox_domains = separate\n",
+                             "f")
+                  .has_value());
+  const MailboxNaming naming = reader.config().mailbox_naming();
+  assert_true(naming.letters == MailboxCase::kKeep);
+  assert_true(naming.tag == MailboxTag::kCut);
+  assert_true(naming.domains == MailboxDomains::kSeparate);
+  assert_same(fault_in("mailbox_tag = fold"),
+              "r.conf:1: mailbox_tag: fold is not one of keep, cut");
+}
+
 void domains_are_compared_without_case(void**) {
   ConfigReader reader;
   assert_true(reader.set("domain=example.com", "-o").has_value());
@@ -228,6 +260,8 @@ int main() {
       cmocka_unit_test(what_is_written_is_read_back_the_same),
       cmocka_unit_test(a_worker_is_told_only_what_is_its_own),
       cmocka_unit_test(listen_addresses_are_read_in_all_their_forms),
+      cmocka_unit_test(a_domain_may_be_given_in_letters_of_its_own),
+      cmocka_unit_test(names_of_mailboxes_are_a_matter_of_settings),
       cmocka_unit_test(domains_are_compared_without_case),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

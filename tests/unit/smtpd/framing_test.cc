@@ -236,7 +236,8 @@ void short_messages_are_read_by_the_rule(void** /*state*/) {
       const std::string kept = plainly(bytes, status);
       for (const std::size_t size : {std::size_t{1}, std::size_t{2}, length}) {
         const Message got = read(bytes, every(size, length));
-        if (got.status != status || got.kept != kept) fail_test("differs: message " + std::to_string(number));
+        if (got.status != status || got.kept != kept)
+          fail_test("differs: message " + std::to_string(number));
       }
     }
   }
@@ -253,6 +254,80 @@ void a_message_that_is_taken_is_gone(void** /*state*/) {
   assert_int_equal(reader.held(), 0);
 }
 
+// The message, a bar, and what is left of the stream.
+std::string chunks_of(std::string_view bytes, const std::vector<std::size_t>& cuts) {
+  struct {
+    std::uint64_t octets;
+    bool keep;
+  } constexpr kChunks[] = {{3, true}, {4, false}, {0, true}, {2, true}};
+  ChunkReader reader;
+  reader.start(kLimit, 0);
+  std::string rest;
+  std::size_t next = 0;
+  const auto begin = [&] {
+    for (; next < std::size(kChunks); ++next) {
+      if (kChunks[next].keep) reader.keep(kChunks[next].octets);
+      if (!kChunks[next].keep) reader.drop(kChunks[next].octets);
+      if (kChunks[next].octets != 0) return;
+    }
+  };
+  begin();
+  in_pieces(bytes, cuts, [&](std::string_view piece) {
+    while (next < std::size(kChunks) && reader.consume(piece)) {
+      ++next;
+      begin();
+    }
+    rest += piece;
+  });
+  return reader.take() + "|" + rest;
+}
+
+void chunks_are_counted_however_they_are_cut(void** /*state*/) {
+  constexpr std::string_view kBytes = "a\r\n.\r\nxbcQUIT";
+  for (std::size_t cut = 0; cut <= kBytes.size(); ++cut) {
+    assert_same(chunks_of(kBytes, {cut}), "a\r\nbc|QUIT");
+  }
+  assert_same(chunks_of(kBytes, every(1, kBytes.size())), "a\r\nbc|QUIT");
+}
+
+void a_message_of_chunks_ends_at_its_limit(void** /*state*/) {
+  ChunkReader reader;
+  reader.start(10, 0);
+  reader.keep(4);
+  assert_true(reader.has_room_for(6));
+  assert_false(reader.has_room_for(7));
+  assert_false(reader.has_room_for(UINT64_MAX));
+  reader.drop(1000);
+  assert_true(reader.has_room_for(6));
+}
+
+void line_ends_that_are_none_are_counted(void** /*state*/) {
+  struct Row {
+    std::string_view message;
+    std::uint64_t lf, cr;
+  };
+  constexpr Row kRows[] = {{"", 0, 0},         {"a\r\nb\r\n", 0, 0}, {"\n", 1, 0},
+                           {"\r", 0, 1},       {"a\nb\rc", 1, 1},    {"\r\r\n\n", 1, 1},
+                           {"\n\r\n\r", 1, 1}, {"\n\n\r\r", 2, 2}};
+  for (const Row& row : kRows) {
+    const BareNewlines bare = count_bare_newlines(Exact(row.message).view());
+    assert_int_equal(bare.lf, row.lf);
+    assert_int_equal(bare.cr, row.cr);
+    assert_int_equal(bare.none(), row.lf + row.cr == 0);
+  }
+  // Wherever it is in a long message, and whatever is cut between CR and LF.
+  for (std::size_t at = 0; at < 400; ++at) {
+    std::string message(400, 'x');
+    message.replace(at, 1, "\r\n");
+    assert_true(count_bare_newlines(Exact(message).view()).none());
+    message.insert(at, "\n\r");
+    const BareNewlines bare = count_bare_newlines(Exact(message).view());
+    assert_true(bare.lf == 1 && bare.cr == 1);
+  }
+  const BareNewlines full = count_bare_newlines(std::string(10'000, '\n'));
+  assert_int_equal(full.lf, 10'000);
+}
+
 }  // namespace
 
 int main() {
@@ -263,6 +338,9 @@ int main() {
       cmocka_unit_test(messages_are_the_same_with_any_two_cuts),
       cmocka_unit_test(short_messages_are_read_by_the_rule),
       cmocka_unit_test(a_message_that_is_taken_is_gone),
+      cmocka_unit_test(chunks_are_counted_however_they_are_cut),
+      cmocka_unit_test(a_message_of_chunks_ends_at_its_limit),
+      cmocka_unit_test(line_ends_that_are_none_are_counted),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -6,6 +6,8 @@
 //   # anything        a comment; "# name: value" is a setting and must be a known one:
 //                     tls: off (default) | optional | required
 //                     size: 102400, recipients: 100, errors: 20 (the limits, with their defaults)
+//                     case: fold (default) | keep     whether Alice and alice are one recipient
+//                     newlines: keep (default) | reject    bare CR and LF in a message
 //                     play: whole   what it shows depends on what comes in one segment
 //                     play: early   the same, and the first segment comes before the greeting
 //   C: text           what the client sends, and CRLF; with a "\" at the end: without CRLF.
@@ -50,10 +52,13 @@ struct Step {
 struct Dialogue {
   std::string name;
   SessionSettings settings{.hostname = "mx.test",
-                           .domains = {"example.com", "example.org"},
+                           .domains = {"example.com", "example.org", "xn--fsq.test"},
                            .message_size_limit = 102400,
                            .recipient_limit = 100,
                            .error_limit = 20,
+                           .mailbox_case = restante::MailboxCase::kFold,
+                           .header_limits = {.bytes = 262144, .fields = 2000, .hops = 100},
+                           .bare_newlines_refused = false,
                            .tls_available = false,
                            .tls_required = false};
   bool only_whole = false;
@@ -114,6 +119,15 @@ bool set(Dialogue& dialogue, std::string_view name, const std::string& value) {
     settings.tls_required = value == "required";
     return value == "off" || value == "optional" || value == "required";
   }
+  if (name == "case") {
+    const bool keep = value == "keep";
+    settings.mailbox_case = keep ? restante::MailboxCase::kKeep : restante::MailboxCase::kFold;
+    return keep || value == "fold";
+  }
+  if (name == "newlines") {
+    settings.bare_newlines_refused = value == "reject";
+    return value == "keep" || value == "reject";
+  }
   if (name == "play") {
     dialogue.only_whole = true;
     dialogue.early = value == "early";
@@ -166,6 +180,16 @@ Reply reply_named(std::string_view name) {
     if (reply_row(static_cast<Reply>(i)).name == name) return static_cast<Reply>(i);
   }
   throw std::runtime_error("no such reply: " + std::string(name));
+}
+
+// What is wrong with a line of a reply, whatever the dialogue (RFC 2034 section 4, RFC 5321 section
+// 4.5.3.1.5): the class of the enhanced code, which all have but greetings and 3yz; length; bytes.
+std::string fault_of_reply(std::string_view line, bool of_hello) {
+  if (line.size() > 512) return "reply too long";
+  if (std::ranges::any_of(line, [](char c) { return c < ' ' || c > '~'; })) return "bytes in reply";
+  if (of_hello || line.starts_with('3') || line.starts_with("220 mx")) return {};
+  const bool enhanced = line.size() > 6 && line[4] == line[0] && line[5] == '.';
+  return enhanced ? "" : "no enhanced code: " + std::string(line);
 }
 
 // A driver that does at once what the session asks, and the checks.
@@ -268,6 +292,14 @@ class Player {
 
   std::string expect_line(const std::string& line) {
     if (output_.starts_with(line)) {
+      std::string_view left = line;
+      while (!left.empty()) {
+        const std::string_view one = left.substr(0, left.find("\r\n"));
+        const bool hello = in_hello_ || one.starts_with("250-") || one == "250 mx.test";
+        if (auto fault = fault_of_reply(one, hello); !fault.empty()) return fault;
+        in_hello_ = one.starts_with("250-");
+        left.remove_prefix(one.size() + 2);
+      }
       output_.erase(0, line.size());
       return {};
     }
@@ -297,6 +329,7 @@ class Player {
   std::size_t drop_;
   Session session_;
   std::string segment_, output_;
+  bool in_hello_ = false;
   bool segment_open_ = false, tls_asked_ = false, closed_ = false, seen_closed_ = false;
   Answer sender_, message_, store_;
   std::deque<std::string> delivered_;

@@ -19,6 +19,9 @@ const SessionSettings kSettings{.hostname = "mx.test",
                                 .message_size_limit = 1000,
                                 .recipient_limit = 100,
                                 .error_limit = 20,
+                                .mailbox_case = restante::MailboxCase::kFold,
+                                .header_limits = {.bytes = 262144, .fields = 2000, .hops = 100},
+                                .bare_newlines_refused = false,
                                 .tls_available = true,
                                 .tls_required = false};
 constexpr std::string_view kToData =
@@ -99,13 +102,15 @@ void the_envelope_is_shown_at_data_and_given_away_at_the_end(void** /*state*/) {
   assert_false(admit->envelope.esmtp);
   assert_int_equal(admit->envelope.declared_size, 7);
   session->answer(Reply::kOk);
-  session->receive("hi\r\n");
-  assert_int_equal(session->held(), 4);
+  session->receive("h\ri\n\r\n");
+  assert_int_equal(session->held(), 6);
   session->receive(".\r\n");
   const Action done = session->next_action();
   const auto* deliver = std::get_if<Deliver>(&done);
   assert_non_null(deliver);
-  assert_true(deliver->data == "hi\r\n");
+  assert_true(deliver->data == "h\ri\n\r\n");
+  assert_int_equal(deliver->envelope.bare_newlines.lf, 1);
+  assert_int_equal(deliver->envelope.bare_newlines.cr, 1);
   assert_true(deliver->envelope.recipients.front().text() == "alice@example.com");
   assert_int_equal(session->held(), 0);
 }
@@ -119,6 +124,28 @@ void bytes_before_the_reply_to_data_end_the_session(void** /*state*/) {
     session->answer(verdict, "9");
     assert_true(next_is<Close>(*session));
     assert_true(session->take_output().ends_with("554 5.5.0 Improper command pipelining\r\n"));
+  }
+}
+
+// Unlike message data behind DATA, which would be read as commands if it were refused.
+void a_chunk_may_come_before_it_is_admitted(void** /*state*/) {
+  for (const Reply verdict : {Reply::kOk, Reply::kRateLimited}) {
+    auto session = greeted();
+    session->receive("MAIL FROM:<s@x.test>\r\nRCPT TO:<alice@example.com>\r\n");
+    (void)session->next_action();
+    session->answer(Reply::kOk);
+    (void)say(*session, "BDAT 6 LAST\r\nQU");
+    session->receive("IT\r");
+    session->receive("\nNOOP\r\n");
+    session->answer(verdict, "9");
+    assert_int_equal(session->held(), verdict == Reply::kOk ? 6 : 0);
+    if (verdict == Reply::kOk) {
+      assert_true(next_is<Deliver>(*session));
+      session->answer(Reply::kOk);
+    }
+    assert_true(next_is<Idle>(*session));
+    assert_true(session->take_output().ends_with("\r\n250 2.0.0 Ok\r\n"));
+    assert_true(session->at_rest());
   }
 }
 
@@ -229,6 +256,7 @@ int main() {
       cmocka_unit_test(an_answer_to_no_question_is_ignored),
       cmocka_unit_test(the_envelope_is_shown_at_data_and_given_away_at_the_end),
       cmocka_unit_test(bytes_before_the_reply_to_data_end_the_session),
+      cmocka_unit_test(a_chunk_may_come_before_it_is_admitted),
       cmocka_unit_test(commands_behind_a_message_wait_for_its_answer),
       cmocka_unit_test(plain_text_after_starttls_closes_without_a_reply),
       cmocka_unit_test(tls_makes_the_session_forget),

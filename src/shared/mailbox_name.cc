@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: ISC
+// Which mailbox an address names, and its key.
+#include "shared/mailbox_name.h"
+
+#include <algorithm>
+
+#include "shared/domain.h"
+
+namespace restante {
+namespace {
+
+constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+}  // namespace
+
+std::string mailbox_name(const Address& address, const MailboxNaming& naming) {
+  std::string name = to_nfc(address.local);
+  if (naming.tag == MailboxTag::kCut) {
+    const std::size_t plus = name.find('+', 1);
+    if (plus < name.size()) name.resize(plus);
+  }
+  if (naming.letters == MailboxCase::kFold || equal_ignoring_case(name, "postmaster")) {
+    std::ranges::transform(name, name.begin(), lower);
+  }
+  if (naming.domains == MailboxDomains::kSeparate) name.append(1, '@').append(address.domain);
+  return name;
+}
+
+std::string recipient_name(const Address& address, MailboxCase letters) {
+  return mailbox_name(address, {letters, MailboxTag::kKeep, MailboxDomains::kSeparate});
+}
+
+std::string mailbox_key(std::string_view name) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  std::string key;
+  key.reserve(name.size());
+  for (const char c : name) {
+    const bool plain =
+        (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || std::string_view("._+-=").contains(c);
+    if (plain) {
+      key += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      key += {'%', kHex[byte >> 4U], kHex[byte & 0xFU]};
+    }
+  }
+  return key;
+}
+
+}  // namespace restante
