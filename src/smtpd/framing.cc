@@ -175,7 +175,7 @@ BareNewlines count_bare_newlines(std::string_view message) {
     for (std::size_t i = 0; i < kBlock; ++i) {
       lf += static_cast<std::uint8_t>(message[i] == '\n');
       cr += static_cast<std::uint8_t>(message[i] == '\r');
-      both += static_cast<std::uint8_t>((message[i] == '\r') & (message[i + 1] == '\n'));
+      both += static_cast<std::uint8_t>(int{message[i] == '\r'} & int{message[i + 1] == '\n'});
     }
     all.lf += lf;
     all.cr += cr;

@@ -66,7 +66,7 @@ def test_poisonous_mail_is_shown_as_unparsed_and_holds_nobody_up(restante, kind)
 def test_a_header_without_measure_is_refused(restante):
     with restante.smtp() as client:
         code, text = deliver(client, "fields@example.com", HEADER_FIELDS)
-    assert (code, text[:5]) == (552, b"5.3.4")
+    assert (code, text[:5]) == (552, "5.3.4")
     assert restante.mails("fields") == []
 
 
