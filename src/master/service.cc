@@ -48,6 +48,10 @@ Result<void> into(T& member, Result<T> made) {
   return {};
 }
 
+bool is_smtp(std::string_view listener) {
+  return listener == fd_name::kSmtp || listener == fd_name::kSmtpProxy;
+}
+
 }  // namespace
 
 Result<void> read_key_file(Config& config) {
@@ -126,7 +130,7 @@ std::vector<Inherited> Service::for_smtpd() const {
                                    {fd_name::kTlsKey, tls_key_.get()},
                                    {fd_name::kSegment, segment_.get()}};
   for (const NamedFd& listener : listeners_) {
-    if (listener.name == fd_name::kSmtp) result.push_back({listener.name, listener.fd.get()});
+    if (is_smtp(listener.name)) result.push_back({listener.name, listener.fd.get()});
   }
   return result;
 }
@@ -137,7 +141,7 @@ std::vector<Inherited> Service::for_apid() const {
                                    {fd_name::kTlsKey, tls_key_.get()},
                                    {fd_name::kSegment, segment_.get()}};
   for (const NamedFd& listener : listeners_) {
-    if (listener.name != fd_name::kSmtp) result.push_back({listener.name, listener.fd.get()});
+    if (!is_smtp(listener.name)) result.push_back({listener.name, listener.fd.get()});
   }
   return result;
 }

@@ -34,6 +34,8 @@ struct Config {
   std::string redis;     // host:port, unix:/path, redis://…, or `private`
   std::string redis_directory;
   std::vector<std::string> smtp_listen, http_listen, https_listen;  // address:port
+  std::vector<std::string> smtp_proxy_listen;  // address:port, behind a load balancer
+  std::vector<std::string> proxy_allow;        // addresses and networks of load balancers
   SmtpTls smtp_tls{};
   std::string tls_certificate, tls_key;  // paths of PEM files
   std::string user;
@@ -45,6 +47,8 @@ struct Config {
   std::uint64_t recipient_limit{};                                 // per message
   std::uint64_t error_limit{};                                     // per connection
   std::uint64_t smtp_connection_limit{}, api_connection_limit{};   // per worker
+  std::uint64_t smtp_client_connection_limit{};                    // per worker; 0: off
+  std::uint64_t smtp_minimum_rate{};                               // bytes a second; 0: off
   std::uint64_t data_memory_limit{};                               // bytes in flight per smtpd
   std::uint64_t page_size_limit{};                                 // bytes of one API answer
   std::uint64_t mime_part_limit{}, mime_depth_limit{}, mime_header_limit{};
