@@ -9,6 +9,12 @@ namespace restante::smtpd {
 ClientTable::Place::Place(Place&& other) noexcept
     : counts_(std::exchange(other.counts_, nullptr)), mine_(other.mine_) {}
 
+ClientTable::Place& ClientTable::Place::operator=(Place&& other) noexcept {
+  std::swap(counts_, other.counts_);
+  std::swap(mine_, other.mine_);
+  return *this;
+}
+
 ClientTable::Place::~Place() {
   if (counts_ != nullptr && --mine_->second == 0) counts_->erase(mine_);
 }

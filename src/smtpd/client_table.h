@@ -20,7 +20,7 @@ class ClientTable {
   class Place {
    public:
     Place(Place&& other) noexcept;
-    Place& operator=(Place&&) = delete;
+    Place& operator=(Place&& other) noexcept;
     ~Place();
 
    private:

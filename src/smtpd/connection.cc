@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// One client: its stream, its session and its time limit.
+// One client: its stream, its session and its time limits.
 #include "smtpd/connection.h"
 
 #include <exception>
@@ -7,28 +7,67 @@
 #include <variant>
 
 #include "shared/log.h"
+#include "smtpd/proxy_header.h"
 
 namespace restante::smtpd {
 
-Connection::Connection(Services& services, UniqueFd socket, ClientAddress client, std::string id,
+Connection::Connection(Services& services, UniqueFd socket, Peer peer, std::string id,
                        std::function<void(Connection&)> gone)
     : services_(services),
       stream_(std::move(socket)),
-      client_(std::move(client)),
+      client_(std::move(peer.address)),
       id_(std::move(id)),
       gone_(std::move(gone)),
       session_(services.session),
       event_(event_new(services.base, -1, 0, nullptr, nullptr)),
+      is_proxied_(peer.is_balancer),
       since_(monotonic_now()) {}
 
 void Connection::start() {
+  guarded([this] {
+    if (!is_proxied_) return begin({});
+    phase_ = Phase::kIntroducing;
+    watch(EV_READ);
+  });
+}
+
+void Connection::read_proxy_header() {
+  const IoResult got = stream_.read(services_.buffer);
+  if (got.status == IoStatus::kClosed) return close(stream_.fault());
+  if (got.status != IoStatus::kDone) return;
+  header_.append(services_.buffer.data(), got.bytes);
+  ProxyHeader header = parse_proxy_header(header_);
+  if (header.status == ProxyHeader::Status::kMore) return;
+  if (header.status == ProxyHeader::Status::kBad) return close("bad PROXY header");
+  if (header.client) client_ = std::move(*header.client);
+  phase_ = Phase::kTalking;
+  const std::string read = std::exchange(header_, {});
+  begin(std::string_view(read).substr(header.size));
+}
+
+// The client is known now. `early` is what has been read of it already.
+void Connection::begin(std::string_view early) {
   log::debug("client_connected", {{"sid", id_}, {"ip", client_.text}});
+  place_ = services_.clients.take(client_.rate_key, services_.config.smtp_client_connection_limit);
+  if (!place_) {
+    reason_ = "smtp_client_connection_limit";
+    session_.end(Reply::kTooManyConnections);
+    return run_session();
+  }
+  if (early.empty()) {
+    // Whoever has left already is found out when it is greeted.
+    const IoResult got = stream_.read(services_.buffer);
+    if (got.status == IoStatus::kDone) early = {services_.buffer.data(), got.bytes};
+  }
+  if (!early.empty()) reason_ = "talk before the greeting";
+  session_.receive(early);
   run_session();
 }
 
 void Connection::drain() {
   draining_ = true;
   if (phase_ == Phase::kHandshaking) return close("shutdown");
+  if (phase_ == Phase::kIntroducing) return cut(Reply::kShuttingDown);
   if (phase_ == Phase::kTalking && session_.at_rest()) cut(Reply::kShuttingDown);
 }
 
@@ -40,24 +79,43 @@ void Connection::cut(Reply reply) {
   run_session();
 }
 
-void Connection::on_socket(int, short what, void* self) noexcept {
+std::string_view Connection::overdue(std::chrono::milliseconds now, Load load) {
+  return patience_.overdue(now, load,
+                           {.timeout = services_.config.smtp_timeout,
+                            .minimum_rate = services_.config.smtp_minimum_rate});
+}
+
+void Connection::expire(std::string_view why) noexcept {
+  guarded([this, why] {
+    if (phase_ == Phase::kTalking && output_.empty()) {
+      reason_ = why;
+      cut(Reply::kIdleTimeout);
+    }
+    close(why);  // the 421 is not waited for: this client has had its time
+  });
+}
+
+template <class Work>
+void Connection::guarded(Work work) noexcept {
   // What is called below may let go of the connection.
-  const std::shared_ptr<Connection> connection = static_cast<Connection*>(self)->shared_from_this();
+  const std::shared_ptr<Connection> self = shared_from_this();
   try {
-    connection->on_event(what);
+    work();
   } catch (const std::exception& error) {  // out of memory: this client pays, the others go on
-    log::error("client_failed", {{"sid", connection->id_}, {"reason", error.what()}});
-    connection->close("internal error");
+    log::error("client_failed", {{"sid", id_}, {"reason", error.what()}});
+    close("internal error");
   }
 }
 
-void Connection::on_event(short what) {
-  if ((what & EV_TIMEOUT) != 0) {
-    if (phase_ == Phase::kWaiting) return;  // it waits for us, and a delivery has its own limits
-    if (phase_ == Phase::kTalking && output_.empty()) return cut(Reply::kIdleTimeout);
-    return close("timeout");
-  }
+void Connection::on_socket(int, short, void* self) noexcept {
+  auto* connection = static_cast<Connection*>(self);
+  connection->guarded([connection] { connection->on_event(); });
+}
+
+void Connection::on_event() {
   switch (phase_) {
+    case Phase::kIntroducing:
+      return read_proxy_header();
     case Phase::kHandshaking:
       return continue_handshake();
     case Phase::kWaiting:
@@ -82,9 +140,17 @@ void Connection::read_some() {
     if (got.status == IoStatus::kClosed) return close(stream_.fault());
     if (got.status == IoStatus::kWantsWrite) return watch(EV_WRITE);
     if (got.status == IoStatus::kWantsRead) return watch(EV_READ);
+    const std::uint32_t commands = session_.counts().commands;
+    const std::size_t held = session_.held();
+    said_ = false;
     session_.receive({services_.buffer.data(), got.bytes});
     run_session();
     count_held();
+    if (!said_ && session_.held() > held) receiving_ = true;
+    const auto now = monotonic_now();
+    patience_.wait_for(waits_for(), now);
+    if (receiving_) patience_.received(got.bytes, now);
+    if (session_.counts().commands != commands) patience_.satisfied(now);
   } while (phase_ == Phase::kTalking && output_.empty() && stream_.has_pending());
 }
 
@@ -109,15 +175,26 @@ void Connection::continue_handshake() {
 void Connection::run_session() {
   for (bool more = true; more;) {
     Action action = session_.next_action();
+    const bool closes = std::holds_alternative<Close>(action);
+    if (closes && receiving_ && reason_.empty()) reason_ = "message refused";
     // A client that does not take its replies gets no more of them until it does.
-    output_ += session_.take_output();
+    take_output();
     if (std::holds_alternative<Idle>(action) || std::holds_alternative<StartTls>(action) ||
-        std::holds_alternative<Deliver>(action) || std::holds_alternative<Close>(action)) {
+        std::holds_alternative<Deliver>(action) || closes) {
       flush();
       if (phase_ == Phase::kGone) return;
     }
     more = std::visit([this](auto& what) { return act(what); }, action);
   }
+}
+
+// Within a message the session is silent: if it says something, the message is at its end.
+void Connection::take_output() {
+  const std::string said = session_.take_output();
+  if (said.empty()) return;
+  output_ += said;
+  said_ = true;
+  receiving_ = false;
 }
 
 bool Connection::act(Idle) {
@@ -161,6 +238,8 @@ bool Connection::act(const AdmitMessage& question) {
   const RateVerdict verdict = services_.sender_rates.take(subject, limit, monotonic_now());
   if (verdict.admitted) {
     session_.answer(Reply::kOk);
+    take_output();
+    receiving_ = true;
     return true;
   }
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(verdict.reset_in).count();
@@ -175,6 +254,8 @@ bool Connection::act(const AdmitMessage& question) {
 
 bool Connection::act(Deliver& mail) {
   phase_ = Phase::kWaiting;
+  receiving_ = false;
+  patience_.wait_for(Wait::kNothing, since_);
   services_.delivery.start(std::move(mail), [self = shared_from_this(), since = monotonic_now()](
                                                 const DeliveryReport& report) {
     self->log_delivery(report, monotonic_now() - since);
@@ -230,17 +311,33 @@ void Connection::flush() {
   if (phase_ == Phase::kClosing) close("");
 }
 
-// Waits for the socket, with the client's time limit; 0: for nothing but a delivery.
+// Waits for the socket; 0: for nothing but a delivery. The worker's sweep sees to the time.
 void Connection::watch(short what) {
-  if (what != watched_) {
-    if (watched_ != 0) event_del(event_.get());
-    watched_ = what;
-    if (what == 0) return;
-    event_assign(event_.get(), services_.base, stream_.fd(), static_cast<short>(what | EV_PERSIST),
-                 on_socket, this);
-    const timeval limit = to_timeval(services_.config.smtp_timeout);
-    event_add(event_.get(), &limit);
+  patience_.wait_for(waits_for(), monotonic_now());
+  if (what == watched_) return;
+  if (watched_ != 0) event_del(event_.get());
+  watched_ = what;
+  if (what == 0) return;
+  event_assign(event_.get(), services_.base, stream_.fd(), static_cast<short>(what | EV_PERSIST),
+               on_socket, this);
+  event_add(event_.get(), nullptr);
+}
+
+Wait Connection::waits_for() const {
+  switch (phase_) {
+    case Phase::kIntroducing:
+      return Wait::kProxyHeader;
+    case Phase::kHandshaking:
+      return Wait::kHandshake;
+    case Phase::kWaiting:
+    case Phase::kGone:
+      return Wait::kNothing;
+    case Phase::kTalking:
+    case Phase::kClosing:
+      break;
   }
+  if (!output_.empty()) return Wait::kReplies;
+  return receiving_ ? Wait::kData : Wait::kCommand;
 }
 
 void Connection::count_held() {
@@ -251,11 +348,13 @@ void Connection::count_held() {
 
 void Connection::close(std::string_view why) {
   if (phase_ == Phase::kGone) return;
+  if (why.empty()) why = reason_;
   const bool delivering = phase_ == Phase::kWaiting;
   phase_ = Phase::kGone;
   count_held();
   if (watched_ != 0) event_del(event_.get());
   watched_ = 0;
+  place_.reset();
   stream_.shut_down();
   const SessionCounts& counts = session_.counts();
   log::info("client_closed", {{"sid", id_},
