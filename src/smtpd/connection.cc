@@ -66,14 +66,14 @@ void Connection::begin(std::string_view early) {
 
 void Connection::drain() {
   draining_ = true;
-  if (phase_ == Phase::kHandshaking) return close("shutdown");
-  if (phase_ == Phase::kIntroducing) return cut(Reply::kShuttingDown);
-  if (phase_ == Phase::kTalking && session_.at_rest()) cut(Reply::kShuttingDown);
+  const bool before_mail = phase_ == Phase::kIntroducing || phase_ == Phase::kHandshaking;
+  if (before_mail || (phase_ == Phase::kTalking && session_.at_rest())) cut(Reply::kShuttingDown);
 }
 
 void Connection::cut(Reply reply) {
   if (phase_ == Phase::kClosing || phase_ == Phase::kGone) return;
-  if (phase_ == Phase::kHandshaking) return close(reply_row(reply).name);
+  if (reason_.empty()) reason_ = reply_row(reply).name;
+  if (phase_ == Phase::kHandshaking) return close("");
   session_.end(reply);
   phase_ = Phase::kTalking;
   run_session();
@@ -199,6 +199,7 @@ void Connection::take_output() {
 
 bool Connection::act(Idle) {
   if (draining_ && session_.at_rest()) {
+    reason_ = reply_row(Reply::kShuttingDown).name;
     session_.end(Reply::kShuttingDown);
     return true;
   }
@@ -255,7 +256,7 @@ bool Connection::act(const AdmitMessage& question) {
 bool Connection::act(Deliver& mail) {
   phase_ = Phase::kWaiting;
   receiving_ = false;
-  patience_.wait_for(Wait::kNothing, since_);
+  patience_.wait_for(waits_for(), monotonic_now());
   services_.delivery.start(std::move(mail), [self = shared_from_this(), since = monotonic_now()](
                                                 const DeliveryReport& report) {
     self->log_delivery(report, monotonic_now() - since);

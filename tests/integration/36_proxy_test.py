@@ -136,6 +136,19 @@ def test_the_null_sender_is_counted_by_the_client_of_the_header(proxied):
         proxied.log.wait_for(f"event=mail_refused .*ip={re.escape(address)} ")
 
 
+def test_at_a_stop_a_connection_without_its_header_is_told_so():
+    with Restante(smtp_proxy_listen=f"{LOCAL}:0", log_level="debug") as restante:
+        with connect(restante, b"PROXY ") as smtp:
+            # Accepted: what came after it on the same listener was served.
+            for pid in restante.pids("smtpd"):
+                with restante.only(pid, "smtpd"), connect(restante, line("192.0.2.40")) as other:
+                    other.greet()
+            restante.stop()
+            assert smtp.line().startswith(b"421 4.3.2 ")
+            assert smtp.line() == b""
+        assert restante.log.find("event=client_closed .*ip=127.0.0.1 .*reason=shutting_down")
+
+
 # HAProxy
 
 @contextlib.contextmanager
