@@ -51,6 +51,10 @@ std::size_t capacity(std::uint64_t connection_limit) {
   return std::min<std::uint64_t>(connection_limit, descriptors.rlim_cur);
 }
 
+bool out_of_descriptors(int error_number) {
+  return error_number == EMFILE || error_number == ENFILE;
+}
+
 // A last word to a client that gets no connection.
 void send_and_close(UniqueFd socket, Reply reply) {
   const std::string line = format_reply(reply);
@@ -122,8 +126,7 @@ void Worker::accept_some(const NamedFd& listener) {
     UniqueFd socket(accept4(listener.fd.get(), peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!socket) {
       // EAGAIN: another worker was quicker. The rest are faults of one client's connection.
-      const bool out_of_descriptors = errno == EMFILE || errno == ENFILE;
-      if (out_of_descriptors && !refuse_for_want_of_descriptors(listener.fd.get())) {
+      if (out_of_descriptors(errno) && !refuse_for_want_of_descriptors(listener.fd.get())) {
         pause_listening();
       }
       return;
@@ -139,18 +142,17 @@ bool Worker::refuse_for_want_of_descriptors(int listener) {
   socklen_t length = sizeof address;
   auto* const peer = reinterpret_cast<sockaddr*>(&address);
   UniqueFd socket(accept4(listener, peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  const bool accepted = static_cast<bool>(socket) || errno == EAGAIN;
+  const bool helped = socket || !out_of_descriptors(errno);
   if (socket) {
     const ClientAddress client = describe_client(peer);
     log::info("client_refused", {{"ip", client.text}, {"reason", "out of descriptors"}});
     send_and_close(std::move(socket), Reply::kTooManyConnections);
   }
   spare_ = open_spare();
-  return accepted;
+  return helped;
 }
 
-// The limit was lowered below what is open, or the whole system has none left: others may free
-// some.
+// The limit was lowered below the spare one, or the whole system has none left.
 void Worker::pause_listening() {
   for (const auto& listener : listeners_) listener->stop();
   listen_again_.start(kListenAgainAfter);
