@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Clients that take what is not theirs: places, time, memory. Each is cut with a line in the log
 # that names it and says why, and others notice nothing.
+import contextlib
 import os
 import pwd
 import signal
@@ -178,19 +179,13 @@ def test_a_handshake_that_does_not_end_is_cut(hasty, witness):
         assert_cut(hasty, client, "TLS handshake too slow", least=2)
 
 
-def test_a_client_that_never_reads_is_cut(hasty, witness):
-    with hasty.dialogue("127.0.1.8", receive_buffer=1) as client:
+def test_a_client_that_does_not_read_is_cut(hasty, witness):
+    with hasty.dialogue("127.0.1.8", receive_buffer=1).greet() as client:
+        assert client.say("MAIL FROM:<a@example.org>") == 250
         client.socket.settimeout(0.5)
-        # Each reply names the whole path back; that is more than fits on the way.
-        line = "MAIL FROM:<a@example.org>\r\nRSET\r\n" + "RCPT TO:<x@example.com>\r\n" * 2000
-        try:
-            client.send("EHLO client.example.org\r\n")
-            threading.Event().wait(0.1)
-            client.send("MAIL FROM:<a@example.org>\r\n")
+        with contextlib.suppress(OSError):  # not read any more: its replies have nowhere to go
             while True:
-                client.send(line[33:])
-        except OSError:
-            pass  # it is not read any more: its replies have nowhere to go
+                client.send("RCPT TO:<x@example.com>\r\n" * 2000)
         assert_cut(hasty, client, "replies not read", least=2, most=12)
 
 
