@@ -110,6 +110,7 @@ Result<std::vector<NamedFd>> bind_listeners(const Config& config) {
     const std::vector<std::string>& addresses;
   };
   const Group groups[] = {{fd_name::kSmtp, "smtp_listen", config.smtp_listen},
+                          {fd_name::kSmtpProxy, "smtp_proxy_listen", config.smtp_proxy_listen},
                           {fd_name::kHttp, "http_listen", config.http_listen},
                           {fd_name::kHttps, "https_listen", config.https_listen}};
   std::vector<NamedFd> listeners;

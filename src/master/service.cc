@@ -49,6 +49,10 @@ Result<void> into(T& member, Result<T> made) {
   return {};
 }
 
+bool is_smtp(std::string_view listener) {
+  return listener == fd_name::kSmtp || listener == fd_name::kSmtpProxy;
+}
+
 }  // namespace
 
 Result<void> read_key_file(Config& config) {
@@ -129,7 +133,7 @@ std::vector<Inherited> Service::for_smtpd() const {
                                    {fd_name::kTicketKeys, ticket_keys_.get()},
                                    {fd_name::kSegment, segment_.get()}};
   for (const NamedFd& listener : listeners_) {
-    if (listener.name == fd_name::kSmtp) result.push_back({listener.name, listener.fd.get()});
+    if (is_smtp(listener.name)) result.push_back({listener.name, listener.fd.get()});
   }
   return result;
 }
@@ -140,7 +144,7 @@ std::vector<Inherited> Service::for_apid() const {
                                    {fd_name::kTlsKey, tls_key_.get()},
                                    {fd_name::kSegment, segment_.get()}};
   for (const NamedFd& listener : listeners_) {
-    if (listener.name != fd_name::kSmtp) result.push_back({listener.name, listener.fd.get()});
+    if (!is_smtp(listener.name)) result.push_back({listener.name, listener.fd.get()});
   }
   return result;
 }

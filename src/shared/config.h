@@ -37,6 +37,8 @@ struct Config {
   std::string redis;     // host:port, unix:/path, redis://…, or `private`
   std::string redis_directory;
   std::vector<std::string> smtp_listen, http_listen, https_listen;  // address:port
+  std::vector<std::string> smtp_proxy_listen;  // address:port, behind a load balancer
+  std::vector<std::string> proxy_allow;        // addresses and networks of load balancers
   SmtpTls smtp_tls{};
   BareNewline smtp_bare_newline{};
   std::string tls_certificate, tls_key;  // paths of PEM files
@@ -55,6 +57,8 @@ struct Config {
   std::uint64_t header_field_limit{};                              // fields in it
   std::uint64_t hop_limit{};                                       // … and Received among them
   std::uint64_t smtp_connection_limit{}, api_connection_limit{};   // per worker
+  std::uint64_t smtp_client_connection_limit{};                    // per worker; 0: off
+  std::uint64_t smtp_minimum_rate{};                               // bytes a second; 0: off
   std::uint64_t data_memory_limit{};                               // bytes in flight per smtpd
   std::uint64_t page_size_limit{};                                 // bytes of one API answer
   std::uint64_t mime_part_limit{}, mime_depth_limit{}, mime_header_limit{};

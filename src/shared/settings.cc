@@ -6,6 +6,7 @@
 #include <array>
 
 #include "shared/domain.h"
+#include "shared/network.h"
 #include "shared/redis_address.h"
 
 namespace restante {
@@ -45,6 +46,11 @@ std::optional<std::string> check_key(std::string_view value) {
 
 std::optional<std::string> check_listen(std::string_view value) {
   if (auto parsed = parse_listen(value); !parsed) return parsed.error().what;
+  return {};
+}
+
+std::optional<std::string> check_network(std::string_view value) {
+  if (auto parsed = Network::parse(value); !parsed) return parsed.error().what;
   return {};
 }
 
@@ -117,6 +123,8 @@ constexpr std::array kSettings = {
           "number of MIME parsers; 0 is the number of CPUs"},
   Setting{"page_size_limit", Type::kSize, &Config::page_size_limit, "32M", kKiB, kGiB, kApid, false, nullptr,
           "bytes of one API answer; a longer list ends early and links to the next page"},
+  Setting{"proxy_allow", Type::kWords, &Config::proxy_allow, "127.0.0.0/8 ::1", 0, 0, kSmtpd, false, check_network,
+          "addresses and networks of load balancers, who alone may connect to smtp_proxy_listen"},
   Setting{"recipient_limit", Type::kCount, &Config::recipient_limit, "100", 1, 10000, kSmtpd, false, nullptr,
           "recipients of one message"},
   Setting{"redis", Type::kText, &Config::redis, "localhost:6379", kNotEmpty, 0, kSmtpd | kApid, true, check_redis,
@@ -131,14 +139,20 @@ constexpr std::array kSettings = {
           "directory of the shared segment and of local sockets"},
   Setting{"smtp_bare_newline", Type::kChoice, &Config::smtp_bare_newline, "keep", 0, 0, kSmtpd, false, nullptr,
           "keep: a CR or LF in a message that is no line end stays as it is; reject: the message is refused"},
+  Setting{"smtp_client_connection_limit", Type::kCount, &Config::smtp_client_connection_limit, "50", 0, 1000000, kSmtpd, false, nullptr,
+          "SMTP connections that one worker holds of one client address (IPv6: /64); 0 is no limit"},
   Setting{"smtp_connection_limit", Type::kCount, &Config::smtp_connection_limit, "10000", 1, 1000000, kSmtpd, false, nullptr,
           "SMTP connections that one worker holds at once; past it clients hear 421"},
   Setting{"smtp_listen", Type::kWords, &Config::smtp_listen, "*:25", kNotEmpty, 0, 0, false, check_listen,
           "addresses of the SMTP port"},
+  Setting{"smtp_minimum_rate", Type::kSize, &Config::smtp_minimum_rate, "100", 0, kMiB, kSmtpd, false, nullptr,
+          "bytes a second, over 30 seconds, that a message must come with; 0 is no limit"},
+  Setting{"smtp_proxy_listen", Type::kWords, &Config::smtp_proxy_listen, "", 0, 0, 0, false, check_listen,
+          "addresses of SMTP ports where a load balancer speaks first, by the PROXY protocol"},
   Setting{"smtp_rate_limit", Type::kCount, &Config::smtp_rate_limit, "50", 0, 1048575, kSmtpd, false, nullptr,
           "messages a minute and sender address (null sender: client address); 0 is no limit"},
   Setting{"smtp_timeout", Type::kDuration, &Config::smtp_timeout, "5m", kSecond, kHour, kSmtpd, false, nullptr,
-          "time that an SMTP client may be silent"},
+          "time for an SMTP client to send a command, take a reply or go on with a message"},
   Setting{"smtp_tls", Type::kChoice, &Config::smtp_tls, "required", 0, 0, kSmtpd, false, nullptr,
           "required: mail is taken over STARTTLS only; optional: also in clear"},
   Setting{"smtpd_workers", Type::kCount, &Config::smtpd_workers, "0", 0, 1024, 0, false, nullptr,

@@ -18,10 +18,11 @@ namespace restante {
 
 // The names under which descriptors are handed over.
 namespace fd_name {
-inline constexpr std::string_view kSmtp = "smtp";      // listening, may come several times
-inline constexpr std::string_view kHttp = "http";      // listening, may come several times
-inline constexpr std::string_view kHttps = "https";    // listening, may come several times
-inline constexpr std::string_view kMime = "mime";      // listening, SOCK_SEQPACKET
+inline constexpr std::string_view kSmtp = "smtp";             // listening, may come several times
+inline constexpr std::string_view kSmtpProxy = "smtp_proxy";  // the same, behind a load balancer
+inline constexpr std::string_view kHttp = "http";             // listening, may come several times
+inline constexpr std::string_view kHttps = "https";           // listening, may come several times
+inline constexpr std::string_view kMime = "mime";             // listening, SOCK_SEQPACKET
 inline constexpr std::string_view kConfig = "config";  // memfd: format_config() for this program
 inline constexpr std::string_view kTlsCertificate = "tls_certificate";  // memfd: PEM
 inline constexpr std::string_view kTlsKey = "tls_key";                  // memfd: PEM
@@ -39,7 +40,7 @@ struct NamedFd {
 
 struct WorkerContext {
   Config config;
-  std::vector<NamedFd> listeners;  // kSmtp, kHttp, kHttps, kMime; non-blocking
+  std::vector<NamedFd> listeners;  // kSmtp, kSmtpProxy, kHttp, kHttps, kMime; non-blocking
   std::string tls_certificate;     // PEM; empty where the program has no use for it
   std::string tls_key;
   UniqueFd segment;

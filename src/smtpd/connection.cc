@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// One client: its stream, its session and its time limit.
+// One client: its stream, its session and its time limits.
 #include "smtpd/connection.h"
 
 #include <exception>
@@ -7,58 +7,116 @@
 #include <variant>
 
 #include "shared/log.h"
+#include "smtpd/proxy_header.h"
 #include "smtpd/trace.h"
 
 namespace restante::smtpd {
 
-Connection::Connection(Services& services, UniqueFd socket, ClientAddress client, std::string id,
+Connection::Connection(Services& services, UniqueFd socket, Peer peer, std::string id,
                        std::function<void(Connection&)> gone)
     : services_(services),
       stream_(std::move(socket)),
-      client_(std::move(client)),
+      client_(std::move(peer.address)),
       id_(std::move(id)),
       gone_(std::move(gone)),
       session_(services.session),
       event_(event_new(services.base, -1, 0, nullptr, nullptr)),
+      is_proxied_(peer.is_balancer),
       since_(monotonic_now()) {}
 
 void Connection::start() {
+  guarded([this] {
+    if (!is_proxied_) return begin({});
+    phase_ = Phase::kIntroducing;
+    watch(EV_READ);
+  });
+}
+
+void Connection::read_proxy_header() {
+  const IoResult got = stream_.read(services_.buffer);
+  if (got.status == IoStatus::kClosed) return close(stream_.fault());
+  if (got.status != IoStatus::kDone) return;
+  header_.append(services_.buffer.data(), got.bytes);
+  ProxyHeader header = parse_proxy_header(header_);
+  if (header.status == ProxyHeader::Status::kMore) return;
+  if (header.status == ProxyHeader::Status::kBad) return close("bad PROXY header");
+  if (header.client) client_ = std::move(*header.client);
+  phase_ = Phase::kTalking;
+  const std::string read = std::exchange(header_, {});
+  begin(std::string_view(read).substr(header.size));
+}
+
+// The client is known now. `early` is what has been read of it already.
+void Connection::begin(std::string_view early) {
   log::debug("client_connected", {{"sid", id_}, {"ip", client_.text}});
+  place_ = services_.clients.take(client_.rate_key, services_.config.smtp_client_connection_limit);
+  if (!place_) {
+    reason_ = "smtp_client_connection_limit";
+    session_.end(Reply::kTooManyConnections);
+    return run_session();
+  }
+  if (early.empty()) {
+    // Whoever has left already is found out when it is greeted.
+    const IoResult got = stream_.read(services_.buffer);
+    if (got.status == IoStatus::kDone) early = {services_.buffer.data(), got.bytes};
+  }
+  if (!early.empty()) reason_ = "talk before the greeting";
+  session_.receive(early);
   run_session();
 }
 
 void Connection::drain() {
   draining_ = true;
-  if (phase_ == Phase::kHandshaking) return close("shutdown");
-  if (phase_ == Phase::kTalking && session_.at_rest()) cut(Reply::kShuttingDown);
+  const bool before_mail = phase_ == Phase::kIntroducing || phase_ == Phase::kHandshaking;
+  if (before_mail || (phase_ == Phase::kTalking && session_.at_rest())) cut(Reply::kShuttingDown);
 }
 
 void Connection::cut(Reply reply) {
   if (phase_ == Phase::kClosing || phase_ == Phase::kGone) return;
-  if (phase_ == Phase::kHandshaking) return close(reply_row(reply).name);
+  if (reason_.empty()) reason_ = reply_row(reply).name;
+  if (phase_ == Phase::kHandshaking) return close("");
   session_.end(reply);
   phase_ = Phase::kTalking;
   run_session();
 }
 
-void Connection::on_socket(int, short what, void* self) noexcept {
+std::string_view Connection::overdue(std::chrono::milliseconds now, Load load) {
+  return patience_.overdue(now, load,
+                           {.timeout = services_.config.smtp_timeout,
+                            .minimum_rate = services_.config.smtp_minimum_rate});
+}
+
+void Connection::expire(std::string_view why) noexcept {
+  guarded([this, why] {
+    if (phase_ == Phase::kTalking && output_.empty()) {
+      reason_ = why;
+      cut(Reply::kIdleTimeout);
+    }
+    close(why);  // the 421 is not waited for: this client has had its time
+  });
+}
+
+template <class Work>
+void Connection::guarded(Work work) noexcept {
   // What is called below may let go of the connection.
-  const std::shared_ptr<Connection> connection = static_cast<Connection*>(self)->shared_from_this();
+  const std::shared_ptr<Connection> self = shared_from_this();
   try {
-    connection->on_event(what);
+    work();
   } catch (const std::exception& error) {  // out of memory: this client pays, the others go on
-    log::error("client_failed", {{"sid", connection->id_}, {"reason", error.what()}});
-    connection->close("internal error");
+    log::error("client_failed", {{"sid", id_}, {"reason", error.what()}});
+    close("internal error");
   }
 }
 
-void Connection::on_event(short what) {
-  if ((what & EV_TIMEOUT) != 0) {
-    if (phase_ == Phase::kWaiting) return;  // it waits for us, and a delivery has its own limits
-    if (phase_ == Phase::kTalking && output_.empty()) return cut(Reply::kIdleTimeout);
-    return close("timeout");
-  }
+void Connection::on_socket(int, short, void* self) noexcept {
+  auto* connection = static_cast<Connection*>(self);
+  connection->guarded([connection] { connection->on_event(); });
+}
+
+void Connection::on_event() {
   switch (phase_) {
+    case Phase::kIntroducing:
+      return read_proxy_header();
     case Phase::kHandshaking:
       return continue_handshake();
     case Phase::kWaiting:
@@ -83,9 +141,14 @@ void Connection::read_some() {
     if (got.status == IoStatus::kClosed) return close(stream_.fault());
     if (got.status == IoStatus::kWantsWrite) return watch(EV_WRITE);
     if (got.status == IoStatus::kWantsRead) return watch(EV_READ);
+    const std::uint32_t commands = session_.counts().commands;
     session_.receive({services_.buffer.data(), got.bytes});
     run_session();
     count_held();
+    const auto now = monotonic_now();
+    patience_.wait_for(waits_for(), now);
+    if (session_.receiving()) patience_.received(got.bytes, now);
+    if (session_.counts().commands != commands) patience_.satisfied(now);
   } while (phase_ == Phase::kTalking && output_.empty() && stream_.has_pending());
 }
 
@@ -123,6 +186,7 @@ void Connection::run_session() {
 
 bool Connection::act(Idle) {
   if (draining_ && session_.at_rest()) {
+    reason_ = reply_row(Reply::kShuttingDown).name;
     session_.end(Reply::kShuttingDown);
     return true;
   }
@@ -176,6 +240,7 @@ bool Connection::act(const AdmitMessage& question) {
 
 bool Connection::act(Deliver& mail) {
   phase_ = Phase::kWaiting;
+  patience_.wait_for(waits_for(), monotonic_now());
   std::string trace = trace_header({.envelope = mail.envelope,
                                     .client_address = client_.text,
                                     .hostname = services_.config.hostname,
@@ -217,6 +282,8 @@ void Connection::delivered(Reply reply) {
 }
 
 bool Connection::act(Close) {
+  const auto last = session_.ended_with();
+  if (last && *last != Reply::kBye && reason_.empty()) reason_ = reply_row(*last).name;
   if (output_.empty()) {
     close("");
   } else {
@@ -238,17 +305,33 @@ void Connection::flush() {
   if (phase_ == Phase::kClosing) close("");
 }
 
-// Waits for the socket, with the client's time limit; 0: for nothing but a delivery.
+// Waits for the socket; 0: for nothing but a delivery. The worker's sweep sees to the time.
 void Connection::watch(short what) {
-  if (what != watched_) {
-    if (watched_ != 0) event_del(event_.get());
-    watched_ = what;
-    if (what == 0) return;
-    event_assign(event_.get(), services_.base, stream_.fd(), static_cast<short>(what | EV_PERSIST),
-                 on_socket, this);
-    const timeval limit = to_timeval(services_.config.smtp_timeout);
-    event_add(event_.get(), &limit);
+  patience_.wait_for(waits_for(), monotonic_now());
+  if (what == watched_) return;
+  if (watched_ != 0) event_del(event_.get());
+  watched_ = what;
+  if (what == 0) return;
+  event_assign(event_.get(), services_.base, stream_.fd(), static_cast<short>(what | EV_PERSIST),
+               on_socket, this);
+  event_add(event_.get(), nullptr);
+}
+
+Wait Connection::waits_for() const {
+  switch (phase_) {
+    case Phase::kIntroducing:
+      return Wait::kProxyHeader;
+    case Phase::kHandshaking:
+      return Wait::kHandshake;
+    case Phase::kWaiting:
+    case Phase::kGone:
+      return Wait::kNothing;
+    case Phase::kTalking:
+    case Phase::kClosing:
+      break;
   }
+  if (!output_.empty()) return Wait::kReplies;
+  return session_.receiving() ? Wait::kData : Wait::kCommand;
 }
 
 void Connection::count_held() {
@@ -259,11 +342,13 @@ void Connection::count_held() {
 
 void Connection::close(std::string_view why) {
   if (phase_ == Phase::kGone) return;
+  if (why.empty()) why = reason_;
   const bool delivering = phase_ == Phase::kWaiting;
   phase_ = Phase::kGone;
   count_held();
   if (watched_ != 0) event_del(event_.get());
   watched_ = 0;
+  place_.reset();
   stream_.shut_down();
   const SessionCounts& counts = session_.counts();
   log::info("client_closed", {{"sid", id_},

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: ISC
-// One client: its stream, its session and its time limit; does what the session asks for.
+// One client: its stream, its session and its time limits; does what the session asks for.
 #pragma once
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -11,8 +12,10 @@
 #include "shared/config.h"
 #include "shared/event_loop.h"
 #include "shared/rate_table.h"
+#include "smtpd/client_table.h"
 #include "smtpd/delivery.h"
 #include "smtpd/session.h"
+#include "smtpd/time_limits.h"
 #include "smtpd/tls.h"
 
 namespace restante::smtpd {
@@ -26,26 +29,38 @@ struct Services {
   RateTable sender_rates;
   MailStore& store;
   Delivery& delivery;
+  ClientTable& clients;
   std::span<char> buffer;          // for reading: used and emptied within one event
   std::size_t bytes_arriving = 0;  // of messages whose end is not there yet, over all connections
+};
+
+// Who is at the other end of a new connection.
+struct Peer {
+  ClientAddress address;
+  bool is_balancer;  // and says in a PROXY header who the client is
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   // `gone` is called once, when the connection is at its end; then the owner lets go of it.
-  Connection(Services& services, UniqueFd socket, ClientAddress client, std::string id,
+  Connection(Services& services, UniqueFd socket, Peer peer, std::string id,
              std::function<void(Connection&)> gone);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  void start();           // greets
+  void start();           // greets, or waits for the PROXY header first
   void drain();           // says 421 as soon as no transaction is open
   void cut(Reply reply);  // says so now and closes
+
+  // Why this client has had its time, for expire() and its line in the log; else empty.
+  [[nodiscard]] std::string_view overdue(std::chrono::milliseconds now, Load load);
+  void expire(std::string_view why) noexcept;
 
   [[nodiscard]] const std::string& id() const { return id_; }
 
  private:
   enum class Phase : std::uint8_t {
+    kIntroducing,  // the PROXY header is being read
     kTalking,      // bytes go to the session
     kHandshaking,  // TLS is being set up
     kWaiting,      // a delivery is under way: nothing is read
@@ -54,7 +69,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   };
 
   static void on_socket(int fd, short what, void* self) noexcept;
-  void on_event(short what);
+  template <class Work>
+  void guarded(Work work) noexcept;
+  void on_event();
+  void read_proxy_header();
+  void begin(std::string_view early);
   void read_some();
   void continue_handshake();
   void run_session();
@@ -70,6 +89,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void count_held();
   void flush();
   void watch(short what);
+  [[nodiscard]] Wait waits_for() const;
   void close(std::string_view why);
 
   Services& services_;
@@ -81,9 +101,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
   EventPtr event_;
   short watched_ = 0;
   Phase phase_ = Phase::kTalking;
+  bool is_proxied_;
   bool draining_ = false;
-  std::string output_;               // what the client has not taken yet
+  std::string output_;      // what the client has not taken yet
   std::size_t counted_as_held_ = 0;  // of services_.bytes_arriving
+  std::string header_;               // what has come of the PROXY header
+  std::string_view reason_;          // why it is closed, where the session does not know: a literal
+  std::optional<ClientTable::Place> place_;
+  Patience patience_;
   std::chrono::milliseconds since_;
 };
 

@@ -114,6 +114,7 @@ void Session::reply(Reply reply, std::string_view argument) {
 void Session::reply_and_close(Reply last, std::string_view argument) {
   if (!greeting_taken_) output_.clear();  // then it takes the place of the 220
   reply(last, argument);
+  ended_with_ = last;
   close();
 }
 

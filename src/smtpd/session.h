@@ -112,6 +112,12 @@ class Session {
 
   // True while no transaction is open and no answer is awaited: a good moment to say goodbye.
   [[nodiscard]] bool at_rest() const;
+  // A message is on its way: bytes are its content, and no reply is due before its end.
+  [[nodiscard]] bool receiving() const {
+    return asked_ == Ask::kNothing && (state_ == State::kData || chunk_.has_value());
+  }
+  // The reply with which the session ended the conversation, if it has.
+  [[nodiscard]] std::optional<Reply> ended_with() const { return ended_with_; }
   [[nodiscard]] const SessionCounts& counts() const { return counts_; }
   [[nodiscard]] const std::string& helo() const { return helo_; }
   [[nodiscard]] const std::optional<TlsInfo>& tls() const { return tls_; }
@@ -167,6 +173,7 @@ class Session {
   DataReader data_;
   ChunkReader chunks_;
   std::optional<OpenChunk> chunk_;
+  std::optional<Reply> ended_with_;
   std::string output_;
   SessionCounts counts_;
   std::uint64_t errors_ = 0;     // since the last message stored, as is the next

@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -18,6 +20,9 @@ namespace {
 constexpr std::size_t kBufferSize = 64 * 1024;
 // Per wake-up: few, so that the workers that woke up with this one get their share.
 constexpr int kAcceptsAtOnce = 4;
+// Time limits are kept to within this.
+constexpr std::chrono::milliseconds kSweepEvery{500};
+constexpr std::chrono::milliseconds kListenAgainAfter{100};
 
 UniqueFd open_spare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
 
@@ -34,6 +39,25 @@ SessionSettings make_session_settings(const Config& config) {
           .bare_newlines_refused = config.smtp_bare_newline == BareNewline::kReject,
           .tls_available = true,
           .tls_required = config.smtp_tls == SmtpTls::kRequired};
+}
+
+std::vector<Network> parse_networks(const std::vector<std::string>& texts) {
+  std::vector<Network> networks;
+  for (const std::string& text : texts) {
+    if (auto network = Network::parse(text)) networks.push_back(*network);  // checked by the master
+  }
+  return networks;
+}
+
+// How many connections there can be; the limit of descriptors may be changed from outside.
+std::size_t capacity(std::uint64_t connection_limit) {
+  rlimit descriptors{};
+  if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return connection_limit;
+  return std::min<std::uint64_t>(connection_limit, descriptors.rlim_cur);
+}
+
+bool out_of_descriptors(int error_number) {
+  return error_number == EMFILE || error_number == ENFILE;
 }
 
 // A last word to a client that gets no connection.
@@ -74,11 +98,14 @@ Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddr
             context_.config.mime_timeout),
       delivery_(mime_, store_, context_.config.mailbox_naming()),
       buffer_(kBufferSize),
-      services_{loop_.base(),          context_.config, session_settings_, tls_,
-                segment_.smtp_rates(), store_,          delivery_,         buffer_},
+      services_{loop_.base(), context_.config, session_settings_, tls_,   segment_.smtp_rates(),
+                store_,       delivery_,       clients_,          buffer_},
+      balancers_(parse_networks(context_.config.proxy_allow)),
       spare_(open_spare()),
       drain_limit_(loop_.base(), [this] { loop_.stop(); }),
-      drain_poll_(loop_.base(), [this] { stop_when_empty(); }) {}
+      drain_poll_(loop_.base(), [this] { stop_when_empty(); }),
+      sweep_(loop_.base(), [this] { sweep(); }),
+      listen_again_(loop_.base(), [this] { watch_listeners(); }) {}
 
 void Worker::run() {
   redis_.when_settled([this] { begin(); });
@@ -88,49 +115,82 @@ void Worker::run() {
 // Until Redis is there the other workers serve the clients.
 void Worker::begin() {
   if (draining_) return;
-  for (const NamedFd& listener : context_.listeners) {
-    const int fd = listener.fd.get();
-    listeners_.push_back(
-        std::make_unique<ReadWatch>(loop_.base(), fd, [this, fd] { accept_some(fd); }));
-  }
+  watch_listeners();
   context_.announce_ready();
 }
 
-void Worker::accept_some(int listener) {
-  for (int i = 0; i < kAcceptsAtOnce; ++i) {
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    UniqueFd socket(accept4(listener, reinterpret_cast<sockaddr*>(&address), &length,
-                            SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!socket) {
-      // EAGAIN: another worker was quicker. The rest are faults of one client's connection.
-      if (errno == EMFILE || errno == ENFILE) refuse_for_want_of_descriptors(listener);
-      return;
-    }
-    welcome(std::move(socket), describe_client(reinterpret_cast<const sockaddr*>(&address)));
+void Worker::watch_listeners() {
+  listeners_.clear();
+  for (const NamedFd& listener : context_.listeners) {
+    listeners_.push_back(std::make_unique<ReadWatch>(loop_.base(), listener.fd.get(),
+                                                     [this, &listener] { accept_some(listener); }));
   }
 }
 
-// Without it the listener would stay readable and the loop would spin.
-void Worker::refuse_for_want_of_descriptors(int listener) {
-  spare_.reset();
-  UniqueFd socket(accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  if (socket) send_and_close(std::move(socket), Reply::kTooManyConnections);
-  spare_ = open_spare();
+void Worker::accept_some(const NamedFd& listener) {
+  for (int i = 0; i < kAcceptsAtOnce; ++i) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    auto* const peer = reinterpret_cast<sockaddr*>(&address);
+    UniqueFd socket(accept4(listener.fd.get(), peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket) {
+      // EAGAIN: another worker was quicker. The rest are faults of one client's connection.
+      if (out_of_descriptors(errno) && !refuse_for_want_of_descriptors(listener.fd.get())) {
+        pause_listening();
+      }
+      return;
+    }
+    arrive(listener, std::move(socket), peer);
+  }
 }
 
-void Worker::welcome(UniqueFd socket, const ClientAddress& client) {
+// Without it the listener would stay readable and the loop would spin. False: it still would.
+bool Worker::refuse_for_want_of_descriptors(int listener) {
+  spare_.reset();
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  auto* const peer = reinterpret_cast<sockaddr*>(&address);
+  UniqueFd socket(accept4(listener, peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  const bool helped = socket || !out_of_descriptors(errno);
+  if (socket) {
+    const ClientAddress client = describe_client(peer);
+    log::info("client_refused", {{"ip", client.text}, {"reason", "out of descriptors"}});
+    send_and_close(std::move(socket), Reply::kTooManyConnections);
+  }
+  spare_ = open_spare();
+  return helped;
+}
+
+// The limit was lowered below the spare one, or the whole system has none left.
+void Worker::pause_listening() {
+  for (const auto& listener : listeners_) listener->stop();
+  listen_again_.start(kListenAgainAfter);
+}
+
+void Worker::arrive(const NamedFd& listener, UniqueFd socket, const sockaddr* address) {
+  Peer peer{.address = describe_client(address),
+            .is_balancer = listener.name == fd_name::kSmtpProxy};
+  const auto contains = [address](const Network& network) { return network.contains(address); };
+  if (peer.is_balancer && std::ranges::none_of(balancers_, contains)) {
+    return log::info("client_refused",
+                     {{"ip", peer.address.text}, {"reason", "not in proxy_allow"}});
+  }
+  welcome(std::move(socket), std::move(peer));
+}
+
+void Worker::welcome(UniqueFd socket, Peer peer) {
   if (connections_.size() >= context_.config.smtp_connection_limit) {
-    log::info("client_refused", {{"ip", client.text}, {"reason", "smtp_connection_limit"}});
+    log::info("client_refused", {{"ip", peer.address.text}, {"reason", "smtp_connection_limit"}});
     return send_and_close(std::move(socket), Reply::kTooManyConnections);
   }
   const int on = 1;  // replies are whole when they are sent
   setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   std::string id = fmt::format("{:x}.{:x}", getpid(), ++last_id_);
   const auto connection =
-      std::make_shared<Connection>(services_, std::move(socket), client, std::move(id),
+      std::make_shared<Connection>(services_, std::move(socket), std::move(peer), std::move(id),
                                    [this](Connection& gone) { connection_gone(gone); });
   connections_.emplace(connection.get(), connection);
+  if (!sweep_.running()) sweep_.start(kSweepEvery);
   connection->start();
   if (draining_) connection->drain();
 }
@@ -140,8 +200,25 @@ void Worker::connection_gone(Connection& connection) {
   if (draining_) stop_when_empty();
 }
 
+// One timer for all: a timer for each would be set anew with every read.
+void Worker::sweep() noexcept {
+  const auto now = monotonic_now();
+  const Load load{connections_.size(), capacity(context_.config.smtp_connection_limit)};
+  try {
+    std::vector<std::pair<std::shared_ptr<Connection>, std::string_view>> late;
+    for (const auto& [key, connection] : connections_) {
+      const std::string_view why = connection->overdue(now, load);
+      if (!why.empty()) late.emplace_back(connection, why);
+    }
+    for (const auto& [connection, why] : late) connection->expire(why);
+  } catch (const std::bad_alloc&) {  // the next sweep finds them again
+  }
+  if (!connections_.empty()) sweep_.start(kSweepEvery);
+}
+
 void Worker::drain() {
   draining_ = true;
+  listen_again_.stop();
   listeners_.clear();
   context_.listeners.clear();
   drain_limit_.start(context_.config.drain_timeout);

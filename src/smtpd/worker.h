@@ -8,6 +8,7 @@
 
 #include "shared/event_loop.h"
 #include "shared/mail_store.h"
+#include "shared/network.h"
 #include "shared/redis.h"
 #include "shared/segment.h"
 #include "shared/worker_context.h"
@@ -29,9 +30,13 @@ class Worker {
   Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddress redis,
          std::uint64_t number);
   void begin();
-  void accept_some(int listener);
-  void refuse_for_want_of_descriptors(int listener);
-  void welcome(UniqueFd socket, const ClientAddress& client);
+  void watch_listeners();
+  void accept_some(const NamedFd& listener);
+  [[nodiscard]] bool refuse_for_want_of_descriptors(int listener);
+  void pause_listening();
+  void arrive(const NamedFd& listener, UniqueFd socket, const sockaddr* address);
+  void welcome(UniqueFd socket, Peer peer);
+  void sweep() noexcept;
   void connection_gone(Connection& connection);
   void drain();
   void stop_when_empty();
@@ -40,6 +45,7 @@ class Worker {
   TlsContext tls_;
   Segment segment_;
   SessionSettings session_settings_;
+  ClientTable clients_;  // before all that may hold a connection to the end
   EventLoop loop_;
   Redis redis_;
   MailStore store_;
@@ -47,12 +53,13 @@ class Worker {
   Delivery delivery_;
   std::vector<char> buffer_;
   Services services_;
+  std::vector<Network> balancers_;
   UniqueFd spare_;  // given up for a moment when descriptors run out
   std::vector<std::unique_ptr<ReadWatch>> listeners_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::uint64_t last_id_ = 0;
   bool draining_ = false;
-  Timer drain_limit_, drain_poll_;
+  Timer drain_limit_, drain_poll_, sweep_, listen_again_;
 };
 
 }  // namespace restante::smtpd

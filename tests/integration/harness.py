@@ -244,9 +244,14 @@ def deliver(smtp, to, data="Subject: hello\r\n\r\nHello.\r\n", sender="bob@examp
 class Dialogue:
     """An SMTP client that can do everything wrong: what is sent goes out as it is, at once."""
 
-    def __init__(self, port, source=None):
-        address = (source, 0) if source else None
-        self.socket = socket.create_connection((LOCAL, port), seconds(20), address)
+    def __init__(self, port, source=None, receive_buffer=None):
+        self.source = source or LOCAL
+        self.socket = socket.socket()
+        self.socket.settimeout(seconds(20))
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        self.socket.bind((self.source, 0))
+        self.socket.connect((LOCAL, port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._input = b""
 
@@ -336,6 +341,8 @@ class Restante:
             self.log.wait_for("event=ready ", timeout=20)
             self.smtp_port, self.http_port, self.https_port = (
                 self._port(name) for name in ("smtp", "http", "https"))
+            if "smtp_proxy_listen" in self.settings:
+                self.proxy_port = self._port("smtp_proxy")
         except BaseException:
             self._end()
             raise
@@ -408,8 +415,13 @@ class Restante:
         with self.smtp() as client:
             assert deliver(client, to, data, sender)[0] == 250
 
-    def dialogue(self, source=None):
-        return Dialogue(self.smtp_port, source)
+    def dialogue(self, source=None, port=None, receive_buffer=None):
+        return Dialogue(port or self.smtp_port, source, receive_buffer)
+
+    def closing_line(self, client, timeout=10):
+        """What the log says of a client at its end; it should have a source of its own."""
+        address = client.source
+        return self.log.wait_for(rf"event=client_closed .*ip={re.escape(address)} ", 1, timeout)[-1]
 
     def https(self, source=None):
         """A kept-alive connection to the API."""

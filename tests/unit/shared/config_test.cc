@@ -40,6 +40,9 @@ void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
       {"domain = exa mple..com",
        "r.conf:1: domain: \"exa mple..com\" is no domain name; write example.com, several "
        "separated by spaces"},
+      {"proxy_allow = ::1 balancer.example.com",
+       "r.conf:1: proxy_allow: \"::1 balancer.example.com\" is no address or "
+       "network; write 192.0.2.1, 10.0.0.0/8, ::1 or 2001:db8::/32"},
       {"smtp_listen = localhost:25",
        "r.conf:1: smtp_listen: localhost:25 is no address:port with a numeric address; write *:25, "
        "192.0.2.1:25 or "

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: ISC
+// How many connections each client holds, so that none takes them all.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace restante::smtpd {
+
+// Counts by key, which is ClientAddress::rate_key. A tree, since clients choose the keys: there is
+// nothing to collide. Outlives its places.
+class ClientTable {
+  using Counts = std::map<std::string, std::uint64_t, std::less<>>;
+
+ public:
+  // One connection's place; given back when it is destroyed.
+  class Place {
+   public:
+    Place(Place&& other) noexcept;
+    Place& operator=(Place&& other) noexcept;
+    ~Place();
+
+   private:
+    friend class ClientTable;
+    Place(Counts& counts, Counts::iterator mine) : counts_(&counts), mine_(mine) {}
+    Counts* counts_;
+    Counts::iterator mine_;
+  };
+
+  // None when the client has `limit` places already; a limit of 0 is none.
+  [[nodiscard]] std::optional<Place> take(std::string_view key, std::uint64_t limit);
+  [[nodiscard]] std::size_t clients() const { return counts_.size(); }
+
+ private:
+  Counts counts_;
+};
+
+}  // namespace restante::smtpd
