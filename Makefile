@@ -138,7 +138,7 @@ layers: ## check that includes follow the arrows: programs use shared, shared us
 	$(call forbid,src/smtpd/*,master/|mimed/|apid/|hiredis|gmime|glib|microhttpd|cjson)
 	$(call forbid,src/mimed/*,master/|smtpd/|apid/|hiredis|microhttpd|openssl|event2)
 	$(call forbid,src/apid/*,master/|smtpd/|mimed/|hiredis|gmime|glib|openssl)
-	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/smtpd/header_check.* src/shared/address.*,$(NO_IO))
+	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/smtpd/header_check.* src/smtpd/proxy_header.* src/smtpd/time_limits.* src/smtpd/client_table.* src/shared/address.*,$(NO_IO))
 	$(call forbid,$(filter-out src/shared/redis.cc,$(wildcard src/shared/*)),hiredis)
 	$(call forbid,$(filter-out src/shared/message.cc,$(wildcard src/shared/*)),cjson)
 	$(call forbid,$(filter-out src/shared/domain.cc,$(wildcard src/*/*)),idn2|uninorm)
