@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: ISC
+# The daemon that all mails of one sender go to.
+import pytest
+
+from harness import Restante
+
+
+@pytest.fixture(scope="module")
+def restante():
+    """One for all tests of a file, without rate limits; every mail has mailboxes of its own."""
+    with Restante(mime_timeout="20s") as daemon:
+        yield daemon
