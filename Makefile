@@ -160,7 +160,8 @@ man: ## check the manual pages
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 interop-deps: OF_INTEROP = $(INTEROP_PACKAGES)
-deps interop-deps: ## install the Debian packages that are missing (asks for sudo when not root)
+deps: ## install the Debian packages that are missing (asks for sudo when not root)
+deps interop-deps:
 	@missing=; for package in $(PACKAGES) $(OF_INTEROP); do \
 		dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || \
 		missing="$$missing $$package"; done; \

@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pathlib
 import shutil
 import smtplib
 import socket
@@ -76,7 +75,11 @@ class Postfix:
         self.config = config
         started = self.command("postfix", "start")
         assert started.returncode == 0, started.stdout + self.text()
-        wait_until(self.listens, "Postfix listens")
+        try:
+            wait_until(self.listens, "Postfix listens")
+        except BaseException:
+            self.stop()
+            raise
 
     def command(self, program, *arguments):
         return run(f"/usr/sbin/{program}", "-c", self.config, *arguments,
@@ -102,13 +105,16 @@ class Postfix:
         return {to["address"]: to["delay_reason"] for line in listed
                 for to in json.loads(line)["recipients"] if "delay_reason" in to}
 
+    def stop(self):
+        self.command("postfix", "stop")
+        pid = (self.directory / "queue/pid/master.pid").read_text().strip()
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "Postfix has gone")
+
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        self.command("postfix", "stop")
-        pid = pathlib.Path(self.directory / "queue/pid/master.pid").read_text().strip()
-        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "Postfix has gone")
+        self.stop()
 
 
 @pytest.fixture(scope="module")
