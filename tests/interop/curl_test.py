@@ -16,5 +16,4 @@ def test_curl_delivers(restante, kind, tmp_path):
                mail.sender, *recipients, "-T", file,
                f"smtp://localhost:{restante.smtp_port}/client", env={"LC_ALL": "C.UTF-8"})
     assert sent.returncode == 0, sent.stdout
-    mail.sender = mail.sender.replace("müller", "xn--mller-kva")  # curl looks domains up so
     mail.check(restante)

@@ -1,17 +1,14 @@
 # SPDX-License-Identifier: ISC
 # Exim, unpacked beside Postfix: apt would let only one of them stay. It sends BDAT where it is offered.
 import os
-import pathlib
-import subprocess
 
 import pytest
 
-from harness import IS_ROOT, certificate, new_directory, run
+from harness import certificate, new_directory, run
 from mails import KINDS, Mail, offers
+from unpacked import apart, unpack
 
-PACKAGE = "exim4-daemon-light"
 UID = 64999
-LINES = {"passwd": f"Debian-exim:x:{UID}:{UID}::/:/bin/false\n", "group": f"Debian-exim:x:{UID}:\n"}
 CONFIGURATION = """
 exim_path = {program}
 deliver_drop_privilege
@@ -52,22 +49,15 @@ class Exim:
         self.config.write_text(CONFIGURATION.format(
             program=program, directory=self.directory, port=restante.smtp_port,
             certificate=certificate()[0]))
-        # Debian's Exim insists on its user: it sees one in a mount namespace of its own.
         os.chown(self.directory, UID, UID)
-        for name, line in LINES.items():
-            (self.directory / name).write_text(pathlib.Path("/etc", name).read_text() + line)
-
-    def run(self, *arguments, **options):
-        mounts = " && ".join(f"mount --bind {self.directory}/{name} /etc/{name}"
-                             for name in LINES)
-        return run("unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh", self.program,
-                   "-C", self.config, *arguments, **options)
+        self.apart = apart(self.directory, {"Debian-exim": UID})  # it does not start without
 
     def send(self, mail):
         file = self.directory / "mail"
         file.write_bytes(mail.data)
         with file.open() as data:
-            sent = self.run("-odf", "-oi", "-f", mail.sender, *mail.recipients, stdin=data)
+            sent = run(*self.apart, self.program, "-C", self.config, "-odf", "-oi",
+                       "-f", mail.sender, *mail.recipients, stdin=data)
         log = (self.directory / "mainlog").read_text()
         assert sent.returncode == 0, sent.stdout + log
         return log
@@ -75,19 +65,7 @@ class Exim:
 
 @pytest.fixture(scope="module")
 def exim(restante):
-    if not IS_ROOT:
-        pytest.skip("Exim needs root for its user")
-    directory = new_directory()
-    fetched = run("apt-get", "-q", "download", PACKAGE, cwd=directory)
-    if fetched.returncode:
-        pytest.skip(f"{PACKAGE} cannot be fetched: {fetched.stdout[-200:]}")
-    package, = directory.glob("*.deb")
-    subprocess.run(["dpkg-deb", "-x", package, directory], check=True)
-    instance = Exim(directory / "usr/sbin/exim4", restante)
-    started = instance.run("-bV")
-    if started.returncode:
-        pytest.skip(f"Exim does not start: {started.stdout[-200:]}")
-    return instance
+    return Exim(unpack("exim4-daemon-light") / "usr/sbin/exim4", restante)
 
 
 @pytest.mark.parametrize("kind", KINDS)
