@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-# Exim, unpacked beside Postfix: apt would let only one of them stay. It sends BDAT where it is offered.
+# Exim, unpacked beside Postfix: apt would let only one of them stay. It sends BDAT if it can.
 import os
 
 import pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-# What senders with a queue have in common: they are given their mail over SMTP, on a port of theirs.
+# What senders with a queue have in common: they get their mail over SMTP, on a port of theirs.
 import contextlib
 import smtplib
 import socket

@@ -27,7 +27,8 @@ def test_smtplib_delivers_several_mails_over_one_connection(restante):
 def test_a_whole_envelope_in_one_write_is_taken(restante, kind):
     mail = Mail(kind)
     with restante.smtp() as client:
-        lines = [f"MAIL FROM:<{mail.sender}>", *(f"RCPT TO:<{to}>" for to in mail.recipients), "DATA"]
+        recipients = [f"RCPT TO:<{to}>" for to in mail.recipients]
+        lines = [f"MAIL FROM:<{mail.sender}>", *recipients, "DATA"]
         client.send("\r\n".join(lines) + "\r\n")
         codes = [client.getreply()[0] for _ in lines]
         assert codes == [250] * (len(lines) - 1) + [354]
