@@ -3,10 +3,11 @@
 import pytest
 
 from harness import Restante
+from mails import IDN
 
 
 @pytest.fixture(scope="module")
 def restante():
     """One for all tests of a file, without rate limits; every mail has mailboxes of its own."""
-    with Restante(mime_timeout="20s") as daemon:
+    with Restante(domain=f"example.com {IDN}", mime_timeout="20s") as daemon:
         yield daemon

@@ -8,6 +8,8 @@ import pytest
 
 from harness import LOCAL, seconds, tls, wait_until
 
+IDN = "bücher.example"
+A_LABELS = {"müller": "xn--mller-kva", "bücher": "xn--bcher-kva"}
 LINE = "0123456789abcdef" * 4
 TEXTS = {
     "plain": "Hello.\n.\n..\n.a line with a dot, behind one that ends mails\n\n  spaces \n",
@@ -19,6 +21,13 @@ TEXTS = {
 }
 KINDS = list(TEXTS)
 numbers = itertools.count(1)
+
+
+def u_labels(address):
+    """Some senders write domains as DNS has them: they are the same domains."""
+    for letters, label in A_LABELS.items():
+        address = address.replace(label, letters)
+    return address
 
 
 class Mail:
@@ -34,7 +43,8 @@ class Mail:
             name = f"käthe{name}"
         count = recipients or (100 if kind == "100 recipients" else 1)
         self.users = [f"{name}-{number}" for number in range(count)]
-        self.recipients = [f"{user}@example.com" for user in self.users]
+        domain = IDN if self.utf8 else "example.com"
+        self.recipients = [f"{user}@{domain}" for user in self.users]
         self.subject = f"Grüße, {name}" if self.utf8 else f"A mail for {name}"
         self.text = TEXTS[kind]
 
@@ -51,10 +61,12 @@ class Mail:
 
     def check(self, restante, users=None, text=None):
         """The mail is in each of its mailboxes, once and as it was sent."""
-        for user in users or self.users:
+        for user, to in zip(self.users, self.recipients):
+            if users and user not in users:
+                continue
             shown, = restante.mails(urllib.parse.quote(user))
-            assert shown["from"].replace("xn--mller-kva", "müller") == self.sender  # same domain
-            assert shown["to"] == f"{user}@example.com"
+            assert u_labels(shown["from"]) == self.sender
+            assert u_labels(shown["to"]) == to
             assert shown["subject"] == self.subject
             if shown["body_text"] != (text or self.text):  # pytest would compare 20 MB for hours
                 pytest.fail(f"another text: {len(shown['body_text'])} characters, "
