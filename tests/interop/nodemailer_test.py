@@ -62,7 +62,7 @@ def test_nodemailer_delivers_what_it_makes(restante, nodemailer, kind):
 
 def test_nodemailer_delivers_html_and_attachments(restante, nodemailer):
     mail = Mail("plain")
-    files = ["Übersicht für 東京, mit einem Namen, der mehr als eine Zeile braucht.txt", "b.bin"]
+    files = ["Übersicht für 東京, deren Name mehr als eine Zeile braucht.txt", "b.bin"]
     nodemailer(mail, **{"from": mail.sender, "to": mail.recipients[0]}, subject=mail.subject,
                text=mail.text, html="<p>Grüße</p>",
                attachments=[{"filename": file, "content": "x" * 100_000} for file in files])
