@@ -27,6 +27,9 @@ LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd
 PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libidn2-dev libunistring-dev libsystemd-dev \
 	libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev libcmocka-dev \
 	redis-server openssl zstd swaks libnet-ssleay-perl curl python3 python3-pytest procps mandoc
+# What `make interop` needs besides. Postfix takes the place of another MTA, and apt starts it on
+# port 25: for machines to throw away. Exim and OpenSMTPD cannot stand beside it; the tests unpack them.
+INTEROP_PACKAGES := postfix msmtp nodejs
 
 CXX ?= g++
 CXXFLAGS ?= -O2 -g
@@ -51,7 +54,8 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.cc,%,$(wildcard tests/fuzz/fuzz_*.c
 HEADERS    := $(wildcard src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration golden-update rows layers headers man deps run smoke format \
+.PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration interop interop-deps \
+	golden-update rows layers headers man deps run smoke format \
 	tidy compile_commands.json install clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT
 
@@ -121,6 +125,11 @@ integration: all ## run the tests of the whole daemon with real clients and a re
 	@RESTANTE_BUILD=$(abspath $(BUILD)) RESTANTE_TEST_SLOW=$(if $(filter release,$(VARIANT)),1,4) \
 		/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/integration
 
+interop: interop-deps ## run the tests with other people's senders (installs Postfix)
+	@$(PARALLEL_MAKE) all
+	@RESTANTE_BUILD=$(abspath $(BUILD)) RESTANTE_TEST_SLOW=$(if $(filter release,$(VARIANT)),1,4) \
+		/usr/bin/python3 -m pytest -q -rs tests/interop
+
 golden-update: $(BUILD)/unit/mimed/mime_test ## rewrite the golden JSON files; then read the diff
 	GOLDEN_UPDATE=1 $<
 
@@ -150,8 +159,10 @@ man: ## check the manual pages
 	@out=$$(mandoc -T lint -W warning man/*.[1-8]); test -z "$$out" || { echo "$$out"; exit 1; }
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+interop-deps: OF_INTEROP = $(INTEROP_PACKAGES)
 deps: ## install the Debian packages that are missing (asks for sudo when not root)
-	@missing=; for package in $(PACKAGES); do \
+deps interop-deps:
+	@missing=; for package in $(PACKAGES) $(OF_INTEROP); do \
 		dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || \
 		missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then \
