@@ -2,18 +2,13 @@
 // One client of the HTTP server: what is known of its connection and of the request in hand.
 #include "apid/http_client.h"
 
-#include <strings.h>
-
 #include <algorithm>
 
 #include "apid/uri.h"
+#include "shared/ascii.h"
 
 namespace restante::apid {
 namespace {
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
-}
 
 bool is_visible_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
@@ -49,16 +44,16 @@ void check_gap(Client& client, std::string_view piece, unsigned longest) {
 void read_field(Client& client, std::string_view name, std::string_view value) {
   FieldCounts& fields = client.fields;
   fields.malformed = fields.malformed || !is_token(name) || !is_field_value(value);
-  if (equals_ignoring_case(name, "Host")) {
+  if (equal_ignoring_case(name, "Host")) {
     ++fields.host;
     client.request.host = value;
-  } else if (equals_ignoring_case(name, "X-API-KEY")) {
+  } else if (equal_ignoring_case(name, "X-API-KEY")) {
     ++fields.api_key;
     client.request.api_key = value;
-  } else if (equals_ignoring_case(name, "Content-Length")) {
+  } else if (equal_ignoring_case(name, "Content-Length")) {
     ++fields.content_length;
     fields.has_body = fields.has_body || value != "0";
-  } else if (equals_ignoring_case(name, "Transfer-Encoding")) {
+  } else if (equal_ignoring_case(name, "Transfer-Encoding")) {
     ++fields.transfer_encoding;
   }
 }

@@ -5,6 +5,7 @@
 #include "mimed/header_fields.h"
 #include "mimed/header_text.h"
 #include "mimed/transfer_encoding.h"
+#include "shared/ascii.h"
 
 namespace restante::mimed {
 namespace {
@@ -40,7 +41,7 @@ class TextWriter {
   explicit TextWriter(CharsetConverter& converter) : converter_(converter) {}
 
   void add_word(EncodedWord word) {
-    if (!word_charset_.empty() && equals_ignoring_case(word_charset_, word.charset)) {
+    if (!word_charset_.empty() && equal_ignoring_case(word_charset_, word.charset)) {
       word_bytes_ += word.bytes;
     } else {
       flush_words();

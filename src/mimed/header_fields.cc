@@ -4,10 +4,10 @@
 
 #include <algorithm>
 
+#include "shared/ascii.h"
+
 namespace restante::mimed {
 namespace {
-
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; }
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
@@ -50,19 +50,9 @@ std::string_view find_field(std::string_view header, std::string_view name) {
   HeaderReader reader(header, OnJunk::kReport);
   HeaderField field;
   while (reader.next(field)) {
-    if (equals_ignoring_case(field.name, name)) return field.value;
+    if (equal_ignoring_case(field.name, name)) return field.value;
   }
   return {};
-}
-
-bool equals_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && starts_ignoring_case(a, b);
-}
-
-bool starts_ignoring_case(std::string_view text, std::string_view prefix) {
-  return text.size() >= prefix.size() &&
-         std::equal(prefix.begin(), prefix.end(), text.begin(),
-                    [](char x, char y) { return lower(x) == lower(y); });
 }
 
 std::string_view first_token(std::string_view value) {

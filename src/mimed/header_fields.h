@@ -38,9 +38,6 @@ class HeaderReader {
 // The raw value of the first field of that name, or empty.
 [[nodiscard]] std::string_view find_field(std::string_view header, std::string_view name);
 
-[[nodiscard]] bool equals_ignoring_case(std::string_view a, std::string_view b);
-[[nodiscard]] bool starts_ignoring_case(std::string_view text, std::string_view prefix);
-
 // The first word of a field's value: up to white space, `;` or a comment.
 [[nodiscard]] std::string_view first_token(std::string_view value);
 

@@ -14,6 +14,7 @@
 #include "mimed/assemble.h"
 #include "mimed/header_fields.h"
 #include "mimed/part.h"
+#include "shared/ascii.h"
 #include "shared/c_ptr.h"
 
 namespace restante::mimed {
@@ -46,7 +47,7 @@ std::string_view with_one_type(std::string_view mail, std::size_t header_bytes, 
   HeaderField field;
   bool seen = false;
   while (reader.next(field)) {
-    if (!equals_ignoring_case(field.name, "content-type")) continue;
+    if (!equal_ignoring_case(field.name, "content-type")) continue;
     if (std::exchange(seen, true)) {
       if (copy.empty()) copy = mail;
       copy[static_cast<std::size_t>(field.name.data() - mail.data())] = 'X';

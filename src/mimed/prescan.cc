@@ -9,6 +9,7 @@
 
 #include "mimed/header_fields.h"
 #include "mimed/header_text.h"
+#include "shared/ascii.h"
 
 namespace restante::mimed {
 namespace {
@@ -26,7 +27,7 @@ constexpr std::array<std::string_view, 9> kAddressFields = {"from",
 bool holds_addresses(std::string_view name) {
   if (starts_ignoring_case(name, "resent-")) return true;
   return std::ranges::any_of(
-      kAddressFields, [name](std::string_view field) { return equals_ignoring_case(name, field); });
+      kAddressFields, [name](std::string_view field) { return equal_ignoring_case(name, field); });
 }
 
 std::size_t count_of(std::string_view text, char c) {
@@ -111,8 +112,8 @@ class Scanner {
   }
 
   void scan_field(const HeaderField& field, std::string& boundary) {
-    const bool is_type = equals_ignoring_case(field.name, "content-type");
-    if (is_type || equals_ignoring_case(field.name, "content-disposition")) {
+    const bool is_type = equal_ignoring_case(field.name, "content-type");
+    if (is_type || equal_ignoring_case(field.name, "content-disposition")) {
       note(count_of(field.value, ';') > limits_.parameters, Exceeded::kParameters);
       if (!is_type || exceeded_ != Exceeded::kNothing) return;
       const ParsedValue type = parse_value(field.value);

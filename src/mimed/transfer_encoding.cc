@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "mimed/header_fields.h"
+#include "shared/ascii.h"
 
 namespace restante::mimed {
 namespace {
@@ -116,8 +117,8 @@ std::string decode_q(std::string_view encoded) {
 
 std::string decode_transfer(std::string_view content, std::string_view encoding) {
   encoding = first_token(encoding);
-  if (equals_ignoring_case(encoding, "base64")) return decode_base64(content);
-  if (equals_ignoring_case(encoding, "quoted-printable")) return decode_quoted_printable(content);
+  if (equal_ignoring_case(encoding, "base64")) return decode_base64(content);
+  if (equal_ignoring_case(encoding, "quoted-printable")) return decode_quoted_printable(content);
   return std::string(content);
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 
+#include "shared/ascii.h"
 #include "shared/domain.h"
 
 namespace restante {
@@ -25,7 +26,6 @@ constexpr Syntax syntax_fault() { return Syntax(PathFault::kSyntax); }
 constexpr bool is_high(char c) { return (static_cast<unsigned char>(c) & 0x80U) != 0; }
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 constexpr bool is_printable(char c) { return c >= ' ' && c <= '~'; }
 
 // atext of RFC 5322 section 3.2.3, with the UTF-8 of RFC 6531 section 3.3.
@@ -36,7 +36,7 @@ constexpr bool is_atext(char c) {
 
 std::string lower_case(std::string_view text) {
   std::string result(text);
-  std::ranges::transform(result, result.begin(), lower);
+  std::ranges::transform(result, result.begin(), ascii_lower);
   return result;
 }
 
@@ -266,11 +266,6 @@ std::expected<Address, PathFault> parse_path(std::string_view text, bool utf8,
 }
 
 bool has_route(std::string_view local) { return local.find_first_of("%!") != local.npos; }
-
-bool equal_ignoring_case(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
 
 bool is_ascii(std::string_view text) { return std::ranges::none_of(text, is_high); }
 

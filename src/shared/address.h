@@ -36,9 +36,6 @@ enum class PathFault : std::uint8_t { kSyntax, kTooLong, kNeedsSmtputf8, kBadLab
 // True for a local part that asks to be passed on: "user%host" or "host!user".
 [[nodiscard]] bool has_route(std::string_view local);
 
-// Equal but for the case of ASCII letters, whatever the locale.
-[[nodiscard]] bool equal_ignoring_case(std::string_view a, std::string_view b);
-
 [[nodiscard]] bool is_ascii(std::string_view text);
 
 // Valid UTF-8 as RFC 3629 has it: shortest form, no surrogates, at most U+10FFFF.

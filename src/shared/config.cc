@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "shared/address.h"
+#include "shared/ascii.h"
 #include "shared/domain.h"
 #include "shared/settings.h"
 
@@ -50,9 +51,7 @@ constexpr std::array kVariables = {Variable{"DOMAIN", "domain"}, Variable{"API_K
 
 std::string lower(std::string_view text) {
   std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
+  std::ranges::transform(result, result.begin(), ascii_lower);
   return result;
 }
 

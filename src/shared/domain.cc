@@ -10,6 +10,7 @@
 #include <new>
 
 #include "shared/address.h"
+#include "shared/ascii.h"
 #include "shared/c_ptr.h"
 
 namespace restante {
@@ -20,12 +21,11 @@ constexpr std::size_t kMaxDomain = 255;
 constexpr std::size_t kMaxLabel = 63;
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 bool is_label(std::string_view label) {
   return !label.empty() && label.size() <= kMaxLabel && label.front() != '-' &&
          label.back() != '-' && std::ranges::all_of(label, [](char c) {
-           const char l = lower(c);
+           const char l = ascii_lower(c);
            return (l >= 'a' && l <= 'z') || is_digit(c) || c == '-' || c == '_';
          });
 }
@@ -53,7 +53,7 @@ bool is_domain(std::string_view text) {
 std::optional<std::string> domain_to_ascii(std::string_view text) {
   std::string name(text);
   if (is_ascii(text)) {
-    std::ranges::transform(name, name.begin(), lower);
+    std::ranges::transform(name, name.begin(), ascii_lower);
     return name;
   }
   if (name.contains('\0') || !is_valid_utf8(text)) return std::nullopt;  // libidn2 reads C strings

@@ -4,15 +4,10 @@
 
 #include <algorithm>
 
+#include "shared/ascii.h"
 #include "shared/domain.h"
 
 namespace restante {
-namespace {
-
-constexpr char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
-}  // namespace
-
 std::string mailbox_name(const Address& address, const MailboxNaming& naming) {
   std::string name = to_nfc(address.local);
   if (naming.tag == MailboxTag::kCut) {
@@ -20,7 +15,7 @@ std::string mailbox_name(const Address& address, const MailboxNaming& naming) {
     if (plus < name.size()) name.resize(plus);
   }
   if (naming.letters == MailboxCase::kFold || equal_ignoring_case(name, "postmaster")) {
-    std::ranges::transform(name, name.begin(), lower);
+    std::ranges::transform(name, name.begin(), ascii_lower);
   }
   if (naming.domains == MailboxDomains::kSeparate) name.append(1, '@').append(address.domain);
   return name;

@@ -27,7 +27,7 @@ inline constexpr std::string_view kConfig = "config";  // memfd: format_config()
 inline constexpr std::string_view kTlsCertificate = "tls_certificate";  // memfd: PEM
 inline constexpr std::string_view kTlsKey = "tls_key";                  // memfd: PEM
 inline constexpr std::string_view kTicketKeys = "ticket_keys";  // memfd: TicketKeys, smtpd only
-inline constexpr std::string_view kSegment = "segment";                 // the shared segment
+inline constexpr std::string_view kSegment = "segment";         // the shared segment
 inline constexpr std::string_view kLife = "life";  // pipe: end of file means "finish and go"
 inline constexpr std::string_view kReady =
     "ready";  // pipe: the worker writes its pid once it serves

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "shared/ascii.h"
 #include "smtpd/parameters.h"
 #include "smtpd/session.h"
 

@@ -103,7 +103,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Phase phase_ = Phase::kTalking;
   bool is_proxied_;
   bool draining_ = false;
-  std::string output_;      // what the client has not taken yet
+  std::string output_;               // what the client has not taken yet
   std::size_t counted_as_held_ = 0;  // of services_.bytes_arriving
   std::string header_;               // what has come of the PROXY header
   std::string_view reason_;          // why it is closed, where the session does not know: a literal

@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "shared/address.h"
+#include "shared/ascii.h"
 #include "shared/c_ptr.h"
 
 namespace restante::smtpd {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "shared/address.h"
+#include "shared/ascii.h"
 
 namespace restante::smtpd {
 namespace {

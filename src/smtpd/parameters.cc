@@ -6,6 +6,8 @@
 #include <array>
 #include <charconv>
 
+#include "shared/ascii.h"
+
 namespace restante::smtpd {
 namespace {
 

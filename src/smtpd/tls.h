@@ -73,7 +73,6 @@ class Stream {
   [[nodiscard]] IoStatus handshake();
   // Why the last call gave kClosed, for the log; empty when the client just left.
   [[nodiscard]] const std::string& fault() const { return fault_; }
-  [[nodiscard]] bool is_tls() const { return ssl_ != nullptr; }
   [[nodiscard]] TlsInfo tls_info() const;
   // Says goodbye: close_notify where there is TLS.
   void shut_down();

@@ -9,6 +9,8 @@
 #include <ctime>
 #include <utility>
 
+#include "shared/ascii.h"
+
 namespace restante::smtpd {
 namespace {
 

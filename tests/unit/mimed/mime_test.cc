@@ -38,9 +38,7 @@ MimeParser& parser() {
   return the_parser;
 }
 
-ParsedMail parse(std::string_view raw) {
-  return parser().parse(Exact(raw).view());
-}
+ParsedMail parse(std::string_view raw) { return parser().parse(Exact(raw).view()); }
 
 std::string read_file(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);

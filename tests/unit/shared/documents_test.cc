@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: ISC
 // etc/restante.conf and man/restante.conf.5 name every setting with its default, and no other.
-#include "shared/config.h"
-
 #include <fmt/format.h>
 
 #include <fstream>
@@ -9,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "shared/config.h"
 #include "testing.h"
 
 namespace {
