@@ -23,7 +23,7 @@ namespace restante {
 
 enum class SmtpTls : std::uint8_t { kRequired, kOptional };
 // What is done with a CR or LF in a message that is no line end.
-enum class BareNewline : std::uint8_t { kKeep, kReject };
+enum class BareNewline : std::uint8_t { kKeep, kNormalize, kReject };
 
 // Which program may see a setting. The master sees all; a worker is handed only what is its own,
 // so that smtpd never holds an API key and mimed no secret at all.

@@ -20,8 +20,10 @@ constexpr std::uint64_t kSecond = 1000, kHour = 3600 * kSecond, kDay = 24 * kHou
 
 constexpr std::array<std::pair<std::string_view, SmtpTls>, 2> kTlsChoices = {
     {{"required", SmtpTls::kRequired}, {"optional", SmtpTls::kOptional}}};
-constexpr std::array<std::pair<std::string_view, BareNewline>, 2> kNewlineChoices = {
-    {{"keep", BareNewline::kKeep}, {"reject", BareNewline::kReject}}};
+constexpr std::array<std::pair<std::string_view, BareNewline>, 3> kNewlineChoices = {
+    {{"keep", BareNewline::kKeep},
+     {"normalize", BareNewline::kNormalize},
+     {"reject", BareNewline::kReject}}};
 constexpr std::array<std::pair<std::string_view, MailboxCase>, 2> kCaseChoices = {
     {{"fold", MailboxCase::kFold}, {"keep", MailboxCase::kKeep}}};
 constexpr std::array<std::pair<std::string_view, MailboxTag>, 2> kTagChoices = {

@@ -138,7 +138,7 @@ constexpr std::array kSettings = {
   Setting{"runtime_dir", Type::kText, &Config::runtime_dir, "/run/restante", kNotEmpty, 0, kSmtpd | kApid, false, check_path,
           "directory of the shared segment and of local sockets"},
   Setting{"smtp_bare_newline", Type::kChoice, &Config::smtp_bare_newline, "keep", 0, 0, kSmtpd, false, nullptr,
-          "keep: a CR or LF in a message that is no line end stays as it is; reject: the message is refused"},
+          "a CR or LF in a message that is no line end: keep it, normalize it to CR LF or a blank, or reject the message"},
   Setting{"smtp_client_connection_limit", Type::kCount, &Config::smtp_client_connection_limit, "50", 0, 1000000, kSmtpd, false, nullptr,
           "SMTP connections that one worker holds of one client address (IPv6: /64); 0 is no limit"},
   Setting{"smtp_connection_limit", Type::kCount, &Config::smtp_connection_limit, "10000", 1, 1000000, kSmtpd, false, nullptr,

@@ -47,10 +47,10 @@ constexpr auto kCommands = std::to_array<CommandRow>({
     {"HELO", "HELO hostname", kAnyTime, Reply::kOk, kHello, Commands::helo},
     {"EHLO", "EHLO hostname", kAnyTime, Reply::kOk, kHello, Commands::ehlo},
     {"STARTTLS", "STARTTLS", kOnceGreeted, Reply::kOk, kLastInGroup | kBeforeTls | kNoArgument, Commands::starttls},
-    {"MAIL", "MAIL FROM:<address> [parameters]", in(State::kGreeted), Reply::kNestedMail, kNoFlags, Commands::mail},
-    {"RCPT", "RCPT TO:<address>", kInMail, Reply::kNeedMail, kNoFlags, Commands::rcpt},
-    {"DATA", "DATA", kInMail, Reply::kNeedMail, kLastInGroup | kNoArgument, Commands::data},
-    {"BDAT", "BDAT octets [LAST]", kInMail | in(State::kChunks), Reply::kNeedMail, kNeedsArgument | kBringsOctets, Commands::bdat},
+    {"MAIL", "MAIL FROM:<address> [parameters]", in(State::kGreeted), Reply::kNestedMail, kMovesMail, Commands::mail},
+    {"RCPT", "RCPT TO:<address>", kInMail, Reply::kNeedMail, kMovesMail, Commands::rcpt},
+    {"DATA", "DATA", kInMail, Reply::kNeedMail, kMovesMail | kLastInGroup | kNoArgument, Commands::data},
+    {"BDAT", "BDAT octets [LAST]", kInMail | in(State::kChunks), Reply::kNeedMail, kMovesMail | kNeedsArgument | kBringsOctets, Commands::bdat},
     {"RSET", "RSET", kAnyTime, Reply::kOk, kBeforeTls | kIdleTalk | kNoArgument, Commands::rset},
     {"NOOP", "NOOP", kAnyTime, Reply::kOk, kBeforeTls | kIdleTalk, Commands::noop},
     {"QUIT", "QUIT", kAnyTime, Reply::kOk, kBeforeTls | kNoArgument, Commands::quit},
@@ -161,11 +161,7 @@ void Commands::rcpt(Session& session, const CommandRow& row, std::string_view ar
   auto parsed = parse_rcpt(arguments, session.envelope_.smtputf8);
   if (!parsed) return session.reply(parsed.error(), row.syntax);
   const Reply reply = add_recipient(session, std::move(*parsed));
-  if (reply == Reply::kRecipientOk) {
-    session.state_ = State::kRcpt;
-  } else {
-    ++session.counts_.refused;
-  }
+  if (reply == Reply::kRecipientOk) session.state_ = State::kRcpt;
   session.reply(reply);
 }
 

@@ -29,7 +29,6 @@ constexpr StateSet in(States... states) {
 }
 
 using CommandFlags = std::uint8_t;
-inline constexpr CommandFlags kNoFlags = 0;
 // "…can only appear as the last command in a group" (RFC 2920 section 3.1): the client has to wait
 // for the reply, so nothing may be behind it yet.
 inline constexpr CommandFlags kLastInGroup = 1U << 0U;
@@ -44,6 +43,9 @@ inline constexpr CommandFlags kUnimplemented = 1U << 5U;
 // Its octets follow it at once, whatever the answer, and are no commands: it has to read them even
 // where it is not allowed, and so looks for objections itself.
 inline constexpr CommandFlags kBringsOctets = 1U << 6U;
+
+// Part of the way of a mail: where it is refused, somebody may look for that mail later.
+inline constexpr CommandFlags kMovesMail = 1U << 7U;
 
 struct CommandRow {
   std::string_view verb;

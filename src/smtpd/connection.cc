@@ -175,6 +175,7 @@ void Connection::run_session() {
     Action action = session_.next_action();
     // A client that does not take its replies gets no more of them until it does.
     output_ += session_.take_output();
+    log_refusals();
     if (std::holds_alternative<Idle>(action) || std::holds_alternative<StartTls>(action) ||
         std::holds_alternative<Deliver>(action) || std::holds_alternative<Close>(action)) {
       flush();
@@ -229,11 +230,6 @@ bool Connection::act(const AdmitMessage& question) {
     return true;
   }
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(verdict.reset_in).count();
-  log::info("mail_refused", {{"sid", id_},
-                             {"reason", "rate limit"},
-                             {"from", sender.text()},
-                             {"ip", client_.text},
-                             {"seconds", seconds}});
   session_.answer(Reply::kRateLimited, std::to_string(seconds));
   return true;
 }
@@ -256,6 +252,17 @@ bool Connection::act(Deliver& mail) {
   return false;
 }
 
+void Connection::log_refusals() {
+  for (const Refusal& refusal : session_.take_refusals()) {
+    log::info("mail_refused", {{"sid", id_},
+                               {"ip", client_.text},
+                               {"from", refusal.from},
+                               {"command", refusal.command},
+                               {"reply", reply_row(refusal.reply).name},
+                               {"told", refusal.told}});
+  }
+}
+
 void Connection::log_delivery(const DeliveryReport& report, std::chrono::milliseconds took) const {
   for (const DeliveryReport::Stored& mail : report.stored) {
     log::info("mail_stored", {{"sid", id_},
@@ -264,6 +271,7 @@ void Connection::log_delivery(const DeliveryReport& report, std::chrono::millise
                               {"id", mail.id},
                               {"bytes", report.bytes},
                               {"parse_error", report.parse_error},
+                              {"bare_newlines", report.bare_newlines},
                               {"ms", took.count()}});
   }
   if (report.reply == Reply::kOk) return;

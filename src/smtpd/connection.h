@@ -84,6 +84,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool act(const AdmitMessage& question);
   bool act(Deliver& mail);
   bool act(Close);
+  void log_refusals();
   void log_delivery(const DeliveryReport& report, std::chrono::milliseconds took) const;
   void delivered(Reply reply);
   void count_held();

@@ -45,6 +45,8 @@ void Delivery::start(Deliver mail, std::string trace, Done done) {
   job->done = std::move(done);
   job->report.from = job->mail.envelope.reverse_path.text();
   job->report.bytes = job->mail.data.size();
+  const BareNewlines& bare = job->mail.envelope.bare_newlines;
+  job->report.bare_newlines = bare.lf + bare.cr;
   ++under_way_;
   bytes_held_ += job->report.bytes;
   mime_.parse(job->mail.data, [this, job](std::optional<Fragments> fragments) {

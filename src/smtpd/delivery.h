@@ -25,8 +25,9 @@ struct DeliveryReport {
   std::string from;
   std::uint64_t bytes = 0;
   bool parse_error = false;
-  std::vector<Stored> stored;  // where it is now, even if another mailbox could not be written
-  std::string reason;          // of a failure, for the log
+  std::uint64_t bare_newlines = 0;  // that it came with
+  std::vector<Stored> stored;       // where it is now, even if another mailbox could not be written
+  std::string reason;               // of a failure, for the log
 };
 
 class Delivery {

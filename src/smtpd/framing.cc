@@ -190,6 +190,20 @@ BareNewlines count_bare_newlines(std::string_view message) {
   return {all.lf - pairs, all.cr - pairs};
 }
 
+std::string normalize_newlines(std::string_view message, BareNewlines bare) {
+  std::string normal(message.size() + bare.lf, '\0');
+  char* to = normal.data();
+  char before = '\0';
+  for (std::size_t i = 0; i < message.size(); ++i) {
+    const char c = message[i];
+    if (c == '\n' && before != '\r') *to++ = '\r';
+    const bool is_bare_cr = c == '\r' && (i + 1 == message.size() || message[i + 1] != '\n');
+    *to++ = is_bare_cr ? ' ' : c;
+    before = c;
+  }
+  return normal;
+}
+
 void ChunkReader::start(std::uint64_t limit, std::uint64_t expected) {
   clear();
   limit_ = limit;

@@ -71,7 +71,6 @@ class DataReader {
   [[nodiscard]] bool over_limit() const { return size_ > limit_; }
   // Octets held, for whoever adds up what is in flight.
   [[nodiscard]] std::size_t held() const { return data_.size(); }
-  [[nodiscard]] std::string_view data() const { return data_; }
   [[nodiscard]] std::string take();
   void clear() { data_ = {}; }
 
@@ -103,6 +102,11 @@ struct BareNewlines {
 };
 [[nodiscard]] BareNewlines count_bare_newlines(std::string_view message);
 
+// The message with `bare`, all that was counted in it, made harmless: CRLF for each such LF, a
+// blank for each such CR. A CR is no line end, since it would make a header field out of the rest
+// of one.
+[[nodiscard]] std::string normalize_newlines(std::string_view message, BareNewlines bare);
+
 // Collects a message out of chunks whose length was told (RFC 3030): every octet is kept as it came
 // or, of a chunk that was refused, dropped. Nothing in a chunk ends it.
 class ChunkReader {
@@ -117,7 +121,6 @@ class ChunkReader {
   // Whether the message stays within its limit with `octets` more.
   [[nodiscard]] bool has_room_for(std::uint64_t octets) const { return octets <= limit_ - size_; }
   [[nodiscard]] std::size_t held() const { return data_.size(); }
-  [[nodiscard]] std::string_view data() const { return data_; }
   [[nodiscard]] std::string take();
   void clear() { *this = {}; }
 

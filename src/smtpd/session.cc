@@ -10,6 +10,8 @@ namespace {
 
 // Commands such as NOOP that are answered per message stored.
 constexpr std::uint64_t kMaxIdleTalk = 100;
+// Refusals of one client that are told one by one: past that it is a flood, and counted.
+constexpr std::uint32_t kMaxNoted = 100;
 
 }  // namespace
 
@@ -45,8 +47,7 @@ Action Session::next_action() {
     case Ask::kMessage:
       return AdmitMessage{envelope_};
     case Ask::kDelivery:
-      return Deliver{std::exchange(envelope_, {}),
-                     state_ == State::kChunks ? chunks_.take() : data_.take()};
+      return Deliver{std::exchange(envelope_, {}), std::exchange(message_, {})};
   }
   return Idle{};
 }
@@ -60,9 +61,8 @@ void Session::answer(Reply reply_row, std::string_view argument) {
         state_ = State::kMail;
         return reply(Reply::kSenderOk);
       }
-      ++counts_.refused;
-      reset_transaction();
-      return reply(reply_row, argument);
+      reply(reply_row, argument);
+      return reset_transaction();
     case Ask::kMessage:
       return answer_message(reply_row, argument);
     case Ask::kDelivery:
@@ -87,6 +87,7 @@ void Session::tls_started(TlsInfo info) {
 void Session::end(Reply reply, std::string_view argument) {
   if (state_ == State::kClosed) return;
   if (asked_ == Ask::kTls) return close();
+  row_ = nullptr;
   reply_and_close(reply, argument);
 }
 
@@ -108,7 +109,19 @@ void Session::reply(Reply reply, std::string_view argument) {
     ++counts_.errors;
     ++errors_;
   }
+  const std::size_t start = output_.size();
   append_reply(output_, reply, argument);
+  if (smtpd::reply_row(reply).code >= 400 && row_ != nullptr && row_->has(kMovesMail)) {
+    note_refusal(reply, std::string_view(output_).substr(start));
+  }
+}
+
+void Session::note_refusal(Reply reply, std::string_view told) {
+  ++counts_.refused;
+  if (noted_ == kMaxNoted) return;
+  ++noted_;
+  told.remove_suffix(2);  // CRLF
+  refusals_.push_back({reply, std::string(told), command_, sender_});
 }
 
 void Session::reply_and_close(Reply last, std::string_view argument) {
@@ -124,6 +137,7 @@ void Session::reset_transaction() {
   recipient_names_ = {};
   data_.clear();
   chunks_.clear();
+  message_ = {};
   if (state_ != State::kFresh) state_ = State::kGreeted;
 }
 
@@ -141,6 +155,7 @@ bool Session::run_next_line() {
   const Line line = lines_.next();
   if (line.kind == Line::Kind::kNone) return false;
   ++counts_.commands;
+  row_ = nullptr;
   if (const auto last = patience_ended()) {
     reply_and_close(*last);
     return true;
@@ -183,6 +198,11 @@ void Session::run_command(std::string_view line) {
 
   const CommandRow* row = find_command(verb);
   if (row == nullptr) return reply(Reply::kUnknownCommand);
+  row_ = row;
+  if (row->has(kMovesMail)) {
+    command_ = line;
+    sender_ = envelope_.reverse_path.text();
+  }
   if (row->has(kLastInGroup) && !lines_.empty()) return reply_and_close(Reply::kPipelining);
   if (row->has(kIdleTalk)) ++idle_talk_;
   if (!row->has(kBringsOctets)) {
@@ -209,31 +229,37 @@ void Session::read_data(std::string_view& bytes) {
     case DataReader::Status::kMore:
       return;
     case DataReader::Status::kTooMuch:
-      ++counts_.refused;
       return reply_and_close(Reply::kMessageTooBig);
     case DataReader::Status::kDone:
       break;
   }
-  if (!data_.over_limit()) return end_message(data_.data());
+  if (!data_.over_limit()) return end_message(data_.take());
   refuse_message(Reply::kMessageTooBig);
 }
 
 // All of it is there. What is looked at here is seen only now.
-void Session::end_message(std::string_view data) {
+void Session::end_message(std::string data) {
+  const BareNewlines bare = count_bare_newlines(data);
+  if (!bare.none() && settings_.bare_newline == BareNewline::kReject) {
+    return refuse_message(Reply::kBareNewlines);
+  }
+  if (!bare.none() && settings_.bare_newline == BareNewline::kNormalize) {
+    if (data.size() + bare.lf > settings_.message_size_limit) {
+      return refuse_message(Reply::kMessageTooBig);
+    }
+    data = normalize_newlines(data, bare);
+  }
   if (const auto refusal = check_header(data, settings_.header_limits)) {
     return refuse_message(*refusal);
   }
-  envelope_.bare_newlines = count_bare_newlines(data);
-  if (settings_.bare_newlines_refused && !envelope_.bare_newlines.none()) {
-    return refuse_message(Reply::kBareNewlines);
-  }
+  envelope_.bare_newlines = bare;
+  message_ = std::move(data);
   ask(Ask::kDelivery);
 }
 
 void Session::refuse_message(Reply refusal) {
-  ++counts_.refused;
-  reset_transaction();
   reply(refusal);
+  reset_transaction();
 }
 
 // What came too much is read to its end too, so that what follows is understood: up to as much as
@@ -241,7 +267,6 @@ void Session::refuse_message(Reply refusal) {
 void Session::begin_chunk(Chunk chunk, std::optional<Reply> objection) {
   const Reply verdict = objection.value_or(judge(chunk));
   const std::uint64_t limit = settings_.message_size_limit;
-  if (verdict == Reply::kMessageTooBig) ++counts_.refused;
   if (verdict != Reply::kOk && chunk.octets > limit + limit / 2) return reply_and_close(verdict);
   if (verdict == Reply::kMessageTooBig) reset_transaction();
   chunk_ = OpenChunk{chunk, verdict, {}};
@@ -279,7 +304,7 @@ void Session::read_chunk(std::string_view& bytes) {
 void Session::close_chunk() {
   const OpenChunk done = *std::exchange(chunk_, std::nullopt);
   if (done.verdict != Reply::kOk) return reply(done.verdict, done.argument);
-  if (done.chunk.last) return end_message(chunks_.data());
+  if (done.chunk.last) return end_message(chunks_.take());
   reply(Reply::kChunkOk, std::to_string(done.chunk.octets));
 }
 
@@ -288,10 +313,7 @@ void Session::close_chunk() {
 void Session::answer_message(Reply verdict, std::string_view argument) {
   if (chunk_) return answer_first_chunk(verdict, argument);
   if (!lines_.empty()) return reply_and_close(Reply::kPipelining);
-  if (verdict != Reply::kOk) {
-    ++counts_.refused;
-    return reply(verdict, argument);
-  }
+  if (verdict != Reply::kOk) return reply(verdict, argument);
   data_.start(settings_.message_size_limit, envelope_.declared_size);
   state_ = State::kData;
   reply(Reply::kStartMail);
@@ -305,7 +327,6 @@ void Session::answer_first_chunk(Reply verdict, std::string_view argument) {
     chunks_.start(settings_.message_size_limit, std::max(envelope_.declared_size, octets));
     state_ = State::kChunks;
   } else {
-    ++counts_.refused;
     reset_transaction();
   }
   open_chunk(verdict, argument);
@@ -313,6 +334,7 @@ void Session::answer_first_chunk(Reply verdict, std::string_view argument) {
 
 void Session::answer_delivery(Reply verdict, std::string_view argument) {
   reset_transaction();
+  row_ = nullptr;  // whoever delivers knows more of it to tell
   if (verdict != Reply::kOk) {
     ++counts_.refused;
     return reply(verdict, argument);

@@ -19,10 +19,12 @@
 #include <string>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 #include <variant>
 #include <vector>
 
 #include "shared/address.h"
+#include "shared/config.h"
 #include "shared/mailbox_name.h"
 #include "smtpd/commands.h"
 #include "smtpd/framing.h"
@@ -41,9 +43,9 @@ struct SessionSettings {
   std::uint64_t error_limit;         // protocol errors until 421
   MailboxCase mailbox_case;          // whether Alice and alice are one recipient
   HeaderLimits header_limits;
-  bool bare_newlines_refused;  // else kept, and told in the envelope
-  bool tls_available;          // STARTTLS is offered
-  bool tls_required;           // 530 until it is used
+  BareNewline bare_newline;  // what becomes of one in a message
+  bool tls_available;        // STARTTLS is offered
+  bool tls_required;         // 530 until it is used
 };
 
 struct TlsInfo {
@@ -58,7 +60,7 @@ struct Envelope {
   bool esmtp = false;               // EHLO, not HELO
   bool smtputf8 = false;
   std::uint64_t declared_size = 0;  // SIZE= of MAIL; 0: not given
-  BareNewlines bare_newlines;       // in the message, once it is there
+  BareNewlines bare_newlines;       // in the message as it came, once it is there
 };
 
 // What the driver shall do next.
@@ -88,7 +90,16 @@ struct SessionCounts {
   std::uint32_t errors = 0;      // 5yz replies
   std::uint32_t messages = 0;    // stored
   std::uint32_t recipients = 0;  // taken at RCPT
-  std::uint32_t refused = 0;     // senders, recipients and messages
+  std::uint32_t refused = 0;     // commands that would have moved a mail, and messages
+};
+
+// A command that would have moved a mail, and was not taken: for the log, so that whoever looks for
+// a mail finds it.
+struct Refusal {
+  Reply reply;
+  std::string told;     // the line that the client was sent
+  std::string command;  // as it came; for the end of a message DATA or BDAT
+  std::string from;     // the sender of the transaction, if there was one when it came
 };
 
 class Session {
@@ -122,7 +133,9 @@ class Session {
   [[nodiscard]] const std::string& helo() const { return helo_; }
   [[nodiscard]] const std::optional<TlsInfo>& tls() const { return tls_; }
   // Bytes of message data held, for whoever adds up what is in flight.
-  [[nodiscard]] std::size_t held() const { return data_.held() + chunks_.held(); }
+  [[nodiscard]] std::size_t held() const { return data_.held() + chunks_.held() + message_.size(); }
+  // What was refused since the last call, in order; of one session only the first hundred.
+  [[nodiscard]] std::vector<Refusal> take_refusals() { return std::exchange(refusals_, {}); }
 
  private:
   friend struct Commands;
@@ -141,6 +154,7 @@ class Session {
   void ask(Ask question) { asked_ = question; }
   void reset_transaction();
   void close();
+  void note_refusal(Reply reply, std::string_view told);
 
   [[nodiscard]] bool run_next_line();
   void run_command(std::string_view line);
@@ -148,7 +162,7 @@ class Session {
                                                std::string_view arguments) const;
   [[nodiscard]] std::optional<Reply> patience_ended() const;
   void read_data(std::string_view& bytes);
-  void end_message(std::string_view data);
+  void end_message(std::string data);
   void refuse_message(Reply refusal);
   void begin_chunk(Chunk chunk, std::optional<Reply> objection);
   [[nodiscard]] Reply judge(Chunk chunk) const;
@@ -173,6 +187,11 @@ class Session {
   DataReader data_;
   ChunkReader chunks_;
   std::optional<OpenChunk> chunk_;
+  std::string message_;              // whole, on its way to the driver
+  const CommandRow* row_ = nullptr;  // of the command that the next reply is for
+  std::string command_, sender_;     // … as it came, if it moves a mail, and whose mail
+  std::vector<Refusal> refusals_;
+  std::uint32_t noted_ = 0;  // of them, in all
   std::optional<Reply> ended_with_;
   std::string output_;
   SessionCounts counts_;

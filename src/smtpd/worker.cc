@@ -36,7 +36,7 @@ SessionSettings make_session_settings(const Config& config) {
           .header_limits = {.bytes = config.header_size_limit,
                             .fields = config.header_field_limit,
                             .hops = config.hop_limit},
-          .bare_newlines_refused = config.smtp_bare_newline == BareNewline::kReject,
+          .bare_newline = config.smtp_bare_newline,
           .tls_available = true,
           .tls_required = config.smtp_tls == SmtpTls::kRequired};
 }

@@ -205,6 +205,23 @@ def test_mail_for_other_domains_is_refused(restante):
         assert text.startswith("5.7.1 ")
         code, _ = deliver(client, ["own@example.com"])
         assert code == 250
+    restante.log.wait_for(
+        r'event=mail_refused sid=\S+ ip=127.0.0.1 from=bob@example.org '
+        r'command="RCPT TO:<alice@example.net>" reply=relay_denied told="550 5.7.1 [^"]+"')
+
+
+def test_line_ends_that_are_none_are_told_and_made_harmless_where_wished():
+    with Restante(smtp_bare_newline="normalize") as restante:
+        with restante.smtp() as client:
+            assert client.ehlo()[0] == 250
+            assert client.mail("bob@example.org")[0] == 250
+            assert client.rcpt("odd@example.com")[0] == 250
+            assert client.docmd("DATA")[0] == 354
+            client.send(b"Subject: one\rFrom: x\n\r\na\nb\r\n.\r\n")
+            assert client.getreply()[0] == 250
+        restante.log.wait_for("event=mail_stored .* to=odd@example.com .* bare_newlines=3 ")
+        (shown,) = restante.mails("odd")
+        assert (shown["subject"], shown["body_text"]) == ("one From: x", "a\nb\n")
 
 
 def test_limits_of_size_and_recipients_are_held():

@@ -173,7 +173,7 @@ def test_no_more_than_the_limit_are_admitted_while_workers_are_killed():
                     restante.kill(wait_until(lambda: min(restante.pids("smtpd") - restante.killed,
                                                          default=0),
                                              "a worker runs", 30))
-                restante.log.wait_for("event=mail_refused .*rate limit", timeout=30)
+                restante.log.wait_for("event=mail_refused .*reply=rate_limited", timeout=30)
             finally:
                 stopping.set()
             return collections.Counter()

@@ -324,6 +324,7 @@ void line_ends_that_are_none_are_counted(void** /*state*/) {
     const BareNewlines bare = count_bare_newlines(Exact(message).view());
     assert_true(bare.lf == 1 && bare.cr == 1);
   }
+  assert_same(normalize_newlines("a\nb\rc\r\n\r", {1, 2}), "a\r\nb c\r\n ");
   const BareNewlines full = count_bare_newlines(std::string(10'000, '\n'));
   assert_int_equal(full.lf, 10'000);
 }

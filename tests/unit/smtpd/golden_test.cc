@@ -7,7 +7,7 @@
 //                     tls: off (default) | optional | required
 //                     size: 102400, recipients: 100, errors: 20 (the limits, with their defaults)
 //                     case: fold (default) | keep     whether Alice and alice are one recipient
-//                     newlines: keep (default) | reject    bare CR and LF in a message
+//                     newlines: keep (default) | normalize | reject    bare CR and LF in a message
 //                     play: whole   what it shows depends on what comes in one segment
 //                     play: early   the same, and the first segment comes before the greeting
 //   C: text           what the client sends, and CRLF; with a "\" at the end: without CRLF.
@@ -15,21 +15,26 @@
 //   S: text           a line of the answer, CRLF not written; all that is sent must be listed
 //   D: sender recipient… | data      a message that was delivered; "<>" is the null sender, and an
 //                     empty message has nothing behind the bar
+//   H: text           a line of what is stored of that message, from the top on: the trace header
+//                     that it gets from a client at 192.0.2.1, then its own
 //   A: sender|message|store reply [argument]   the driver's next answer; without it: ok
 //   T:                the TLS handshake takes place
 //   E: reply          the driver ends the session
 //   X:                the connection is closed by the server, which must not happen without it
 //
-// In C:, S: and D: lines \r \n \t \0 \\ \xNN stand for bytes and \{text*N} for N times the text.
+// In C:, S:, D: and H: lines \r \n \t \0 \\ \xNN stand for bytes and \{text*N} for N times the
+// text.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cctype>
+#include <chrono>
 #include <cstdio>
 #include <deque>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -37,6 +42,7 @@
 #include <vector>
 
 #include "smtpd/session.h"
+#include "smtpd/trace.h"
 #include "testing.h"
 
 namespace {
@@ -58,7 +64,7 @@ struct Dialogue {
                            .error_limit = 20,
                            .mailbox_case = restante::MailboxCase::kFold,
                            .header_limits = {.bytes = 262144, .fields = 2000, .hops = 100},
-                           .bare_newlines_refused = false,
+                           .bare_newline = restante::BareNewline::kKeep,
                            .tls_available = false,
                            .tls_required = false};
   bool only_whole = false;
@@ -112,6 +118,13 @@ std::string escape(std::string_view text) {
   return text.size() > 200 ? out + "…" : out;
 }
 
+std::optional<restante::BareNewline> newline_choice(std::string_view value) {
+  if (value == "keep") return restante::BareNewline::kKeep;
+  if (value == "normalize") return restante::BareNewline::kNormalize;
+  if (value == "reject") return restante::BareNewline::kReject;
+  return {};
+}
+
 bool set(Dialogue& dialogue, std::string_view name, const std::string& value) {
   SessionSettings& settings = dialogue.settings;
   if (name == "tls") {
@@ -125,8 +138,9 @@ bool set(Dialogue& dialogue, std::string_view name, const std::string& value) {
     return keep || value == "fold";
   }
   if (name == "newlines") {
-    settings.bare_newlines_refused = value == "reject";
-    return value == "keep" || value == "reject";
+    const auto choice = newline_choice(value);
+    settings.bare_newline = choice.value_or(restante::BareNewline::kKeep);
+    return choice.has_value();
   }
   if (name == "play") {
     dialogue.only_whole = true;
@@ -159,7 +173,7 @@ Dialogue read(const std::filesystem::path& path) {
     if (number == 1) dialogue.name += " " + line.substr(std::min<std::size_t>(line.size(), 2));
     if (line.empty()) continue;
     const bool step =
-        line.size() >= 2 && line[1] == ':' && std::string_view("CSDATEX").contains(line[0]);
+        line.size() >= 2 && line[1] == ':' && std::string_view("CSDHATEX").contains(line[0]);
     if (step) {
       dialogue.steps.push_back({line[0], line.size() > 3 ? line.substr(3) : "", number});
     } else if (line[0] != '#' || !take_setting(dialogue, line)) {
@@ -169,6 +183,11 @@ Dialogue read(const std::filesystem::path& path) {
   if (dialogue.steps.empty()) dialogue.fault = "no dialogue";
   return dialogue;
 }
+
+struct Delivered {
+  std::string line;    // as in D:
+  std::string stored;  // with its trace header
+};
 
 struct Answer {
   Reply reply = Reply::kOk;
@@ -208,7 +227,8 @@ class Player {
     }
     send();
     if (!output_.empty()) return "at the end, also sent: " + escape(output_);
-    if (!delivered_.empty()) return "at the end, also delivered: " + escape(delivered_.front());
+    if (!delivered_.empty())
+      return "at the end, also delivered: " + escape(delivered_.front().line);
     if (closed_ != seen_closed_) return "at the end: closed";
     return {};
   }
@@ -231,6 +251,8 @@ class Player {
         return expect_line(unescape(step.text) + "\r\n");
       case 'D':
         return expect_delivery(step.text);
+      case 'H':
+        return expect_stored_line(unescape(step.text) + "\r\n");
       case 'A':
         return set_answer(step.text);
       case 'T':
@@ -272,7 +294,7 @@ class Player {
       if (std::holds_alternative<AdmitSender>(action)) give(sender_);
       if (std::holds_alternative<AdmitMessage>(action)) give(message_);
       if (const auto* mail = std::get_if<Deliver>(&action)) {
-        delivered_.push_back(line_of(*mail));
+        delivered_.push_back({line_of(*mail), stored(*mail)});
         give(store_);
       }
     }
@@ -288,6 +310,16 @@ class Player {
     std::string line = sender.empty() ? "<>" : sender;
     for (const auto& recipient : mail.envelope.recipients) line += " " + recipient.text();
     return line + (mail.data.empty() ? " |" : " | " + mail.data);
+  }
+
+  [[nodiscard]] std::string stored(const Deliver& mail) const {
+    return trace_header({.envelope = mail.envelope,
+                         .client_address = "192.0.2.1",
+                         .hostname = "mx.test",
+                         .id = "1.1",
+                         .tls = session_.tls().value_or(TlsInfo{}),
+                         .time = std::chrono::sys_days(std::chrono::January / 1 / 2026)}) +
+           without_return_path(mail.data);
   }
 
   std::string expect_line(const std::string& line) {
@@ -309,10 +341,18 @@ class Player {
   std::string expect_delivery(std::string_view text) {
     const std::string expected = unescape(text);
     if (delivered_.empty()) return "nothing was delivered";
-    const std::string got = delivered_.front();
+    const std::string got = delivered_.front().line;
+    stored_ = delivered_.front().stored;
     delivered_.pop_front();
     if (got == expected) return {};
     return fmt::format("expected {} but got {}", escape(expected), escape(got));
+  }
+
+  std::string expect_stored_line(const std::string& line) {
+    const std::string got = stored_.substr(0, stored_.find('\n') + 1);
+    stored_.erase(0, got.size());
+    if (got == line) return {};
+    return fmt::format("expected {} but stored was {}", escape(line), escape(got));
   }
 
   std::string set_answer(const std::string& text) {
@@ -332,7 +372,8 @@ class Player {
   bool in_hello_ = false;
   bool segment_open_ = false, tls_asked_ = false, closed_ = false, seen_closed_ = false;
   Answer sender_, message_, store_;
-  std::deque<std::string> delivered_;
+  std::deque<Delivered> delivered_;
+  std::string stored_;  // of the last message that was expected, the lines that were not
 };
 
 bool plays_well(const Dialogue& dialogue) {

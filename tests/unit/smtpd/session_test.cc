@@ -3,6 +3,8 @@
 // The dialogues themselves are in golden_test.cc.
 #include "smtpd/session.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -21,7 +23,7 @@ const SessionSettings kSettings{.hostname = "mx.test",
                                 .error_limit = 20,
                                 .mailbox_case = restante::MailboxCase::kFold,
                                 .header_limits = {.bytes = 262144, .fields = 2000, .hops = 100},
-                                .bare_newlines_refused = false,
+                                .bare_newline = restante::BareNewline::kKeep,
                                 .tls_available = true,
                                 .tls_required = false};
 constexpr std::string_view kToData =
@@ -37,6 +39,8 @@ std::string say(Session& session, std::string_view bytes) {
   session.receive(bytes);
   return next_is<Idle>(session) ? session.take_output() : "not idle";
 }
+
+std::string_view without_end(std::string_view line) { return line.substr(0, line.find('\r')); }
 
 // A session past its greeting and HELO.
 std::unique_ptr<Session> greeted() {
@@ -235,6 +239,62 @@ void all_is_counted(void** /*state*/) {
   assert_int_equal(counts.refused, 1);
 }
 
+// What a postmaster who looks for a mail is shown: which command, what was said, whose mail.
+void what_moves_no_mail_is_told(void** /*state*/) {
+  auto session = std::make_unique<Session>(kSettings);
+  (void)session->take_output();
+  const auto told = [&session] {
+    std::string text;
+    for (const Refusal& one : session->take_refusals()) {
+      text +=
+          fmt::format("{}|{}|{}|{}\n", reply_row(one.reply).name, one.command, one.from, one.told);
+    }
+    return text;
+  };
+  (void)say(*session, "MAIL FROM:<early@x.test>\r\nHELO c\r\n");
+  (void)say(*session, "FOO\r\nVRFY\r\n");
+  assert_same(told(), "need_hello|MAIL FROM:<early@x.test>||503 5.5.1 Send EHLO first\n");
+  (void)say(*session, "MAIL FROM:<s@x.test>\r\n");
+  session->answer(Reply::kOk);
+  (void)say(*session, "RCPT TO:<a@else.test>\r\nRCPT TO:<alice@example.com>\r\n");
+  assert_same(told(),
+              "relay_denied|RCPT TO:<a@else.test>|s@x.test|"
+              "550 5.7.1 Mail for this domain is not taken here\n");
+  // A chunk that is too big ends the transaction before it is answered; a delivery is the driver's.
+  (void)say(*session, "BDAT 1001 LAST\r\n" + std::string(1001, 'x'));
+  assert_same(told(), "message_too_big|BDAT 1001 LAST|s@x.test|552 5.3.4 Message too big\n");
+  session->receive("MAIL FROM:<t@x.test>\r\n");
+  (void)session->next_action();
+  session->answer(Reply::kStoreAway);
+  assert_same(told(), fmt::format("store_away|MAIL FROM:<t@x.test>||{}\n",
+                                  without_end(format_reply(Reply::kStoreAway))));
+}
+
+// The line of a delivery that failed has more to say, and is the driver's.
+void a_delivery_that_failed_is_told_by_the_driver(void** /*state*/) {
+  auto session = in_data();
+  session->receive(".\r\n");
+  (void)session->next_action();
+  session->answer(Reply::kStoreAway);
+  assert_true(session->take_refusals().empty());
+  assert_int_equal(session->counts().refused, 1);
+}
+
+// One client cannot fill the log: the rest is in the counts alone.
+void only_so_much_is_told_of_one_client(void** /*state*/) {
+  auto session = greeted();
+  session->receive("MAIL FROM:<s@x.test>\r\n");
+  (void)session->next_action();
+  session->answer(Reply::kOk);
+  std::size_t told = 0;
+  for (int i = 0; i < 500; ++i) {
+    (void)say(*session, fmt::format("RCPT TO:<{}@example.com>\r\n", i));
+    told += session->take_refusals().size();
+  }
+  assert_int_equal(told, 100);
+  assert_int_equal(session->counts().refused, 500 - kSettings.recipient_limit);
+}
+
 void replies_are_short_printable_lines(void** /*state*/) {
   const std::string hostile = std::string("a\r\nb\x1b\xe2\x80\xae{}") + std::string(2000, 'x');
   for (auto i = 0U; i <= static_cast<unsigned>(Reply::kUnknownParameter); ++i) {
@@ -264,6 +324,9 @@ int main() {
       cmocka_unit_test(nothing_is_said_after_the_last_reply),
       cmocka_unit_test(a_session_is_at_rest_outside_transactions),
       cmocka_unit_test(all_is_counted),
+      cmocka_unit_test(what_moves_no_mail_is_told),
+      cmocka_unit_test(a_delivery_that_failed_is_told_by_the_driver),
+      cmocka_unit_test(only_so_much_is_told_of_one_client),
       cmocka_unit_test(replies_are_short_printable_lines),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
