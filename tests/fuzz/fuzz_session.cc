@@ -15,11 +15,13 @@ using namespace restante::smtpd;
 // The first byte of the input chooses settings and the driver's answers.
 struct Choices {
   bool tls_required, refuse_sender, refuse_message, refuse_delivery;
+  BareNewline bare_newline;
   explicit Choices(unsigned char bits)
       : tls_required((bits & 1) != 0),
         refuse_sender((bits & 2) != 0),
         refuse_message((bits & 4) != 0),
-        refuse_delivery((bits & 8) != 0) {}
+        refuse_delivery((bits & 8) != 0),
+        bare_newline(static_cast<BareNewline>((bits >> 4U) % 3)) {}
 };
 
 struct Outcome {
@@ -46,6 +48,8 @@ class Driver {
   void pump() {
     for (;;) {
       Action action = session_.next_action();
+      told_ += session_.take_refusals().size();
+      if (told_ > 100 || told_ > session_.counts().refused) std::abort();
       outcome_.output += session_.take_output();
       if (std::holds_alternative<Idle>(action)) return;
       if (std::holds_alternative<Close>(action)) {
@@ -57,6 +61,8 @@ class Driver {
       if (std::holds_alternative<AdmitMessage>(action)) answer(choices_.refuse_message);
       if (auto* mail = std::get_if<Deliver>(&action)) {
         if (mail->envelope.recipients.empty()) std::abort();
+        const bool as_it_came = choices_.bare_newline == BareNewline::kKeep;
+        if (!as_it_came && !count_bare_newlines(mail->data).none()) std::abort();
         outcome_.delivered += mail->data + "\n--\n";
         answer(choices_.refuse_delivery);
       }
@@ -67,6 +73,7 @@ class Driver {
   Choices choices_;
   Session session_;
   Outcome outcome_;
+  std::size_t told_ = 0;
 };
 
 Outcome play(const SessionSettings& settings, const Choices& choices, std::string_view bytes,
@@ -101,6 +108,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
                                  .message_size_limit = 2000,
                                  .recipient_limit = 3,
                                  .error_limit = 20,
+                                 .header_limits = {.bytes = 1000, .fields = 20, .hops = 5},
+                                 .bare_newline = choices.bare_newline,
                                  .tls_available = true,
                                  .tls_required = choices.tls_required};
   for (const std::size_t piece : {std::size_t{1}, std::size_t{17}, bytes.size() + 1}) {
