@@ -116,6 +116,51 @@ def test_row65_curl_with_a_key_does_not_get_from_http_to_the_mail(restante):
     assert got.stdout.endswith("\n403 0")
 
 
+@pytest.mark.parametrize("mode", ["testing", "enforce"])
+def test_row65_anyone_gets_the_mta_sts_policy_by_curl(mode):
+    name = "mta-sts.example.com"
+    file, key_file = certificate(name)
+    with Restante(mta_sts=mode, hostname="mail.example.com", api_rate_limit=2,
+                  tls_certificate=file, tls_key=key_file) as restante:
+        def curl(*options):
+            place = f"{name}:{restante.https_port}"
+            got = run("curl", "-s", "-i", "--http1.1", "--cacert", file, "--resolve",
+                      f"{place}:{LOCAL}", *options, f"https://{place}/.well-known/mta-sts.txt")
+            head, _, body = got.stdout.partition("\n\n")  # run() reads CRLF as line ends
+            return head.splitlines(), body
+        head, body = curl()
+        assert (head[0], "Content-Type: text/plain" in head) == ("HTTP/1.1 200 OK", True)
+        assert body == f"version: STSv1\nmode: {mode}\nmx: mail.example.com\nmax_age: 604800\n"
+        head, body = curl("--head")
+        assert (head[0], body) == ("HTTP/1.1 200 OK", "")
+        assert curl()[0][0].startswith("HTTP/1.1 429 ")
+
+
+@pytest.fixture(scope="module")
+def policed():
+    with Restante(mta_sts="testing") as daemon:
+        yield daemon
+
+
+@pytest.mark.parametrize("host", ["mta-sts.example.com", "localhost", "192.0.2.1"])
+def test_row65_a_policy_has_crlf_and_is_the_same_by_any_name(policed, host):
+    answer = policed.api("/.well-known/mta-sts.txt", key=None, headers={"Host": host})
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/plain")
+    assert answer.body == (
+        b"version: STSv1\r\nmode: testing\r\nmx: localhost\r\nmax_age: 604800\r\n")
+
+
+@pytest.mark.parametrize("key", [None, "wrong", KEY])
+def test_row65_without_the_setting_there_is_no_policy(restante, key):
+    error_of(restante.api("/.well-known/mta-sts.txt", key=key), 404)
+
+
+def test_row65_a_policy_opens_nothing_else(policed):
+    for path, method in [("/.well-known/", "GET"), ("/.well-known/mta-sts.txt/..", "GET"),
+                         ("/.well-known/mta-sts.txt", "DELETE"), ("/emails/alice", "GET")]:
+        error_of(policed.api(path, method=method, key=None), 401)
+
+
 def test_one_of_several_keys_and_those_of_a_file_are_taken(tmp_path):
     file = tmp_path / "keys"
     file.write_text("# of the staff\nkey-of-the-staff\nkey-of-the-tests\n")
