@@ -10,6 +10,7 @@
 #include <expected>
 #include <optional>
 
+#include "apid/mta_sts.h"
 #include "apid/router.h"
 #include "apid/uri.h"
 #include "shared/address.h"
@@ -142,13 +143,16 @@ void Api::handle(const Request& request, std::chrono::milliseconds now, const Re
 }
 
 void Api::dispatch(const Request& request, const Responder& respond) {
-  if (!keys_.contains(request.api_key)) {
+  const Route route = find_route(request.method, request.path);
+  const auto* match = std::get_if<RouteMatch>(&route);
+  // Who has no key learns of no path or method but those that are for anyone.
+  const bool for_anyone = match != nullptr && match->access == Access::kAnyone;
+  if (!for_anyone && !keys_.contains(request.api_key)) {
     Response response = error_response(401, "invalid API key");
     // RFC 9110 section 15.5.2 demands the field; there is no registered scheme for a key.
     response.headers.emplace_back("WWW-Authenticate", "ApiKey header=\"X-API-KEY\"");
     return respond(std::move(response));
   }
-  const Route route = find_route(request.method, request.path);
   if (std::holds_alternative<NoSuchPath>(route)) {
     return respond(refuse(404, "not found; there is {}", describe_routes()));
   }
@@ -157,12 +161,13 @@ void Api::dispatch(const Request& request, const Responder& respond) {
     response.headers.emplace_back("Allow", method->allow);
     return respond(std::move(response));
   }
-  const auto& match = std::get<RouteMatch>(route);
-  switch (match.endpoint) {
+  switch (match->endpoint) {
     case Endpoint::kListMails:
-      return list_mails(request, match.user, respond);
+      return list_mails(request, match->user, respond);
     case Endpoint::kClearMailbox:
-      return clear_mailbox(request, match.user, respond);
+      return clear_mailbox(request, match->user, respond);
+    case Endpoint::kMtaStsPolicy:
+      return respond(mta_sts_response(config_));
   }
 }
 

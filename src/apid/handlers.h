@@ -37,7 +37,8 @@ class ApiKeys {
   std::vector<Slot> slots_;
 };
 
-// Answers every request, checking in this order: rate limit, key, path, method, arguments.
+// Answers every request, checking in this order: rate limit, key (unless the route is for anyone),
+// path, method, arguments.
 class Api {
  public:
   // `config` outlives the object.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The route table: method and path to endpoint, and nothing else.
+// The route table: method and path to endpoint, and who may have it.
 #include "apid/router.h"
 
 #include <algorithm>
@@ -12,11 +12,13 @@ struct Row {
   std::string_view method;
   std::string_view pattern;  // segments in capitals stand for one segment of any content
   Endpoint endpoint;
+  Access access;
 };
 
 constexpr std::array kRows = {
-    Row{"GET", "/emails/USER", Endpoint::kListMails},
-    Row{"DELETE", "/emails/USER", Endpoint::kClearMailbox},
+    Row{"GET", "/emails/USER", Endpoint::kListMails, Access::kWithKey},
+    Row{"DELETE", "/emails/USER", Endpoint::kClearMailbox, Access::kWithKey},
+    Row{"GET", "/.well-known/mta-sts.txt", Endpoint::kMtaStsPolicy, Access::kAnyone},
 };
 
 constexpr std::string_view kUser = "USER";
@@ -29,7 +31,8 @@ std::string_view take_segment(std::string_view& path) {
   return segment;
 }
 
-// The USER of `path`, or nothing when `path` does not fit the pattern.
+// The USER of `path`, empty when the pattern has none; or nothing when `path` does not fit the
+// pattern.
 std::optional<std::string_view> match(std::string_view pattern, std::string_view path) {
   std::string_view user;
   while (!pattern.empty() && !path.empty()) {
@@ -55,7 +58,7 @@ Route find_route(std::string_view method, std::string_view path) {
     if (!user) continue;
     const bool also_head = row.method == "GET";
     if (method == row.method || (also_head && method == "HEAD")) {
-      return RouteMatch{row.endpoint, *user};
+      return RouteMatch{row.endpoint, row.access, *user};
     }
     if (!allow.empty()) allow += ", ";
     allow += row.method;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The route table: method and path to endpoint, and nothing else.
+// The route table: method and path to endpoint, and who may have it.
 #pragma once
 
 #include <cstdint>
@@ -10,11 +10,13 @@
 
 namespace restante::apid {
 
-enum class Endpoint : std::uint8_t { kListMails, kClearMailbox };
+enum class Endpoint : std::uint8_t { kListMails, kClearMailbox, kMtaStsPolicy };
+enum class Access : std::uint8_t { kWithKey, kAnyone };
 
 struct RouteMatch {
   Endpoint endpoint;
-  std::string_view user;  // still percent-encoded: a view of the path; never empty
+  Access access;
+  std::string_view user;  // still percent-encoded: a view of the path; empty where there is no USER
 };
 
 struct NoSuchPath {};
@@ -29,7 +31,7 @@ using Route = std::variant<RouteMatch, NoSuchPath, NoSuchMethod>;
 // "/%65mails/a" is not "/emails/a", so that a proxy's idea of a path and ours never differ.
 [[nodiscard]] Route find_route(std::string_view method, std::string_view path);
 
-// "GET /emails/USER, DELETE /emails/USER": the whole table, for the 404.
+// "GET /emails/USER, DELETE /emails/USER, …": the whole table, for the 404.
 [[nodiscard]] std::string describe_routes();
 
 }  // namespace restante::apid

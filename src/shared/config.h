@@ -24,6 +24,8 @@ namespace restante {
 enum class SmtpTls : std::uint8_t { kRequired, kOptional };
 // What is done with a CR or LF in a message that is no line end.
 enum class BareNewline : std::uint8_t { kKeep, kNormalize, kReject };
+// The policy of RFC 8461 that is published, if there is one.
+enum class MtaSts : std::uint8_t { kNone, kTesting, kEnforce };
 
 // Which program may see a setting. The master sees all; a worker is handed only what is its own,
 // so that smtpd never holds an API key and mimed no secret at all.
@@ -33,7 +35,7 @@ struct Config {
   std::vector<std::string> domain;   // lower case, A-labels, at least one
   std::vector<std::string> api_key;  // at least one, here or in api_key_file
   std::string api_key_file;
-  std::string hostname;  // the name in the greeting and in trace headers
+  std::string hostname;  // the name in the greeting, in trace headers and in the MTA-STS policy
   std::string redis;     // host:port, unix:/path, redis://…, or `private`
   std::string redis_directory;
   std::vector<std::string> smtp_listen, http_listen, https_listen;  // address:port
@@ -48,6 +50,7 @@ struct Config {
   MailboxCase mailbox_case{};
   MailboxTag mailbox_tag{};
   MailboxDomains mailbox_domains{};
+  MtaSts mta_sts{};
   std::uint64_t smtpd_workers{}, apid_workers{}, mimed_workers{};  // 0: by the number of CPUs
   std::uint64_t smtp_rate_limit{}, api_rate_limit{};               // per minute; 0: off
   std::uint64_t message_size_limit{};                              // bytes

@@ -121,6 +121,8 @@ constexpr std::array kSettings = {
           "CPU time to parse one message; past it the message is stored unparsed"},
   Setting{"mimed_workers", Type::kCount, &Config::mimed_workers, "0", 0, 1024, kSmtpd, false, nullptr,
           "number of MIME parsers; 0 is the number of CPUs"},
+  Setting{"mta_sts", Type::kChoice, &Config::mta_sts, "none", 0, 0, kApid, false, nullptr,
+          "MTA-STS policy that senders are given: none, testing or enforce; needs DNS records"},
   Setting{"page_size_limit", Type::kSize, &Config::page_size_limit, "32M", kKiB, kGiB, kApid, false, nullptr,
           "bytes of one API answer; a longer list ends early and links to the next page"},
   Setting{"proxy_allow", Type::kWords, &Config::proxy_allow, "127.0.0.0/8 ::1", 0, 0, kSmtpd, false, check_network,

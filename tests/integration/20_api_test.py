@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from harness import LOCAL, Restante, ask, certificate, run
+from harness import KEY, LOCAL, Restante, ask, certificate, run
 
 
 def error_of(answer, status):
@@ -96,13 +96,69 @@ def test_http_leads_to_https(restante, host, name):
         f"https://{name}:{restante.https_port}/emails/alice?limit=3")
 
 
-def test_curl_follows_from_http_to_the_mail(restante):
-    restante.send("followed@example.com", "Subject: found\r\n\r\n")
-    got = run("curl", "-s", "-L", "--cacert", certificate()[0],
-              "-H", f"X-API-KEY: {restante.settings['api_key']}",
+@pytest.mark.parametrize("key", [KEY, "wrong"])
+def test_row65_a_key_sent_over_http_is_refused_and_led_nowhere(restante, key):
+    connection = http.client.HTTPConnection(LOCAL, restante.http_port, timeout=10)
+    with contextlib.closing(connection):
+        answer = ask(connection, "/emails/alice", key=key)
+        assert ask(connection, "/emails/alice", key=None).status == 301  # the connection is as good
+    assert error_of(answer, 403) == (
+        "the API key was sent over http, for all to read: replace it, and use https")
+    assert answer.headers["Location"] is None
+
+
+def test_row65_curl_with_a_key_does_not_get_from_http_to_the_mail(restante):
+    restante.send("followed@example.com", "Subject: not found\r\n\r\n")
+    got = run("curl", "-s", "-L", "--cacert", certificate()[0], "-H", f"X-API-KEY: {KEY}",
+              "-w", "\n%{http_code} %{num_redirects}",
               f"http://localhost:{restante.http_port}/emails/followed")
-    mail, = json.loads(got.stdout)
-    assert mail["subject"] == "found"
+    assert "not found" not in got.stdout
+    assert got.stdout.endswith("\n403 0")
+
+
+@pytest.mark.parametrize("mode", ["testing", "enforce"])
+def test_row65_anyone_gets_the_mta_sts_policy_by_curl(mode):
+    name = "mta-sts.example.com"
+    file, key_file = certificate(name)
+    with Restante(mta_sts=mode, hostname="mail.example.com", api_rate_limit=2,
+                  tls_certificate=file, tls_key=key_file) as restante:
+        def curl(*options):
+            place = f"{name}:{restante.https_port}"
+            got = run("curl", "-s", "-i", "--http1.1", "--cacert", file, "--resolve",
+                      f"{place}:{LOCAL}", *options, f"https://{place}/.well-known/mta-sts.txt")
+            head, _, body = got.stdout.partition("\n\n")  # run() reads CRLF as line ends
+            return head.splitlines(), body
+        head, body = curl()
+        assert (head[0], "Content-Type: text/plain" in head) == ("HTTP/1.1 200 OK", True)
+        assert body == f"version: STSv1\nmode: {mode}\nmx: mail.example.com\nmax_age: 604800\n"
+        head, body = curl("--head")
+        assert (head[0], body) == ("HTTP/1.1 200 OK", "")
+        assert curl()[0][0].startswith("HTTP/1.1 429 ")
+
+
+@pytest.fixture(scope="module")
+def policed():
+    with Restante(mta_sts="testing") as daemon:
+        yield daemon
+
+
+@pytest.mark.parametrize("host", ["mta-sts.example.com", "localhost", "192.0.2.1"])
+def test_row65_a_policy_has_crlf_and_is_the_same_by_any_name(policed, host):
+    answer = policed.api("/.well-known/mta-sts.txt", key=None, headers={"Host": host})
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "text/plain")
+    assert answer.body == (
+        b"version: STSv1\r\nmode: testing\r\nmx: localhost\r\nmax_age: 604800\r\n")
+
+
+@pytest.mark.parametrize("key", [None, "wrong", KEY])
+def test_row65_without_the_setting_there_is_no_policy(restante, key):
+    error_of(restante.api("/.well-known/mta-sts.txt", key=key), 404)
+
+
+def test_row65_a_policy_opens_nothing_else(policed):
+    for path, method in [("/.well-known/", "GET"), ("/.well-known/mta-sts.txt/..", "GET"),
+                         ("/.well-known/mta-sts.txt", "DELETE"), ("/emails/alice", "GET")]:
+        error_of(policed.api(path, method=method, key=None), 401)
 
 
 def test_one_of_several_keys_and_those_of_a_file_are_taken(tmp_path):

@@ -242,6 +242,49 @@ void no_rate_limit_is_not_told(void**) {
   same(header(answer_of(setup, make_request("GET", "/emails/bob")), "RateLimit-Limit"), "");
 }
 
+constexpr const char* kPolicyPath = "/.well-known/mta-sts.txt";
+
+void a_policy_is_told_to_anyone(void**) {
+  Setup setup;
+  setup.config.hostname = "mail.example.com";
+  setup.config.mta_sts = MtaSts::kEnforce;
+  const Response response = answer_of(setup, make_request("GET", kPolicyPath, ""));
+  assert_int_equal(response.status, 200);
+  same(header(response, "Content-Type"), "text/plain;");
+  same(response.body,
+       "version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmax_age: 604800\r\n");
+  setup.config.mta_sts = MtaSts::kTesting;
+  same(ask(setup, make_request("HEAD", kPolicyPath, "bad")),
+       "200 version: STSv1\r\nmode: testing\r\nmx: mail.example.com\r\nmax_age: 604800\r\n");
+}
+
+void without_a_policy_there_is_none(void**) {
+  Setup setup;
+  same(ask(setup, make_request("GET", kPolicyPath, "")),
+       "404 {\"error\":\"there is no MTA-STS policy\"}");
+}
+
+void a_policy_opens_nothing_else(void**) {
+  Setup setup;
+  setup.config.mta_sts = MtaSts::kEnforce;
+  for (const char* path : {"/.well-known/x", "/.well-known/mta-sts.txt/../../emails/bob"}) {
+    assert_int_equal(answer_of(setup, make_request("GET", path, "")).status, 401);
+  }
+  assert_int_equal(answer_of(setup, make_request("DELETE", kPolicyPath, "")).status, 401);
+  assert_int_equal(answer_of(setup, make_request("DELETE", kPolicyPath)).status, 405);
+  same(setup.asked, "");
+}
+
+void a_policy_counts_for_the_rate_limit(void**) {
+  Setup setup;
+  setup.config.mta_sts = MtaSts::kEnforce;
+  setup.config.api_rate_limit = 1;
+  const Response response = answer_of(setup, make_request("GET", kPolicyPath, ""));
+  assert_int_equal(response.status, 200);
+  same(header(response, "RateLimit-Remaining"), "0;");
+  assert_int_equal(answer_of(setup, make_request("GET", kPolicyPath, "")).status, 429);
+}
+
 void an_answer_is_json_that_nobody_keeps(void**) {
   Setup setup;
   const Response response = answer_of(setup, make_request("GET", "/nope"));
@@ -251,9 +294,9 @@ void an_answer_is_json_that_nobody_keeps(void**) {
 }
 
 std::string location(const char* host, const char* target, std::uint16_t port) {
-  Request request = make_request("GET", target);
+  Request request = make_request("GET", target, "");
   request.host = host;
-  return header(redirect_to_https(request, "mail.example.com", port), "Location");
+  return header(answer_in_clear(request, "mail.example.com", port), "Location");
 }
 
 void plain_http_is_sent_to_https(void**) {
@@ -267,6 +310,18 @@ void a_redirect_never_leads_where_the_host_is_none(void**) {
   same(location("", "/x", 443), "https://mail.example.com/x;");
   same(location("evil\r\nSet-Cookie: a", "/x", 443), "https://mail.example.com/x;");
   same(location("user@evil", "//evil", 443), "https://mail.example.com//evil;");
+}
+
+void a_key_in_clear_is_refused_and_not_led_on(void**) {
+  for (const char* key : {"first-key", "bad"}) {
+    const Response response =
+        answer_in_clear(make_request("GET", "/emails/bob", key), "mail.example.com", 443);
+    assert_int_equal(response.status, 403);
+    same(header(response, "Location"), "");
+    same(response.body,
+         "{\"error\":\"the API key was sent over http, for all to read: replace it, and use "
+         "https\"}");
+  }
 }
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
@@ -359,9 +414,14 @@ int main() {
       cmocka_unit_test(a_refused_method_names_the_others),
       cmocka_unit_test(the_rate_limit_is_told_on_every_answer),
       cmocka_unit_test(no_rate_limit_is_not_told),
+      cmocka_unit_test(a_policy_is_told_to_anyone),
+      cmocka_unit_test(without_a_policy_there_is_none),
+      cmocka_unit_test(a_policy_opens_nothing_else),
+      cmocka_unit_test(a_policy_counts_for_the_rate_limit),
       cmocka_unit_test(an_answer_is_json_that_nobody_keeps),
       cmocka_unit_test(plain_http_is_sent_to_https),
       cmocka_unit_test(a_redirect_never_leads_where_the_host_is_none),
+      cmocka_unit_test(a_key_in_clear_is_refused_and_not_led_on),
       cmocka_unit_test(a_sound_request_passes),
       cmocka_unit_test(a_request_that_can_be_read_in_two_ways_is_refused),
       cmocka_unit_test(a_bad_request_line_is_refused),

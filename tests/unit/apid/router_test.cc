@@ -14,14 +14,25 @@ namespace {
 
 using namespace restante::apid;
 
-// "list USER", "clear USER", "404" or "405 METHODS".
+// "list USER", "clear USER", "policy ", "404" or "405 METHODS"; with a "!" behind it: no key
+// needed.
 std::string route(std::string_view method, std::string_view path) {
   const Exact exact(path);
   const Route found = find_route(method, exact.view());
   if (std::holds_alternative<NoSuchPath>(found)) return "404";
   if (const auto* other = std::get_if<NoSuchMethod>(&found)) return "405 " + other->allow;
   const auto& match = std::get<RouteMatch>(found);
-  return (match.endpoint == Endpoint::kListMails ? "list " : "clear ") + std::string(match.user);
+  std::string text(match.user);
+  if (match.access == Access::kAnyone) text += '!';
+  switch (match.endpoint) {
+    case Endpoint::kListMails:
+      return "list " + text;
+    case Endpoint::kClearMailbox:
+      return "clear " + text;
+    case Endpoint::kMtaStsPolicy:
+      return "policy " + text;
+  }
+  return "unknown";
 }
 
 std::string decoded(std::string_view text) {
@@ -57,6 +68,17 @@ void an_inbox_is_listed_by_get_and_head(void**) {
 
 void an_inbox_is_cleared_by_delete(void**) { same(route("DELETE", "/emails/bob"), "clear bob"); }
 
+void the_policy_alone_needs_no_key(void**) {
+  same(route("GET", "/.well-known/mta-sts.txt"), "policy !");
+  same(route("HEAD", "/.well-known/mta-sts.txt"), "policy !");
+  same(route("POST", "/.well-known/mta-sts.txt"), "405 GET, HEAD");
+  for (const char* path :
+       {"/.well-known", "/.well-known/", "/.well-known/mta-sts.txt/", "/.well-known/x",
+        "/.well-known/MTA-STS.txt", "/.well-known/mta%2Dsts.txt", "/.well-known/mta-sts.txt/a"}) {
+    same(route("GET", path), "404");
+  }
+}
+
 void a_user_stays_encoded_and_one_segment(void**) {
   same(route("GET", "/emails/a%2Fb"), "list a%2Fb");
   same(route("GET", "/emails/.."), "list ..");
@@ -78,7 +100,7 @@ void other_methods_are_told_what_there_is(void**) {
 }
 
 void the_table_describes_itself(void**) {
-  same(describe_routes(), "GET /emails/USER, DELETE /emails/USER");
+  same(describe_routes(), "GET /emails/USER, DELETE /emails/USER, GET /.well-known/mta-sts.txt");
 }
 
 void escapes_are_decoded(void**) {
@@ -152,6 +174,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(an_inbox_is_listed_by_get_and_head),
       cmocka_unit_test(an_inbox_is_cleared_by_delete),
+      cmocka_unit_test(the_policy_alone_needs_no_key),
       cmocka_unit_test(a_user_stays_encoded_and_one_segment),
       cmocka_unit_test(other_paths_do_not_exist),
       cmocka_unit_test(other_methods_are_told_what_there_is),

@@ -236,6 +236,21 @@ void names_of_mailboxes_are_a_matter_of_settings(void**) {
               "r.conf:1: mailbox_tag: fold is not one of keep, cut");
 }
 
+void a_policy_is_published_when_asked_for(void**) {
+  ConfigReader reader;
+  assert_true(reader.config().mta_sts == MtaSts::kNone);
+  for (const auto& [name, mode] :
+       {std::pair{"testing", MtaSts::kTesting}, std::pair{"enforce", MtaSts::kEnforce}}) {
+    assert_true(reader.set(std::string("mta_sts=") + name, "-o").has_value());
+    assert_true(reader.config().mta_sts == mode);
+    const std::string line = std::string("mta_sts = ") + name + "\n";
+    assert_true(format_config(reader.config(), Audience::kApid).contains(line));
+    assert_false(format_config(reader.config(), Audience::kSmtpd).contains(line));
+  }
+  assert_same(fault_in("mta_sts = on"),
+              "r.conf:1: mta_sts: on is not one of none, testing, enforce");
+}
+
 void domains_are_compared_without_case(void**) {
   ConfigReader reader;
   assert_true(reader.set("domain=example.com", "-o").has_value());
@@ -265,6 +280,7 @@ int main() {
       cmocka_unit_test(listen_addresses_are_read_in_all_their_forms),
       cmocka_unit_test(a_domain_may_be_given_in_letters_of_its_own),
       cmocka_unit_test(names_of_mailboxes_are_a_matter_of_settings),
+      cmocka_unit_test(a_policy_is_published_when_asked_for),
       cmocka_unit_test(domains_are_compared_without_case),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -65,7 +65,8 @@ Defaults read_example_file(const char* path) {
   return defaults;
 }
 
-// ".It Ic name Pq type, default: value; range", where "none" stands for the empty default.
+// ".It Ic name Pq type, default: value; range", where "none" stands for the empty default,
+// save for a choice, which is never empty.
 Defaults read_manual_page(const char* path) {
   constexpr std::string_view kItem = ".It Ic ", kDefault = "default: ";
   Defaults defaults;
@@ -80,7 +81,7 @@ Defaults read_manual_page(const char* path) {
       value = line.substr(start + kDefault.size());
       value = value.substr(0, value.find(';'));
     }
-    if (value == "none") value.clear();
+    if (value == "none" && !line.contains(" Pq choice,")) value.clear();
     if (!defaults.try_emplace(name, value).second) defaults[name] = "given twice";
   }
   return defaults;
