@@ -112,11 +112,11 @@ Result<void> Worker::add_server(const NamedFd& listener) {
                             .key = {}};
   Handler handler;
   if (listener.name == fd_name::kHttps) {
-    if (context_.tls_certificate.empty() || context_.tls_key.empty()) {
+    if (context_.tls_pairs.empty()) {
       return fail(ErrorKind::kConfig, "cannot serve HTTPS without tls_certificate and tls_key");
     }
-    options.certificate = context_.tls_certificate;
-    options.key = context_.tls_key;
+    options.certificate = context_.tls_pairs.front().certificate;
+    options.key = context_.tls_pairs.front().key;
     handler = [this](const Request& request, const Responder& respond) {
       api_.handle(request, monotonic_now(), respond);
     };

@@ -41,6 +41,25 @@ Result<UniqueFd> load_pem(std::string_view setting, const std::string& path,
   return make_sealed_memfd(memfd, *pem);
 }
 
+// What the settings name, in their order. There are as many keys as certificates.
+Result<std::vector<TlsFds>> load_tls_pairs(const Config& config) {
+  std::vector<TlsFds> pairs;
+  for (std::size_t i = 0; i < config.tls_certificate.size(); ++i) {
+    auto certificate =
+        load_pem("tls_certificate", config.tls_certificate[i], fd_name::kTlsCertificate);
+    if (!certificate) return std::unexpected(certificate.error());
+    auto key = load_pem("tls_key", config.tls_key[i], fd_name::kTlsKey);
+    if (!key) return std::unexpected(key.error());
+    pairs.push_back({.certificate = std::move(*certificate), .key = std::move(*key)});
+  }
+  return pairs;
+}
+
+void hand_over(const TlsFds& pair, std::vector<Inherited>& heritage) {
+  heritage.push_back({fd_name::kTlsCertificate, pair.certificate.get()});
+  heritage.push_back({fd_name::kTlsKey, pair.key.get()});
+}
+
 // Runs one step of a sequence of fallible ones that fill in members.
 template <class T>
 Result<void> into(T& member, Result<T> made) {
@@ -83,13 +102,7 @@ Result<Service> Service::make_as_root(const Config& config, const Identity& iden
   if (auto done = into(service.listeners_, bind_listeners(config)); !done) {
     return std::unexpected(done.error());
   }
-  if (auto done = into(service.tls_certificate_, load_pem("tls_certificate", config.tls_certificate,
-                                                          fd_name::kTlsCertificate));
-      !done) {
-    return std::unexpected(done.error());
-  }
-  if (auto done = into(service.tls_key_, load_pem("tls_key", config.tls_key, fd_name::kTlsKey));
-      !done) {
+  if (auto done = into(service.tls_pairs_, load_tls_pairs(config)); !done) {
     return std::unexpected(done.error());
   }
   if (auto done = make_private_directory(config.runtime_dir, identity); !done) {
@@ -128,10 +141,9 @@ Result<void> Service::make_as_user(const Config& config) {
 
 std::vector<Inherited> Service::for_smtpd() const {
   std::vector<Inherited> result = {{fd_name::kConfig, smtpd_config_.get()},
-                                   {fd_name::kTlsCertificate, tls_certificate_.get()},
-                                   {fd_name::kTlsKey, tls_key_.get()},
                                    {fd_name::kTicketKeys, ticket_keys_.get()},
                                    {fd_name::kSegment, segment_.get()}};
+  for (const TlsFds& pair : tls_pairs_) hand_over(pair, result);
   for (const NamedFd& listener : listeners_) {
     if (is_smtp(listener.name)) result.push_back({listener.name, listener.fd.get()});
   }
@@ -140,9 +152,8 @@ std::vector<Inherited> Service::for_smtpd() const {
 
 std::vector<Inherited> Service::for_apid() const {
   std::vector<Inherited> result = {{fd_name::kConfig, apid_config_.get()},
-                                   {fd_name::kTlsCertificate, tls_certificate_.get()},
-                                   {fd_name::kTlsKey, tls_key_.get()},
                                    {fd_name::kSegment, segment_.get()}};
+  hand_over(tls_pairs_.front(), result);
   for (const NamedFd& listener : listeners_) {
     if (!is_smtp(listener.name)) result.push_back({listener.name, listener.fd.get()});
   }
@@ -221,15 +232,12 @@ std::uint16_t Service::port_of(std::string_view listener) const {
 }
 
 Result<bool> tls_is_usable(const Config& config, const std::filesystem::path& programs) {
-  auto certificate = load_pem("tls_certificate", config.tls_certificate, fd_name::kTlsCertificate);
-  if (!certificate) return std::unexpected(certificate.error());
-  auto key = load_pem("tls_key", config.tls_key, fd_name::kTlsKey);
-  if (!key) return std::unexpected(key.error());
+  const auto pairs = load_tls_pairs(config);
+  if (!pairs) return std::unexpected(pairs.error());
   auto view = make_sealed_memfd(fd_name::kConfig, format_config(config, Audience::kSmtpd));
   if (!view) return std::unexpected(view.error());
-  const Inherited inherited[] = {{fd_name::kConfig, view->get()},
-                                 {fd_name::kTlsCertificate, certificate->get()},
-                                 {fd_name::kTlsKey, key->get()}};
+  std::vector<Inherited> inherited = {{fd_name::kConfig, view->get()}};
+  for (const TlsFds& pair : *pairs) hand_over(pair, inherited);
   const auto pid = spawn({programs / "restante-smtpd", "--check"}, inherited);
   if (!pid) return std::unexpected(pid.error());
   int wait_status = 0;

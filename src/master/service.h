@@ -18,6 +18,11 @@ namespace restante::master {
 // api_key_file go into `config.api_key`.
 [[nodiscard]] Result<void> read_key_file(Config& config);
 
+// Sealed memfds of a certificate and its key.
+struct TlsFds {
+  UniqueFd certificate, key;
+};
+
 // The descriptors that are made once and inherited by every generation of workers. Made in the
 // order in which the members stand; what needs root comes first.
 class Service {
@@ -43,15 +48,15 @@ class Service {
   [[nodiscard]] std::vector<Inherited> for_apid() const;
 
   std::vector<NamedFd> listeners_;
-  UniqueFd tls_certificate_, tls_key_;
+  std::vector<TlsFds> tls_pairs_;  // as configured, at least one
   UniqueFd segment_;
   UniqueFd ticket_keys_;
   std::vector<UniqueFd> mime_listeners_;
   UniqueFd smtpd_config_, apid_config_, mimed_config_;
 };
 
-// Whether a worker can serve with the configured certificate and key. If not, the worker that tried
-// has said why on standard error.
+// Whether a worker can serve with the configured certificates and keys. If not, the worker that
+// tried has said why on standard error.
 [[nodiscard]] Result<bool> tls_is_usable(const Config& config,
                                          const std::filesystem::path& programs);
 

@@ -173,6 +173,12 @@ Result<Config> ConfigReader::finish() const {
                 "api_key is not set: write api_key = followed by the output of openssl rand -hex "
                 "24 into the configuration file, or set API_KEY in the environment");
   }
+  if (config.tls_certificate.size() != config.tls_key.size()) {
+    return fail(ErrorKind::kConfig,
+                "tls_certificate and tls_key name {} and {} files; each certificate needs its key, "
+                "in the same order",
+                config.tls_certificate.size(), config.tls_key.size());
+  }
   for (std::string& name : config.domain) name = domain_to_ascii(name).value_or("");  // checked
   const std::uint64_t cpus = std::max(1U, std::thread::hardware_concurrency());
   if (config.smtpd_workers == 0) config.smtpd_workers = cpus;

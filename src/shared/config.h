@@ -43,7 +43,7 @@ struct Config {
   std::vector<std::string> proxy_allow;        // addresses and networks of load balancers
   SmtpTls smtp_tls{};
   BareNewline smtp_bare_newline{};
-  std::string tls_certificate, tls_key;  // paths of PEM files
+  std::vector<std::string> tls_certificate, tls_key;  // paths of PEM files, in pairs
   std::string user;
   std::string runtime_dir;
   log::Level log_level{};

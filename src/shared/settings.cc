@@ -65,6 +65,11 @@ std::optional<std::string> check_path(std::string_view value) {
   return "is no absolute path";
 }
 
+std::optional<std::string> check_paths(std::string_view value) {
+  if (value.starts_with('/')) return {};
+  return "is no absolute path; several are separated by spaces";
+}
+
 // clang-format off
 constexpr std::array kSettings = {
   Setting{"api_connection_limit", Type::kCount, &Config::api_connection_limit, "1000", 1, 100000, kApid, false, nullptr,
@@ -159,10 +164,10 @@ constexpr std::array kSettings = {
           "required: mail is taken over STARTTLS only; optional: also in clear"},
   Setting{"smtpd_workers", Type::kCount, &Config::smtpd_workers, "0", 0, 1024, 0, false, nullptr,
           "number of SMTP workers; 0 is the number of CPUs"},
-  Setting{"tls_certificate", Type::kText, &Config::tls_certificate, RESTANTE_SYSCONFDIR "/tls/fullchain.pem", kNotEmpty, 0, 0, false, check_path,
-          "certificate with its chain, PEM"},
-  Setting{"tls_key", Type::kText, &Config::tls_key, RESTANTE_SYSCONFDIR "/tls/privkey.pem", kNotEmpty, 0, 0, false, check_path,
-          "private key of the certificate, PEM"},
+  Setting{"tls_certificate", Type::kWords, &Config::tls_certificate, RESTANTE_SYSCONFDIR "/tls/fullchain.pem", kNotEmpty, 0, 0, false, check_paths,
+          "certificate with its chain, PEM; several, one a type of key, are separated by spaces"},
+  Setting{"tls_key", Type::kWords, &Config::tls_key, RESTANTE_SYSCONFDIR "/tls/privkey.pem", kNotEmpty, 0, 0, false, check_paths,
+          "private key of the certificate, PEM; several in the same order"},
   Setting{"user", Type::kText, &Config::user, "restante", kNotEmpty, 0, 0, false, nullptr,
           "user that everything runs as once the ports are bound"},
 };

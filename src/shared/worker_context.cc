@@ -8,6 +8,7 @@
 #include <systemd/sd-daemon.h>
 
 #include <cstdlib>
+#include <span>
 #include <utility>
 
 namespace restante {
@@ -20,11 +21,25 @@ struct FreeStrings {
   }
 };
 
-Result<std::string> read_secret(std::vector<NamedFd>& fds, std::string_view name) {
-  for (NamedFd& named : fds) {
-    if (named.name == name) return read_all(named.fd.get());
+// The certificates and the keys come each in their order: the first belong together, and so on.
+Result<std::vector<TlsPair>> read_tls_pairs(std::span<const NamedFd> fds) {
+  std::vector<TlsPair> pairs;
+  std::size_t keys = 0;
+  for (const NamedFd& named : fds) {
+    const bool is_key = named.name == fd_name::kTlsKey;
+    if (!is_key && named.name != fd_name::kTlsCertificate) continue;
+    auto pem = read_all(named.fd.get());
+    if (!pem) return std::unexpected(pem.error());
+    if (!is_key) {
+      pairs.push_back({.certificate = std::move(*pem), .key = {}});
+    } else if (keys < pairs.size()) {
+      pairs[keys++].key = std::move(*pem);
+    } else {
+      return fail(ErrorKind::kSystem, "a TLS key without its certificate was handed over");
+    }
   }
-  return std::string();
+  if (keys == pairs.size()) return pairs;
+  return fail(ErrorKind::kSystem, "a TLS certificate without its key was handed over");
 }
 
 UniqueFd take(std::vector<NamedFd>& fds, std::string_view name) {
@@ -99,12 +114,9 @@ Result<WorkerContext> WorkerContext::unpack() {
   }
   context.config = reader.config();
 
-  auto certificate = read_secret(fds, fd_name::kTlsCertificate);
-  if (!certificate) return std::unexpected(certificate.error());
-  auto key = read_secret(fds, fd_name::kTlsKey);
-  if (!key) return std::unexpected(key.error());
-  context.tls_certificate = std::move(*certificate);
-  context.tls_key = std::move(*key);
+  auto pairs = read_tls_pairs(fds);
+  if (!pairs) return std::unexpected(pairs.error());
+  context.tls_pairs = std::move(*pairs);
   context.segment = take(fds, fd_name::kSegment);
   context.ticket_keys = take(fds, fd_name::kTicketKeys);
   context.life = take(fds, fd_name::kLife);

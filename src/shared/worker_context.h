@@ -24,8 +24,8 @@ inline constexpr std::string_view kHttp = "http";             // listening, may 
 inline constexpr std::string_view kHttps = "https";           // listening, may come several times
 inline constexpr std::string_view kMime = "mime";             // listening, SOCK_SEQPACKET
 inline constexpr std::string_view kConfig = "config";  // memfd: format_config() for this program
-inline constexpr std::string_view kTlsCertificate = "tls_certificate";  // memfd: PEM
-inline constexpr std::string_view kTlsKey = "tls_key";                  // memfd: PEM
+inline constexpr std::string_view kTlsCertificate = "tls_certificate";  // memfd: PEM, one a pair
+inline constexpr std::string_view kTlsKey = "tls_key";                  // the same, in order
 inline constexpr std::string_view kTicketKeys = "ticket_keys";  // memfd: TicketKeys, smtpd only
 inline constexpr std::string_view kSegment = "segment";         // the shared segment
 inline constexpr std::string_view kLife = "life";  // pipe: end of file means "finish and go"
@@ -38,11 +38,15 @@ struct NamedFd {
   UniqueFd fd;
 };
 
+// A certificate with its chain, and its key.
+struct TlsPair {
+  std::string certificate, key;  // PEM
+};
+
 struct WorkerContext {
   Config config;
   std::vector<NamedFd> listeners;  // kSmtp, kSmtpProxy, kHttp, kHttps, kMime; non-blocking
-  std::string tls_certificate;     // PEM; empty where the program has no use for it
-  std::string tls_key;
+  std::vector<TlsPair> tls_pairs;  // as configured; empty where the program has no use for them
   UniqueFd segment;
   UniqueFd ticket_keys;
   UniqueFd life;

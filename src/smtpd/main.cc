@@ -33,7 +33,7 @@ int main_program(std::string_view argument) {
   if (!context) return report(context.error());
   log::set_level(context->config.log_level);
   if (argument == "--check") {  // for the master, who links no TLS: are the files fit for use?
-    const auto tls = TlsContext::make(context->tls_certificate, context->tls_key);
+    const auto tls = TlsContext::make(context->tls_pairs);
     if (tls) return EXIT_SUCCESS;
     fmt::print(stderr, "restante: {}\n", tls.error().what);
     return EX_CONFIG;

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <vector>
 
 namespace restante::smtpd {
 namespace {
@@ -32,18 +33,30 @@ BioPtr memory_bio(std::string_view text) {
   return BioPtr(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
 }
 
+// Which of several pairs a message is about.
+struct Place {
+  std::size_t index, count;
+
+  [[nodiscard]] std::string of(std::string_view setting) const {
+    if (count == 1) return std::string(setting);
+    return fmt::format("{} ({} of {})", setting, index + 1, count);
+  }
+};
+
 // The first certificate is the server's, the rest its chain (RFC 8446 section 4.4.2).
-Result<void> use_certificates(SSL_CTX* context, std::string_view pem) {
+Result<void> use_certificates(SSL_CTX* context, std::string_view pem, Place place) {
   const BioPtr bio = memory_bio(pem);
   const X509Ptr leaf(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
   if (leaf == nullptr || SSL_CTX_use_certificate(context, leaf.get()) != 1) {
-    return fail(ErrorKind::kConfig, "tls_certificate: cannot be used: {}", openssl_reason());
+    return fail(ErrorKind::kConfig, "{}: cannot be used: {}", place.of("tls_certificate"),
+                openssl_reason());
   }
   for (;;) {
     X509Ptr next(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (next == nullptr) break;
     if (SSL_CTX_add0_chain_cert(context, next.get()) != 1) {
-      return fail(ErrorKind::kConfig, "tls_certificate: bad chain: {}", openssl_reason());
+      return fail(ErrorKind::kConfig, "{}: bad chain: {}", place.of("tls_certificate"),
+                  openssl_reason());
     }
     (void)next.release();  // the context's now
   }
@@ -53,22 +66,46 @@ Result<void> use_certificates(SSL_CTX* context, std::string_view pem) {
 
 int refuse_passphrase(char*, int, int, void*) noexcept { return -1; }
 
-Result<void> use_key(SSL_CTX* context, std::string_view pem) {
+// The key of the certificate that was used last.
+Result<void> use_key(SSL_CTX* context, std::string_view pem, Place place) {
   const BioPtr bio = memory_bio(pem);
   const KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse_passphrase, nullptr));
   if (key == nullptr) {
-    return fail(ErrorKind::kConfig, "tls_key: no private key without passphrase in it: {}",
-                openssl_reason());
+    return fail(ErrorKind::kConfig, "{}: no private key without passphrase in it: {}",
+                place.of("tls_key"), openssl_reason());
   }
   if (X509_check_private_key(SSL_CTX_get0_certificate(context), key.get()) != 1) {
     ERR_clear_error();
-    return fail(ErrorKind::kConfig,
-                "tls_key: does not belong to the certificate of "
-                "tls_certificate");
+    return fail(ErrorKind::kConfig, "{}: does not belong to the certificate of {}",
+                place.of("tls_key"), place.of("tls_certificate"));
   }
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
-    return fail(ErrorKind::kConfig, "tls_key: cannot be used: {}", openssl_reason());
+    return fail(ErrorKind::kConfig, "{}: cannot be used: {}", place.of("tls_key"),
+                openssl_reason());
   }
+  return {};
+}
+
+// OpenSSL keeps one pair for each type of key, and chooses by what the client can check. A second
+// one of the same type would replace the first without a word.
+Result<void> use_pairs(SSL_CTX* context, std::span<const TlsPair> pairs) {
+  std::vector<int> types;
+  for (const TlsPair& pair : pairs) {
+    const Place place{types.size(), pairs.size()};
+    if (auto used = use_certificates(context, pair.certificate, place); !used) return used;
+    const EVP_PKEY* key = X509_get0_pubkey(SSL_CTX_get0_certificate(context));
+    const int type = EVP_PKEY_get_base_id(key);
+    if (const auto same = std::ranges::find(types, type); same != types.end()) {
+      return fail(ErrorKind::kConfig,
+                  "{}: its key is of type {}, as that of {} of {}; give one certificate for each "
+                  "type of key",
+                  place.of("tls_certificate"), EVP_PKEY_get0_type_name(key),
+                  same - types.begin() + 1, pairs.size());
+    }
+    types.push_back(type);
+    if (auto used = use_key(context, pair.key, place); !used) return used;
+  }
+  if (types.empty()) return fail(ErrorKind::kSystem, "no TLS certificate was handed over");
   return {};
 }
 
@@ -112,7 +149,7 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
 void FreeSslContext::operator()(ssl_ctx_st* context) const noexcept { SSL_CTX_free(context); }
 void FreeSsl::operator()(ssl_st* ssl) const noexcept { SSL_free(ssl); }
 
-Result<TlsContext> TlsContext::make(std::string_view certificate, std::string_view key) {
+Result<TlsContext> TlsContext::make(std::span<const TlsPair> pairs) {
   TlsContext made(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* context = made.get();
   if (context == nullptr) return fail(ErrorKind::kSystem, "OpenSSL: {}", openssl_reason());
@@ -129,10 +166,7 @@ Result<TlsContext> TlsContext::make(std::string_view certificate, std::string_vi
   SSL_CTX_set_session_id_context(context,
                                  reinterpret_cast<const unsigned char*>(kSessionContext.data()),
                                  static_cast<unsigned>(kSessionContext.size()));
-  if (auto used = use_certificates(context, certificate); !used) {
-    return std::unexpected(used.error());
-  }
-  if (auto used = use_key(context, key); !used) return std::unexpected(used.error());
+  if (auto used = use_pairs(context, pairs); !used) return std::unexpected(used.error());
   return made;
 }
 

@@ -10,6 +10,7 @@
 #include "shared/c_ptr.h"
 #include "shared/error.h"
 #include "shared/ticket_keys.h"
+#include "shared/worker_context.h"
 #include "smtpd/session.h"
 
 struct ssl_ctx_st;
@@ -24,12 +25,13 @@ struct FreeSsl {
   void operator()(ssl_st* ssl) const noexcept;
 };
 
-// What all of a worker's TLS connections share: certificate, key and policy (TLS 1.2 and newer, no
-// renegotiation, no client certificates).
+// What all of a worker's TLS connections share: certificates, keys and policy (TLS 1.2 and newer,
+// no renegotiation, no client certificates).
 class TlsContext {
  public:
-  // From PEM texts: the certificate with its chain, and its key. The error says which is bad.
-  [[nodiscard]] static Result<TlsContext> make(std::string_view certificate, std::string_view key);
+  // A client gets the pair that it can check; they have keys of different types. The error says
+  // which is bad.
+  [[nodiscard]] static Result<TlsContext> make(std::span<const TlsPair> pairs);
 
   // Session tickets are made with these keys, which other workers have too. Without, a worker makes
   // its own, and a client resumes only when it meets the same worker again.

@@ -70,7 +70,7 @@ void send_and_close(UniqueFd socket, Reply reply) {
 }  // namespace
 
 Result<std::unique_ptr<Worker>> Worker::make(WorkerContext context, std::uint64_t number) {
-  auto tls = TlsContext::make(context.tls_certificate, context.tls_key);
+  auto tls = TlsContext::make(context.tls_pairs);
   if (!tls) return std::unexpected(tls.error());
   if (context.ticket_keys) {
     auto keys = TicketKeys::map(context.ticket_keys.get(), /*writable=*/false);

@@ -115,6 +115,36 @@ def test_a_key_that_is_another_certificates_is_named():
     expect(run_restante(*options), CONFIG, "tls_key", "does not belong")
 
 
+def pairs(*pairs_of_paths):
+    """Several certificates and their keys, as settings."""
+    return {name: " ".join(str(pair[index]) for pair in pairs_of_paths)
+            for index, name in enumerate(("tls_certificate", "tls_key"))}
+
+
+def test_of_several_certificates_the_one_at_fault_is_named(tmp_path):
+    ec, rsa = certificate(), certificate(kind="rsa")
+    broken, missing = tmp_path / "broken.pem", tmp_path / "missing.pem"
+    broken.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n")
+    for files, words in (
+            (pairs(ec, (rsa[0], missing)), ["tls_key", missing, "No such file"]),
+            (pairs(ec, (broken, rsa[1])), ["tls_certificate (2 of 2)"]),
+            (pairs(ec, (rsa[0], broken)), ["tls_key (2 of 2)"]),
+            (pairs((ec[0], rsa[1]), (rsa[0], ec[1])), ["tls_key (1 of 2)", "does not belong"]),
+            (pairs(ec, (rsa[0], certificate("other.example.com", kind="rsa")[1])),
+             ["tls_key (2 of 2)", "does not belong"]),
+            ({"tls_certificate": f"{ec[0]} {rsa[0]}"}, ["tls_certificate", "2", "tls_key", "1"])):
+        for options in (settings(**files), ["-t", *settings(**files)]):
+            expect(run_restante(*options), CONFIG, *words)
+
+
+def test_two_certificates_of_one_type_are_refused():
+    for kind, name in (("ec", "EC"), ("rsa", "RSA")):
+        files = pairs(certificate(kind=kind), certificate("other.example.com", kind=kind))
+        for options in (settings(**files), ["-t", *settings(**files)]):
+            expect(run_restante(*options), CONFIG, "tls_certificate (2 of 2)", f"type {name}",
+                   "1 of 2")
+
+
 @pytest.mark.skipif(IS_ROOT, reason="root can read every file")
 def test_a_certificate_that_may_not_be_read_is_named(tmp_path):
     closed = tmp_path / "closed.pem"

@@ -30,6 +30,8 @@ UNPRIVILEGED = "nobody"
 FIELDS = ["id", "from", "to", "subject", "body_text", "body_html", "attachments", "received_at"]
 SANITIZER_REPORT = re.compile(r"ERROR: AddressSanitizer|runtime error:|LeakSanitizer")
 LOCAL = "127.0.0.1"
+NEW_KEY = {"ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
+           "rsa": ["-newkey", "rsa:2048"]}  # options of openssl req
 
 
 def seconds(number):
@@ -93,14 +95,14 @@ def programs():
 
 
 @functools.cache
-def certificate(name="localhost"):
+def certificate(name="localhost", kind="ec"):
     """(certificate, key): paths of PEM files, self-signed."""
     directory = new_directory()
     files = directory / "fullchain.pem", directory / "privkey.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-batch", "-days", "2", "-subj", f"/CN={name}",
-         "-addext", f"subjectAltName=DNS:{name},IP:{LOCAL}", "-out", files[0], "-keyout", files[1]],
+        ["openssl", "req", "-x509", *NEW_KEY[kind], "-nodes", "-batch", "-days", "2",
+         "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},IP:{LOCAL}",
+         "-out", files[0], "-keyout", files[1]],
         check=True, capture_output=True)
     return files
 

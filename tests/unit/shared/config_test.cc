@@ -2,6 +2,8 @@
 // The configuration: sources, precedence, errors that name their place.
 #include "shared/config.h"
 
+#include <fmt/format.h>
+
 #include <cstring>
 
 #include "testing.h"
@@ -54,7 +56,13 @@ void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
       {"api_key = k\x01",
        "r.conf:1: api_key: its value has a character that cannot stand in an "
        "HTTP header"},
-      {"tls_key = privkey.pem", "r.conf:1: tls_key: privkey.pem is no absolute path"},
+      {"runtime_dir = run", "r.conf:1: runtime_dir: run is no absolute path"},
+      {"tls_key = privkey.pem",
+       "r.conf:1: tls_key: privkey.pem is no absolute path; several are separated by spaces"},
+      {"tls_certificate = /a.pem b.pem",
+       "r.conf:1: tls_certificate: \"/a.pem b.pem\" is no absolute path; several are separated by "
+       "spaces"},
+      {"tls_key =", "r.conf:1: tls_key: \"\" must not be empty"},
   };
   for (const FaultCase& row : cases) assert_same(fault_in(row.line), row.error);
 }
@@ -125,6 +133,30 @@ void domain_and_api_key_are_required(void**) {
   assert_non_null(std::strstr(no_key.finish().error().what.c_str(), "api_key is not set"));
   assert_true(no_key.set("api_key_file=/k", "-o").has_value());
   assert_true(no_key.finish().has_value());
+}
+
+// What is wrong with these two settings once all is read.
+std::string fault_of_pairs(const char* certificates, const char* keys) {
+  ConfigReader reader;
+  const std::string text =
+      fmt::format("domain = a.test\napi_key = k\n{}\n{}\n", certificates, keys);
+  if (auto read = reader.read_file(text, "f"); !read) return read.error().what;
+  const auto config = reader.finish();
+  return config ? std::string("no error") : config.error().what;
+}
+
+void each_certificate_needs_a_key(void**) {
+  assert_same(fault_of_pairs("tls_certificate = /a.pem", ""), "no error");
+  assert_same(fault_of_pairs("tls_certificate = /a.pem /b.pem", "tls_key = /c.pem  /d.pem"),
+              "no error");
+  assert_same(
+      fault_of_pairs("tls_certificate = /a.pem /b.pem", ""),
+      "tls_certificate and tls_key name 2 and 1 files; each certificate needs its key, in the "
+      "same order");
+  assert_same(
+      fault_of_pairs("tls_certificate = /a.pem", "tls_key = /c.pem /d.pem /e.pem"),
+      "tls_certificate and tls_key name 1 and 3 files; each certificate needs its key, in the "
+      "same order");
 }
 
 void an_empty_variable_counts_as_unset(void**) {
@@ -273,6 +305,7 @@ int main() {
       cmocka_unit_test(gin_mode_debug_means_log_level_debug_and_any_other_word_is_refused),
       cmocka_unit_test(a_misspelt_variable_of_ours_is_an_error),
       cmocka_unit_test(domain_and_api_key_are_required),
+      cmocka_unit_test(each_certificate_needs_a_key),
       cmocka_unit_test(an_empty_variable_counts_as_unset),
       cmocka_unit_test(every_default_passes_its_own_check_and_is_what_is_written_back),
       cmocka_unit_test(what_is_written_is_read_back_the_same),
