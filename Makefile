@@ -60,9 +60,9 @@ FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.cc,%,$(wildcard tests/fuzz/fuzz_*.c
 HEADERS    := $(wildcard src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration senders interop \
-	golden-update rows layers headers man deps check-deps interop-deps run smoke format \
-	tidy compile_commands.json install clean help
+.PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration senders \
+	interop bench-session golden-update rows layers headers man deps check-deps interop-deps run smoke \
+	format tidy compile_commands.json install clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT
 
 # Per folder: an archive of all but main.o, and unit tests that link that archive and shared alone,
@@ -139,6 +139,13 @@ interop: interop-deps ## run the tests with all senders of others (installs Post
 	@$(PARALLEL_MAKE) all
 	@$(PYTEST) -rs tests/interop
 
+bench-session: $(BUILD)/bench/bench_session ## print what the SMTP session alone costs
+	@$<
+$(BUILD)/bench/%: tests/bench/%.cc $(BUILD)/libsmtpd.a $(BUILD)/libshared.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  BENCH $<")
+	$(Q)$(CXX) $(CXXFLAGS) $(CFLAGS_smtpd) -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(LIBS_smtpd)
+
 golden-update: $(BUILD)/unit/mimed/mime_test ## rewrite the golden JSON files; then read the diff
 	GOLDEN_UPDATE=1 $<
 
@@ -200,7 +207,7 @@ install: all ## install into DESTDIR/PREFIX
 	install -D -m 644 man/restante.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/restante.conf.5
 
 format: ## format the sources (clang-format 19)
-	clang-format-19 -i src/*/*.h src/*/*.cc tests/unit/*.h tests/unit/*/*.cc
+	clang-format-19 -i src/*/*.h src/*/*.cc tests/unit/*.h tests/unit/*/*.cc tests/bench/*.cc
 
 tidy: compile_commands.json ## look for bugs (clang-tidy 19)
 	clang-tidy-19 --quiet $(wildcard src/*/*.cc)
