@@ -23,13 +23,16 @@ LIBRARIES_smtpd  := $(LIBRARIES_shared) openssl libzstd
 LIBRARIES_mimed  := $(LIBRARIES_shared) gmime-3.0
 LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd
 
-# The Debian packages of all that: to build, to run, to test.
-PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libidn2-dev libunistring-dev libsystemd-dev \
-	libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev libcmocka-dev \
-	redis-server openssl zstd swaks libnet-ssleay-perl curl python3 python3-pytest procps mandoc
+# The Debian packages of all that: to build it and to run the demo.
+PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libidn2-dev \
+	libunistring-dev libsystemd-dev libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev \
+	redis-server openssl swaks libnet-ssleay-perl curl
+# What `make check` needs besides. Where systemd runs, apt starts haproxy, which listens nowhere.
+CHECK_PACKAGES := libcmocka-dev python3 python3-pytest procps mandoc zstd haproxy msmtp
 # What `make interop` needs besides. Postfix takes the place of another MTA, and apt starts it on
-# port 25: for machines to throw away. Exim and OpenSMTPD cannot stand beside it; the tests unpack them.
-INTEROP_PACKAGES := postfix msmtp nodejs
+# port 25: for machines to throw away. Exim and OpenSMTPD cannot stand beside it; the tests unpack
+# them.
+INTEROP_PACKAGES := postfix nodejs
 
 CXX ?= g++
 CXXFLAGS ?= -O2 -g
@@ -49,14 +52,17 @@ override LDFLAGS += $(FLAGS_$(VARIANT)) $(LINK_$(VARIANT))
 Q := $(if $(V),,@)
 PARALLEL_MAKE = $(MAKE) --no-print-directory -j$(shell nproc)
 
+# Those of tests/interop that are part of `make check`: they install in seconds and start nothing.
+LIGHT_SENDERS := swaks curl smtplib msmtp
+
 UNIT_TESTS := $(patsubst tests/unit/%.cc,$(BUILD)/unit/%,$(wildcard tests/unit/*/*_test.cc))
 FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.cc,%,$(wildcard tests/fuzz/fuzz_*.cc))
 HEADERS    := $(wildcard src/*/*.h)
 
 .DELETE_ON_ERROR:
-.PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration interop interop-deps \
-	golden-update rows layers headers man deps run smoke format \
-	tidy compile_commands.json install clean help
+.PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration senders \
+	interop bench-session golden-update rows layers headers man deps check-deps interop-deps run smoke \
+	format tidy compile_commands.json install clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT
 
 # Per folder: an archive of all but main.o, and unit tests that link that archive and shared alone,
@@ -88,11 +94,11 @@ $(ROLES:%=$(BUILD)/restante-%): $(BUILD)/restante-%: $(BUILD)/%/main.o $(BUILD)/
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CXX) -o $@ $^ $(LDFLAGS) $(LIBS_$*)
 
-check: deps ## install what is missing, build, run every test
+check: check-deps ## install what is missing, build, run every test
 	@$(PARALLEL_MAKE) all programs-of-tests
 	@$(MAKE) --no-print-directory check-all
 programs-of-tests: $(UNIT_TESTS) $(FUZZ_TARGETS:%=$(BUILD)/fuzz/replay_%)
-check-all: layers headers man unit fuzz-replay integration
+check-all: layers headers man unit fuzz-replay integration senders
 
 unit: $(UNIT_TESTS) ## run the unit tests (no sockets)
 	@for test in $(sort $(UNIT_TESTS)); do \
@@ -121,14 +127,24 @@ fuzz-run: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/fuzz_%)
 			$(BUILD)/corpus/$$target tests/fuzz/corpus/$$target || exit 1; done
 
 # Debian's own Python, since pytest is Debian's.
+PYTEST = RESTANTE_BUILD=$(abspath $(BUILD)) RESTANTE_TEST_SLOW=$(if $(filter release,$(VARIANT)),1,4) \
+	/usr/bin/python3 -m pytest -q -p no:cacheprovider
 integration: all ## run the tests of the whole daemon with real clients and a real Redis
-	@RESTANTE_BUILD=$(abspath $(BUILD)) RESTANTE_TEST_SLOW=$(if $(filter release,$(VARIANT)),1,4) \
-		/usr/bin/python3 -m pytest -q -p no:cacheprovider tests/integration
+	@$(PYTEST) tests/integration
 
-interop: interop-deps ## run the tests with other people's senders (installs Postfix)
+senders: all ## run the tests with those senders of others that install in seconds
+	@$(PYTEST) $(LIGHT_SENDERS:%=tests/interop/%_test.py)
+
+interop: interop-deps ## run the tests with all senders of others (installs Postfix)
 	@$(PARALLEL_MAKE) all
-	@RESTANTE_BUILD=$(abspath $(BUILD)) RESTANTE_TEST_SLOW=$(if $(filter release,$(VARIANT)),1,4) \
-		/usr/bin/python3 -m pytest -q -rs tests/interop
+	@$(PYTEST) -rs tests/interop
+
+bench-session: $(BUILD)/bench/bench_session ## print what the SMTP session alone costs
+	@$<
+$(BUILD)/bench/%: tests/bench/%.cc $(BUILD)/libsmtpd.a $(BUILD)/libshared.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  BENCH $<")
+	$(Q)$(CXX) $(CXXFLAGS) $(CFLAGS_smtpd) -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(LIBS_smtpd)
 
 golden-update: $(BUILD)/unit/mimed/mime_test ## rewrite the golden JSON files; then read the diff
 	GOLDEN_UPDATE=1 $<
@@ -159,10 +175,12 @@ man: ## check the manual pages
 	@out=$$(mandoc -T lint -W warning man/*.[1-8]); test -z "$$out" || { echo "$$out"; exit 1; }
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-interop-deps: OF_INTEROP = $(INTEROP_PACKAGES)
+check-deps: MORE_PACKAGES = $(CHECK_PACKAGES)
+interop-deps: MORE_PACKAGES = $(CHECK_PACKAGES) $(INTEROP_PACKAGES)
 deps: ## install the Debian packages that are missing (asks for sudo when not root)
-deps interop-deps:
-	@missing=; for package in $(PACKAGES) $(OF_INTEROP); do \
+check-deps: ## the same, and those that the tests need
+deps check-deps interop-deps:
+	@missing=; for package in $(PACKAGES) $(MORE_PACKAGES); do \
 		dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || \
 		missing="$$missing $$package"; done; \
 	if [ -n "$$missing" ]; then \
@@ -189,7 +207,7 @@ install: all ## install into DESTDIR/PREFIX
 	install -D -m 644 man/restante.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/restante.conf.5
 
 format: ## format the sources (clang-format 19)
-	clang-format-19 -i src/*/*.h src/*/*.cc tests/unit/*.h tests/unit/*/*.cc
+	clang-format-19 -i src/*/*.h src/*/*.cc tests/unit/*.h tests/unit/*/*.cc tests/bench/*.cc
 
 tidy: compile_commands.json ## look for bugs (clang-tidy 19)
 	clang-tidy-19 --quiet $(wildcard src/*/*.cc)

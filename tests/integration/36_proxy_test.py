@@ -2,7 +2,6 @@
 # Behind a load balancer: the client that the PROXY header names is the one that counts.
 import contextlib
 import re
-import shutil
 import smtplib
 import socket
 import struct
@@ -10,7 +9,8 @@ import subprocess
 
 import pytest
 
-from harness import LOCAL, Dialogue, Lines, Restante, deliver, new_directory, seconds, tls
+from harness import (
+    LOCAL, Dialogue, Lines, Restante, deliver, installed, new_directory, seconds, tls)
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -170,7 +170,7 @@ frontend smtp
 backend restante
     server restante {LOCAL}:{port} {option} check inter 200ms
 """)
-    process = subprocess.Popen(["haproxy", "-db", "-f", file], stdout=subprocess.PIPE,
+    process = subprocess.Popen([installed("haproxy"), "-db", "-f", file], stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
     output = Lines(process.stdout)
     try:
@@ -181,8 +181,6 @@ backend restante
         process.wait(seconds(10))
 
 
-@pytest.mark.skipif(not shutil.which("haproxy"),
-                    reason="haproxy is not installed (apt install haproxy)")
 @pytest.mark.parametrize("option", ["send-proxy", "send-proxy-v2"])
 def test_behind_haproxy_the_true_client_is_in_the_log_and_the_limits(option):
     with Restante(smtp_proxy_listen=f"{LOCAL}:0", smtp_rate_limit=2) as restante, \

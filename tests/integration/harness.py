@@ -118,10 +118,18 @@ def environment(**extra):
     return {name: os.environ[name] for name in kept if name in os.environ} | extra
 
 
-def run(*command, **options):
+def installed(program):
+    """Its path; without it the test fails and says what to do."""
+    path = shutil.which(program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+    assert path, f"{program} is missing: make check-deps"
+    return path
+
+
+def run(program, *arguments, **options):
     """A client program, with a time limit; its standard error is in stdout too."""
-    return subprocess.run([str(word) for word in command], text=True, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=seconds(60), **options)
+    command = [installed(program), *(str(word) for word in arguments)]
+    return subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=seconds(60), **options)
 
 
 def run_restante(*arguments, **variables):
