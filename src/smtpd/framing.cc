@@ -13,7 +13,8 @@ namespace {
 
 // An idle client keeps no more buffer than this.
 constexpr std::size_t kIdleCapacity = 256;
-// Announced sizes are only believed this far: announcing is free.
+// Announced sizes are only believed this far at first: announcing is free. Whoever has sent this
+// much is believed the rest, so that a large message is not copied again and again as it grows.
 constexpr std::uint64_t kMaxReserve = std::uint64_t{1} << 20U;
 
 bool is_control(char c) {
@@ -24,6 +25,13 @@ bool is_control(char c) {
 Line::Kind kind_of(std::string_view text) {
   if (std::ranges::any_of(text, is_control) || !is_valid_utf8(text)) return Line::Kind::kBad;
   return Line::Kind::kCommand;
+}
+
+void append_expecting(std::string& data, std::string_view text, std::uint64_t expected) {
+  if (data.size() + text.size() > data.capacity() && expected > data.capacity()) {
+    data.reserve(static_cast<std::size_t>(expected));
+  }
+  data += text;
 }
 
 }  // namespace
@@ -79,8 +87,9 @@ void LineReader::drop_overlong() {
 
 void DataReader::start(std::uint64_t limit, std::uint64_t expected) {
   data_ = {};
-  data_.reserve(static_cast<std::size_t>(std::min({expected, limit, kMaxReserve})));
   limit_ = limit;
+  expected_ = std::min(expected, limit);
+  data_.reserve(static_cast<std::size_t>(std::min(expected_, kMaxReserve)));
   size_ = 0;
   place_ = Place::kLineStart;
 }
@@ -102,7 +111,7 @@ std::string DataReader::take() { return std::exchange(data_, {}); }
 void DataReader::keep(std::string_view text) {
   size_ += text.size();
   if (size_ <= limit_) {
-    data_ += text;
+    append_expecting(data_, text, expected_);
   } else if (!data_.empty()) {
     data_ = {};  // it will be refused: others need the memory more
   }
@@ -207,7 +216,8 @@ std::string normalize_newlines(std::string_view message, BareNewlines bare) {
 void ChunkReader::start(std::uint64_t limit, std::uint64_t expected) {
   clear();
   limit_ = limit;
-  data_.reserve(static_cast<std::size_t>(std::min({expected, limit, kMaxReserve})));
+  expected_ = std::min(expected, limit);
+  data_.reserve(static_cast<std::size_t>(std::min(expected_, kMaxReserve)));
 }
 
 void ChunkReader::keep(std::uint64_t octets) {
@@ -223,7 +233,7 @@ void ChunkReader::drop(std::uint64_t octets) {
 
 bool ChunkReader::consume(std::string_view& bytes) {
   const std::string_view part = bytes.substr(0, std::min<std::uint64_t>(left_, bytes.size()));
-  if (!dropping_) data_ += part;
+  if (!dropping_) append_expecting(data_, part, expected_);
   left_ -= part.size();
   bytes.remove_prefix(part.size());
   return left_ == 0;

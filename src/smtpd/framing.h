@@ -90,7 +90,8 @@ class DataReader {
 
   std::string data_;
   std::uint64_t limit_ = 0;
-  std::uint64_t size_ = 0;  // as RFC 1870 section 6 counts it; also of what was not kept
+  std::uint64_t expected_ = 0;  // as announced, at most limit_
+  std::uint64_t size_ = 0;      // as RFC 1870 section 6 counts it; also of what was not kept
   Place place_ = Place::kLineStart;
 };
 
@@ -127,8 +128,9 @@ class ChunkReader {
  private:
   std::string data_;
   std::uint64_t limit_ = 0;
-  std::uint64_t size_ = 0;  // of the chunks begun, at most limit_
-  std::uint64_t left_ = 0;  // of the chunk
+  std::uint64_t expected_ = 0;  // as announced, at most limit_
+  std::uint64_t size_ = 0;      // of the chunks begun, at most limit_
+  std::uint64_t left_ = 0;      // of the chunk
   bool dropping_ = false;
 };
 

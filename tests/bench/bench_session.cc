@@ -58,7 +58,7 @@ const SessionSettings kSettings{.hostname = "mx.test",
                                 .error_limit = 20,
                                 .mailbox_case = restante::MailboxCase::kFold,
                                 .header_limits = {.bytes = 262144, .fields = 2000, .hops = 100},
-                                .bare_newlines_refused = false,
+                                .bare_newline = restante::BareNewline::kKeep,
                                 .tls_available = false,
                                 .tls_required = false};
 
