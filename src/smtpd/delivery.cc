@@ -7,6 +7,7 @@
 
 #include "shared/message.h"
 #include "smtpd/fingerprint.h"
+#include "smtpd/give_back.h"
 #include "smtpd/trace.h"
 
 namespace restante::smtpd {
@@ -61,7 +62,7 @@ void Delivery::store(const std::shared_ptr<Job>& job) {
   const Envelope& envelope = job->mail.envelope;
   job->digest = fingerprint(job->report.from, job->mail.data);
   const std::string raw = compress(job->trace, job->mail.data);
-  job->mail.data = {};
+  give_back(job->mail.data);
   job->writes_left = envelope.recipients.size() + 1;
   for (const Address& recipient : envelope.recipients) {
     std::string to = recipient.text();

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "shared/address.h"
+#include "smtpd/give_back.h"
 
 namespace restante::smtpd {
 namespace {
@@ -66,7 +67,7 @@ Line LineReader::next() {
 }
 
 void LineReader::clear() {
-  buffer_ = {};
+  give_back(buffer_);
   start_ = scanned_ = dropped_ = 0;
 }
 
@@ -86,7 +87,7 @@ void LineReader::drop_overlong() {
 }
 
 void DataReader::start(std::uint64_t limit, std::uint64_t expected) {
-  data_ = {};
+  clear();
   limit_ = limit;
   expected_ = std::min(expected, limit);
   data_.reserve(static_cast<std::size_t>(std::min(expected_, kMaxReserve)));
@@ -108,12 +109,14 @@ DataReader::Status DataReader::consume(std::string_view& bytes) {
 
 std::string DataReader::take() { return std::exchange(data_, {}); }
 
+void DataReader::clear() { give_back(data_); }
+
 void DataReader::keep(std::string_view text) {
   size_ += text.size();
   if (size_ <= limit_) {
     append_expecting(data_, text, expected_);
   } else if (!data_.empty()) {
-    data_ = {};  // it will be refused: others need the memory more
+    clear();  // it will be refused: others need the memory more
   }
 }
 
@@ -229,6 +232,11 @@ void ChunkReader::keep(std::uint64_t octets) {
 void ChunkReader::drop(std::uint64_t octets) {
   left_ = octets;
   dropping_ = true;
+}
+
+void ChunkReader::clear() {
+  give_back(data_);
+  *this = {};
 }
 
 bool ChunkReader::consume(std::string_view& bytes) {

@@ -72,7 +72,7 @@ class DataReader {
   // Octets held, for whoever adds up what is in flight.
   [[nodiscard]] std::size_t held() const { return data_.size(); }
   [[nodiscard]] std::string take();
-  void clear() { data_ = {}; }
+  void clear();
 
  private:
   // What the bytes before this one were.
@@ -123,7 +123,7 @@ class ChunkReader {
   [[nodiscard]] bool has_room_for(std::uint64_t octets) const { return octets <= limit_ - size_; }
   [[nodiscard]] std::size_t held() const { return data_.size(); }
   [[nodiscard]] std::string take();
-  void clear() { *this = {}; }
+  void clear();
 
  private:
   std::string data_;

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "smtpd/give_back.h"
+
 namespace restante::smtpd {
 namespace {
 
@@ -137,7 +139,7 @@ void Session::reset_transaction() {
   recipient_names_ = {};
   data_.clear();
   chunks_.clear();
-  message_ = {};
+  give_back(message_);
   if (state_ != State::kFresh) state_ = State::kGreeted;
 }
 

@@ -2,6 +2,8 @@
 // Framing: lines and messages end in the same place however the stream is cut.
 #include "smtpd/framing.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -329,6 +331,35 @@ void line_ends_that_are_none_are_counted(void** /*state*/) {
   assert_int_equal(full.lf, 10'000);
 }
 
+// Bytes in use; 0 under sanitizers, whose malloc does not say.
+std::size_t in_use() {
+  const struct mallinfo2 memory = mallinfo2();
+  return memory.uordblks + memory.hblkhd;
+}
+
+// A client that has sent something large may stay for long, and say nothing more.
+void what_is_no_longer_held_is_given_back(void** /*state*/) {
+  const std::string large(std::size_t{4} << 20U, 'x');
+  LineReader lines;
+  DataReader refused, dropped;
+  ChunkReader chunks;
+  const std::size_t before = in_use();
+  refused.start(large.size() - 1, 0);
+  dropped.start(large.size(), 0);
+  chunks.start(large.size(), 0);
+  chunks.keep(large.size());
+  std::string_view for_refused = large, for_dropped = large, for_chunks = large;
+  assert_true(refused.consume(for_refused) == DataReader::Status::kMore);
+  assert_true(dropped.consume(for_dropped) == DataReader::Status::kMore);
+  assert_true(chunks.consume(for_chunks));
+  lines.append(std::string(60'000, 'x') + "\r\n");
+  assert_true(lines.next().kind == Line::Kind::kTooLong);
+  assert_true(lines.next().kind == Line::Kind::kNone);
+  dropped.clear();
+  chunks.clear();
+  assert_true(in_use() <= before + 1024);
+}
+
 }  // namespace
 
 int main() {
@@ -342,6 +373,7 @@ int main() {
       cmocka_unit_test(chunks_are_counted_however_they_are_cut),
       cmocka_unit_test(a_message_of_chunks_ends_at_its_limit),
       cmocka_unit_test(line_ends_that_are_none_are_counted),
+      cmocka_unit_test(what_is_no_longer_held_is_given_back),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
