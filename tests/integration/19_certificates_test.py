@@ -93,3 +93,11 @@ def test_one_certificate_alone_serves_its_kind_of_client(kind, other):
                                                             f"{kind} intermediate"]
         refused = connect(restante, kind, "-sigalgs", other)
         assert refused.returncode != 0 and not subjects(refused.stdout)
+
+
+# CCM8 has short tags; without a fresh key exchange who learns the key reads what was recorded.
+@pytest.mark.parametrize("cipher", ["ECDHE-ECDSA-AES256-CCM8", "AES128-GCM-SHA256"])
+def test_suites_that_are_weaker_than_needed_are_not_taken(both, cipher):
+    restante, _ = both
+    refused = connect(restante, "ec", "-tls1_2", "-cipher", cipher)
+    assert refused.returncode != 0 and not subjects(refused.stdout)
