@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The plain HTTP port: it sends everyone to HTTPS and gives out nothing.
+// The plain HTTP port: it sends everyone to HTTPS, but nobody with a key, and gives out nothing.
 #include "apid/redirect.h"
 
 #include <string_view>
@@ -13,16 +13,20 @@ constexpr std::uint16_t kHttpsPort = 443;
 
 }  // namespace
 
-Response redirect_to_https(const Request& request, const std::string& fallback_host,
-                           std::uint16_t https_port) {
+Response answer_in_clear(const Request& request, const std::string& fallback_host,
+                         std::uint16_t https_port) {
+  // A client that is led on works, and sends its key in clear for ever. Whether the key is a good
+  // one is not said here.
+  if (!request.api_key.empty()) {
+    return error_response(
+        403, "the API key was sent over http, for all to read: replace it, and use https");
+  }
   std::string location = "https://";
   location += parse_host(request.host).value_or(fallback_host);
   if (https_port != kHttpsPort) location += ":" + std::to_string(https_port);
   location += escape_path(request.path);
   if (!request.query.empty()) location += "?" + request.query;
-  // 301 is what the original system gives. A key sent here has gone over the wire in clear: say so.
-  Response response =
-      error_response(301, "use https; an API key sent over http is no longer secret");
+  Response response = error_response(301, "use https");  // 301 is what the original system gives
   response.headers.emplace_back("Location", std::move(location));
   return response;
 }

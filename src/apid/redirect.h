@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The plain HTTP port: it sends everyone to HTTPS and gives out nothing.
+// The plain HTTP port: it sends everyone to HTTPS, but nobody with a key, and gives out nothing.
 #pragma once
 
 #include <cstdint>
@@ -10,8 +10,8 @@
 namespace restante::apid {
 
 // 301 to the same path and query on https. The host is the client's own, when it is one; else
-// `fallback_host`. The port is named only when it is not 443.
-[[nodiscard]] Response redirect_to_https(const Request& request, const std::string& fallback_host,
-                                         std::uint16_t https_port);
+// `fallback_host`. The port is named only when it is not 443. 403 to a request with a key.
+[[nodiscard]] Response answer_in_clear(const Request& request, const std::string& fallback_host,
+                                       std::uint16_t https_port);
 
 }  // namespace restante::apid

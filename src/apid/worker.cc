@@ -124,7 +124,7 @@ Result<void> Worker::add_server(const NamedFd& listener) {
     const std::uint16_t port = local_port(context_.listener(fd_name::kHttps));
     handler = [port, host = config.domain.front()](const Request& request,
                                                    const Responder& respond) {
-      respond(redirect_to_https(request, host, port));
+      respond(answer_in_clear(request, host, port));
     };
   } else {
     return {};  // another program's

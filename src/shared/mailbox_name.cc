@@ -8,17 +8,35 @@
 #include "shared/domain.h"
 
 namespace restante {
+namespace {
+
+// A local part before its "+", and what follows that. A name that is all tag keeps it.
+struct TaggedName {
+  std::string_view name, tag;
+};
+
+TaggedName split_tag(std::string_view local) {
+  const std::size_t plus = local.find('+', 1);
+  if (plus == std::string_view::npos) return {local, {}};
+  return {local.substr(0, plus), local.substr(plus + 1)};
+}
+
+}  // namespace
+
 std::string mailbox_name(const Address& address, const MailboxNaming& naming) {
   std::string name = to_nfc(address.local);
-  if (naming.tag == MailboxTag::kCut) {
-    const std::size_t plus = name.find('+', 1);
-    if (plus < name.size()) name.resize(plus);
-  }
+  if (naming.tag == MailboxTag::kCut) name.resize(split_tag(name).name.size());
   if (naming.letters == MailboxCase::kFold || equal_ignoring_case(name, "postmaster")) {
     std::ranges::transform(name, name.begin(), ascii_lower);
   }
   if (naming.domains == MailboxDomains::kSeparate) name.append(1, '@').append(address.domain);
   return name;
+}
+
+std::string cut_tag(const Address& address, const MailboxNaming& naming) {
+  if (naming.tag == MailboxTag::kKeep) return {};
+  const std::string name = to_nfc(address.local);
+  return std::string(split_tag(name).tag);
 }
 
 std::string recipient_name(const Address& address, MailboxCase letters) {

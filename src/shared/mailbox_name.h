@@ -25,6 +25,10 @@ struct MailboxNaming {
 // "postmaster" always (RFC 5321 section 4.5.1). A name that is all tag keeps it.
 [[nodiscard]] std::string mailbox_name(const Address& address, const MailboxNaming& naming);
 
+// What `naming` cuts off a name, the "+" not counted: letters in normal form C, not folded, no
+// quotes. Empty where there is nothing to cut.
+[[nodiscard]] std::string cut_tag(const Address& address, const MailboxNaming& naming);
+
 // The same for two addresses if they are one recipient, who gets one copy: tag and domain count,
 // whether or not they name another mailbox, since a message shows to whom it came.
 [[nodiscard]] std::string recipient_name(const Address& address, MailboxCase letters);

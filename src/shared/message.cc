@@ -189,11 +189,15 @@ std::string json_string(std::string_view text) {
   return out;
 }
 
-std::string envelope_fragment(std::string_view from, std::string_view to) {
+std::string envelope_fragment(std::string_view from, std::string_view to, std::string_view tag) {
   std::string out = "\"from\":";
   append_json_string(out, std::string(from));
   out += ",\"to\":";
   append_json_string(out, std::string(to));
+  if (!tag.empty()) {
+    out += ",\"tag\":";
+    append_json_string(out, std::string(tag));
+  }
   out += ',';
   return out;
 }

@@ -39,8 +39,9 @@ struct Fragments {
 // A JSON string with its quotes. `text` is valid UTF-8 without NUL.
 [[nodiscard]] std::string json_string(std::string_view text);
 
-// What delivery puts before a summary: `"from":"…","to":"…",`.
-[[nodiscard]] std::string envelope_fragment(std::string_view from, std::string_view to);
+// What delivery puts before a summary: `"from":"…","to":"…",["tag":"…",]`, the tag when not empty.
+[[nodiscard]] std::string envelope_fragment(std::string_view from, std::string_view to,
+                                            std::string_view tag);
 
 // One element of an inbox listing: {"id":"…","from":…,"to":…,"subject":…,<bodies>,"received_at":…}.
 // `summary` begins with the envelope fragment.

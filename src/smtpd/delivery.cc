@@ -65,7 +65,9 @@ void Delivery::store(const std::shared_ptr<Job>& job) {
   job->writes_left = envelope.recipients.size() + 1;
   for (const Address& recipient : envelope.recipients) {
     std::string to = recipient.text();
-    const std::string summary = envelope_fragment(job->report.from, to) + job->fragments.summary;
+    const std::string summary =
+        envelope_fragment(job->report.from, to, cut_tag(recipient, naming_)) +
+        job->fragments.summary;
     store_.put({.mailbox = mailbox_key(mailbox_name(recipient, naming_)),
                 .token = random_token(),
                 .fingerprint = fingerprint_for(recipient, naming_, job->digest),

@@ -133,6 +133,19 @@ def test_a_user_may_be_written_as_address_and_in_capitals(restante):
         assert only_mail(restante, user)["subject"] == "for all spellings"
 
 
+def test_a_tag_that_is_cut_off_the_mailbox_is_shown(restante):
+    to = ["Tagged+News@example.com", "tagged@example.com", '"tagged+a \\"b"@example.com']
+    with Restante(mailbox_tag="cut") as cutting:
+        with cutting.smtp() as client:
+            assert deliver(client, to)[0] == 250
+        shown = {mail["to"]: mail for mail in cutting.mails("tagged+anything")}
+    fields = FIELDS[:3] + ["tag"] + FIELDS[3:]
+    assert [list(shown[address]) for address in to] == [fields, FIELDS, fields]
+    assert [shown[address].get("tag") for address in to] == ["News", None, 'a "b']
+    restante.send("tagged+news@example.com")
+    assert list(only_mail(restante, "tagged+news")) == FIELDS
+
+
 def test_delete_clears_one_mailbox_alone(restante):
     restante.send(["cleared@example.com", "kept@example.com"])
     answer = restante.api("/emails/cleared", method="DELETE")

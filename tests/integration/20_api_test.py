@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from harness import LOCAL, Restante, ask, certificate, run
+from harness import KEY, LOCAL, Restante, ask, certificate, run
 
 
 def error_of(answer, status):
@@ -96,13 +96,24 @@ def test_http_leads_to_https(restante, host, name):
         f"https://{name}:{restante.https_port}/emails/alice?limit=3")
 
 
-def test_curl_follows_from_http_to_the_mail(restante):
-    restante.send("followed@example.com", "Subject: found\r\n\r\n")
-    got = run("curl", "-s", "-L", "--cacert", certificate()[0],
-              "-H", f"X-API-KEY: {restante.settings['api_key']}",
+@pytest.mark.parametrize("key", [KEY, "wrong"])
+def test_row65_a_key_sent_over_http_is_refused_and_led_nowhere(restante, key):
+    connection = http.client.HTTPConnection(LOCAL, restante.http_port, timeout=10)
+    with contextlib.closing(connection):
+        answer = ask(connection, "/emails/alice", key=key)
+        assert ask(connection, "/emails/alice", key=None).status == 301  # the connection is as good
+    assert error_of(answer, 403) == (
+        "the API key was sent over http, for all to read: replace it, and use https")
+    assert answer.headers["Location"] is None
+
+
+def test_row65_curl_with_a_key_does_not_get_from_http_to_the_mail(restante):
+    restante.send("followed@example.com", "Subject: not found\r\n\r\n")
+    got = run("curl", "-s", "-L", "--cacert", certificate()[0], "-H", f"X-API-KEY: {KEY}",
+              "-w", "\n%{http_code} %{num_redirects}",
               f"http://localhost:{restante.http_port}/emails/followed")
-    mail, = json.loads(got.stdout)
-    assert mail["subject"] == "found"
+    assert "not found" not in got.stdout
+    assert got.stdout.endswith("\n403 0")
 
 
 def test_one_of_several_keys_and_those_of_a_file_are_taken(tmp_path):

@@ -251,9 +251,9 @@ void an_answer_is_json_that_nobody_keeps(void**) {
 }
 
 std::string location(const char* host, const char* target, std::uint16_t port) {
-  Request request = make_request("GET", target);
+  Request request = make_request("GET", target, "");
   request.host = host;
-  return header(redirect_to_https(request, "mail.example.com", port), "Location");
+  return header(answer_in_clear(request, "mail.example.com", port), "Location");
 }
 
 void plain_http_is_sent_to_https(void**) {
@@ -267,6 +267,18 @@ void a_redirect_never_leads_where_the_host_is_none(void**) {
   same(location("", "/x", 443), "https://mail.example.com/x;");
   same(location("evil\r\nSet-Cookie: a", "/x", 443), "https://mail.example.com/x;");
   same(location("user@evil", "//evil", 443), "https://mail.example.com//evil;");
+}
+
+void a_key_in_clear_is_refused_and_not_led_on(void**) {
+  for (const char* key : {"first-key", "bad"}) {
+    const Response response =
+        answer_in_clear(make_request("GET", "/emails/bob", key), "mail.example.com", 443);
+    assert_int_equal(response.status, 403);
+    same(header(response, "Location"), "");
+    same(response.body,
+         "{\"error\":\"the API key was sent over http, for all to read: replace it, and use "
+         "https\"}");
+  }
 }
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
@@ -362,6 +374,7 @@ int main() {
       cmocka_unit_test(an_answer_is_json_that_nobody_keeps),
       cmocka_unit_test(plain_http_is_sent_to_https),
       cmocka_unit_test(a_redirect_never_leads_where_the_host_is_none),
+      cmocka_unit_test(a_key_in_clear_is_refused_and_not_led_on),
       cmocka_unit_test(a_sound_request_passes),
       cmocka_unit_test(a_request_that_can_be_read_in_two_ways_is_refused),
       cmocka_unit_test(a_bad_request_line_is_refused),

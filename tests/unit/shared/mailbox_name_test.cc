@@ -22,6 +22,11 @@ std::string name_of(std::string_view address, const MailboxNaming& naming) {
   return parsed ? mailbox_name(*parsed, naming) : "no address";
 }
 
+std::string tag_of(std::string_view address, const MailboxNaming& naming) {
+  const auto parsed = parse_mailbox(address, /*utf8=*/true);
+  return parsed ? cut_tag(*parsed, naming) : "no address";
+}
+
 struct Row {
   std::string_view address;
   MailboxNaming naming;
@@ -56,6 +61,26 @@ void a_name_alone_is_read_as_a_local_part(void** /*state*/) {
   assert_same(mailbox_name(Address{}, kCutTag), "");
 }
 
+void what_is_cut_off_a_name_is_its_tag(void** /*state*/) {
+  static constexpr Row kRows[] = {
+      {"alice+news@x.test", kCutTag, "news"},
+      {"alice@x.test", kCutTag, ""},
+      {"alice+@x.test", kCutTag, ""},
+      {"alice+news+b@x.test", kCutTag, "news+b"},
+      {"alice++@x.test", kCutTag, "+"},
+      {"+news@x.test", kCutTag, ""},
+      {"+a+b@x.test", kCutTag, "b"},
+      {"Alice+News@x.test", kCutTag, "News"},  // it names nothing, so nothing is folded
+      {"postmaster+A@x.test", kAll, "A"},
+      {"\"a+b \\\"c\"@x.test", kCutTag, "b \"c"},
+      {"a+jose\u0301@x.test", kCutTag, "jos\u00E9"},
+      {"alice+news@x.test", kDefault, ""},
+      {"alice+news@x.test", kSeparate, ""},
+  };
+  for (const Row& row : kRows) assert_same(tag_of(row.address, row.naming), row.name);
+  assert_same(cut_tag(Address{}, kCutTag), "");
+}
+
 void keys_are_escaped(void** /*state*/) {
   assert_same(mailbox_key("a.b_c+d-e=9"), "a.b_c+d-e=9");
   assert_same(mailbox_key("Alice@x"), "%41lice%40x");
@@ -81,6 +106,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(settings_decide_which_addresses_share_a_mailbox),
       cmocka_unit_test(a_name_alone_is_read_as_a_local_part),
+      cmocka_unit_test(what_is_cut_off_a_name_is_its_tag),
       cmocka_unit_test(keys_are_escaped),
       cmocka_unit_test(no_two_names_share_a_key),
   };

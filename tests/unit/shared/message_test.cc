@@ -65,7 +65,8 @@ void only_the_first_half_of_a_summary_has_no_newline(void**) {
 
 void a_listed_message_is_an_object_with_all_fields(void**) {
   const Fragments made = make_fragments(small_message());
-  const std::string summary = envelope_fragment("s@x.test", "\"a b\"@example.com") + made.summary;
+  const std::string summary =
+      envelope_fragment("s@x.test", "\"a b\"@example.com", "") + made.summary;
   std::string out;
   append_listed_message(out, "1700000000000000001", 1700000000, summary, made.bodies);
   assert_string_equal(out.c_str(),
@@ -74,10 +75,15 @@ void a_listed_message_is_an_object_with_all_fields(void**) {
                       R"("attachments":["a.pdf","b \\.txt"],"received_at":1700000000})");
 }
 
+void a_tag_stands_beside_the_recipient(void**) {
+  assert_string_equal(envelope_fragment("s@x.test", "a+b\"c@x.test", "b\"c").c_str(),
+                      R"("from":"s@x.test","to":"a+b\"c@x.test","tag":"b\"c",)");
+}
+
 void a_listed_message_without_bodies_is_still_json(void**) {
   std::string out;
-  append_listed_message(out, "1", 2, envelope_fragment("", "b") + "\"subject\":\"\"\n\"size\":1",
-                        "");
+  append_listed_message(out, "1", 2,
+                        envelope_fragment("", "b", "") + "\"subject\":\"\"\n\"size\":1", "");
   const JsonPtr parsed(cJSON_Parse(out.c_str()));
   assert_non_null(parsed.get());
 }
@@ -141,6 +147,7 @@ int main() {
       cmocka_unit_test(every_ascii_character_comes_back_from_json),
       cmocka_unit_test(only_the_first_half_of_a_summary_has_no_newline),
       cmocka_unit_test(a_listed_message_is_an_object_with_all_fields),
+      cmocka_unit_test(a_tag_stands_beside_the_recipient),
       cmocka_unit_test(a_listed_message_without_bodies_is_still_json),
       cmocka_unit_test(a_body_of_25_mib_is_written_in_linear_time),
   };
