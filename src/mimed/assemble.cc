@@ -7,8 +7,10 @@
 #include <string>
 #include <utility>
 
+#include "mimed/flowed.h"
 #include "mimed/header_fields.h"
 #include "mimed/transfer_encoding.h"
+#include "shared/ascii.h"
 
 namespace restante::mimed {
 namespace {
@@ -51,7 +53,8 @@ std::string text_of(const Part& part, CharsetConverter& converter) {
       decode_transfer(part.content, find_field(part.header, "content-transfer-encoding"));
   std::string text = converter.to_utf8(std::move(bytes), part.type.text(converter, "charset"));
   normalise_line_ends(text);
-  return text;
+  if (!is_flowed(part.type)) return text;
+  return unflow(text, equal_ignoring_case(part.type.plain("delsp"), "yes"));
 }
 
 struct Ending {
