@@ -7,8 +7,11 @@
 #include <string>
 #include <utility>
 
+#include "mimed/digest.h"
+#include "mimed/flowed.h"
 #include "mimed/header_fields.h"
 #include "mimed/transfer_encoding.h"
+#include "shared/ascii.h"
 
 namespace restante::mimed {
 namespace {
@@ -17,6 +20,7 @@ constexpr std::size_t kRoughSteps = 200;                               // bounda
 constexpr std::size_t kRoughTextLimit = std::size_t{1024} * 1024;      // bytes of one text
 constexpr std::size_t kForwardedHeaderLimit = std::size_t{64} * 1024;  // bytes, for its subject
 constexpr std::size_t kSubjectNameLimit = 100;                         // bytes of it in a file name
+constexpr std::size_t kShownValueLimit = 998;                          // bytes of a type or an id
 
 bool is_text(const Part& part) {
   return part.type.value == "text/plain" || part.type.value == "text/html";
@@ -51,7 +55,8 @@ std::string text_of(const Part& part, CharsetConverter& converter) {
       decode_transfer(part.content, find_field(part.header, "content-transfer-encoding"));
   std::string text = converter.to_utf8(std::move(bytes), part.type.text(converter, "charset"));
   normalise_line_ends(text);
-  return text;
+  if (!is_flowed(part.type)) return text;
+  return unflow(text, equal_ignoring_case(part.type.plain("delsp"), "yes"));
 }
 
 struct Ending {
@@ -131,7 +136,7 @@ class Assembler {
     }
     if (&part == text_ || &part == html_) return;
     if (is_alternative && is_text(part) && !is_attachment(part)) return;
-    message_.attachments.push_back(name_of_attachment(part));
+    message_.attachments.push_back(describe(part));
   }
 
   void write_bodies() {
@@ -149,6 +154,26 @@ class Assembler {
     };
     const auto found = std::ranges::find_if(related.children, is_start);
     return found == related.children.end() ? related.children.front() : *found;
+  }
+
+  [[nodiscard]] Attachment describe(const Part& part) const {
+    const std::string bytes =
+        decode_transfer(part.content, find_field(part.header, "content-transfer-encoding"));
+    Attachment made{.name = name_of_attachment(part), .type = {}, .size = bytes.size()};
+    made.type = shown(part.type.value);
+    const std::string id = shown(find_field(part.header, "content-id"));
+    const std::size_t start = id.starts_with('<') ? 1 : 0;
+    const std::size_t end = id.ends_with('>') ? 1 : 0;
+    if (id.size() > start + end) made.content_id = id.substr(start, id.size() - start - end);
+    const std::string& disposition = part.disposition.value;
+    if (!disposition.empty()) made.disposition = is_attachment(part) ? "attachment" : "inline";
+    made.sha256 = sha256_hex(bytes);
+    return made;
+  }
+
+  // A value of a header as text, with a bound.
+  [[nodiscard]] std::string shown(std::string_view raw) const {
+    return std::string(cut_utf8(decode_header_text(converter_, raw), kShownValueLimit));
   }
 
   [[nodiscard]] std::string name_of_attachment(const Part& part) const {

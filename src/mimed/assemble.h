@@ -14,9 +14,9 @@ namespace restante::mimed {
 //
 // The first text/plain and the first text/html that are no attachments are the bodies; of a
 // multipart/alternative the last of each kind (RFC 2046 section 5.1.4), of a multipart/related its
-// root (RFC 2387). A Content-Disposition decides what is an attachment, without one a file name
-// does. All else is an attachment, a message/rfc822 too: its parts are not looked at. Line ends in
-// the bodies are `\n`, whatever they were.
+// root (RFC 2387). A text of format=flowed is unflowed. A Content-Disposition decides what is an
+// attachment, without one a file name does. All else is an attachment, a message/rfc822 too: its
+// parts are not looked at. Line ends in the bodies are `\n`, whatever they were.
 void assemble(const Part& root, CharsetConverter& converter, Message& message);
 
 // For a multipart that goes past a bound: looks for the first texts only, with small steps and a

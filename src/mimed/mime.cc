@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "mimed/assemble.h"
+#include "mimed/details.h"
 #include "mimed/header_fields.h"
 #include "mimed/part.h"
 #include "shared/ascii.h"
@@ -141,6 +142,8 @@ ParsedMail MimeParser::parse(std::string_view raw) {
   std::string copy;
   std::string_view mail = without_mbox_line(raw);
   const std::size_t header_bytes = header_size(mail);
+  read_header(mail.substr(0, std::min(header_bytes, limits_.header_bytes)), limits_.header_fields,
+              converter_, message);
   mail = with_one_type(mail, header_bytes, copy);
   const std::string_view header = mail.substr(0, std::min(header_bytes, limits_.header_bytes));
   message.subject = decode_header_text(converter_, find_field(header, "subject"));
@@ -150,12 +153,16 @@ ParsedMail MimeParser::parse(std::string_view raw) {
   Part root = make_part(header, mail.substr(header_bytes));
   if (!root.type.value.starts_with("multipart")) {
     assemble(root, converter_, message);
-    return parsed;
-  }
-  if (message.parse_error) {
+  } else if (message.parse_error) {
     assemble_roughly(root.content, converter_, message);
-    return parsed;
+  } else {
+    message.parse_error = !parse_multipart(mail, std::move(root), message);
   }
+  read_content(message);
+  return parsed;
+}
+
+bool MimeParser::parse_multipart(std::string_view mail, Part root, Message& message) {
   bool damaged = false;
   const ObjectPtr object = split(mail);
   Part tree = object ? to_part(object.get(), mail, "text/plain", damaged) : Part();
@@ -165,9 +172,8 @@ ParsedMail MimeParser::parse(std::string_view raw) {
     tree = std::move(root);
     tree.type.value = "text/plain";
   }
-  message.parse_error = damaged;
   assemble(tree, converter_, message);
-  return parsed;
+  return !damaged;
 }
 
 }  // namespace restante::mimed

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "mimed/charset.h"
+#include "mimed/part.h"
 #include "mimed/prescan.h"
 #include "shared/message.h"
 
@@ -18,7 +19,7 @@ struct ParsedMail {
 // Takes mail apart with GMime, which is given multiparts that are within `limits` and nothing else:
 // it sees no address field and no mail inside a mail. All text that comes out was decoded here, is
 // valid UTF-8 and holds no NUL; line ends in the bodies are `\n`. A mail past a bound gives its
-// subject and its first texts, with parse_error. One parser a process: GMime is initialised by it.
+// header and its first texts, with parse_error. One parser a process: GMime is initialised by it.
 class MimeParser {
  public:
   explicit MimeParser(const PrescanLimits& limits);
@@ -32,6 +33,9 @@ class MimeParser {
   bool warm_up() { return converter_.open_all(); }
 
  private:
+  // False if the multipart has a fault that it was read in spite of.
+  [[nodiscard]] bool parse_multipart(std::string_view mail, Part root, Message& message);
+
   PrescanLimits limits_;
   CharsetConverter converter_;
 };

@@ -64,10 +64,11 @@ bool write_all(int fd, std::string_view bytes) {
   return true;
 }
 
-// Both fragments in one sealed memfd, without joining them in memory first.
+// All fragments in one sealed memfd, without joining them in memory first.
 UniqueFd make_answer_memfd(const Fragments& fragments) {
   UniqueFd fd(memfd_create("mime_answer", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd || !write_all(fd.get(), fragments.summary) || !write_all(fd.get(), fragments.bodies)) {
+  if (!fd || !write_all(fd.get(), fragments.summary) || !write_all(fd.get(), fragments.bodies) ||
+      !write_all(fd.get(), fragments.details)) {
     return {};
   }
   constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
@@ -139,7 +140,7 @@ Result<Received> receive_request(int fd, std::span<std::byte> buffer, Mapping& m
 }
 
 bool send_started(int fd) {
-  const PacketHeader header{PacketKind::kStarted, 0, 0, 0, 0};
+  const PacketHeader header{PacketKind::kStarted, 0, 0, 0, 0, 0};
   std::array<iovec, 1> pieces = {piece_of(&header, sizeof header)};
   return send_packet(fd, pieces, -1);
 }
@@ -147,12 +148,15 @@ bool send_started(int fd) {
 bool send_answer(int fd, const Fragments& fragments) {
   const std::string& summary = fragments.summary;
   const std::string& bodies = fragments.bodies;
-  const PacketHeader header{PacketKind::kAnswer, fragments.parse_error, 0, summary.size(),
-                            bodies.size()};
-  std::array<iovec, 3> pieces = {piece_of(&header, sizeof header),
-                                 piece_of(summary.data(), summary.size()),
-                                 piece_of(bodies.data(), bodies.size())};
-  if (summary.size() + bodies.size() <= mime::kInlineLimit) return send_packet(fd, pieces, -1);
+  const std::string& details = fragments.details;
+  const PacketHeader header{PacketKind::kAnswer, fragments.parse_error, 0,
+                            summary.size(),      bodies.size(),         details.size()};
+  std::array<iovec, 4> pieces = {
+      piece_of(&header, sizeof header), piece_of(summary.data(), summary.size()),
+      piece_of(bodies.data(), bodies.size()), piece_of(details.data(), details.size())};
+  if (summary.size() + bodies.size() + details.size() <= mime::kInlineLimit) {
+    return send_packet(fd, pieces, -1);
+  }
   const UniqueFd memfd = make_answer_memfd(fragments);
   return memfd && send_packet(fd, std::span(pieces).first(1), memfd.get());
 }

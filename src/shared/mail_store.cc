@@ -18,13 +18,13 @@ constexpr std::size_t kInlineBodies = 16 * 1024;  // larger bodies live in the m
 // sender not told: there is nothing to do again. Redis refuses the first command that writes when
 // it is full, and none after it, so a script that fails has done nothing.
 // KEYS inbox, mail, seen if there is a fingerprint; ARGV token, retention in ms, summary, bodies,
-// raw, "1" if bodies are large
+// raw, "1" if bodies are large, details
 constexpr std::string_view kPut = R"(
 local stored = KEYS[3] and redis.call('GET', KEYS[3])
 if stored then return stored end
 local time = redis.call('TIME')
 local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[2]
-redis.call('HSET', KEYS[2], 'r', ARGV[5])
+redis.call('HSET', KEYS[2], 'r', ARGV[5], 'd', ARGV[7])
 local id
 if ARGV[6] == '1' then
   redis.call('HSET', KEYS[2], 'b', ARGV[4])
@@ -152,9 +152,9 @@ void MailStore::put(const NewMail& mail, std::function<void(Result<MailId>)> don
   const std::string seen = seen_key(mail.mailbox, mail.fingerprint);
   const std::string retention = fmt::format("{}", retention_.count());
   const std::array<std::string_view, 3> keys = {inbox, hash, seen};
-  const std::array<std::string_view, 6> arguments = {
-      mail.token,  retention, mail.summary,
-      mail.bodies, mail.raw,  mail.bodies.size() > kInlineBodies ? "1" : "0"};
+  const std::string_view large = mail.bodies.size() > kInlineBodies ? "1" : "0";
+  const std::array<std::string_view, 7> arguments = {
+      mail.token, retention, mail.summary, mail.bodies, mail.raw, large, mail.details};
   const std::size_t key_count = mail.fingerprint.empty() ? 2 : 3;
   redis_.run_script(kPut, std::span(keys).first(key_count), arguments,
                     [done = std::move(done)](Result<RedisReply> reply) {

@@ -3,7 +3,8 @@
 //
 //   inbox:{USER}        stream   an entry a mail: `s` summary, `t` token, and `b` bodies or, when
 //                                they are large, `n` their size
-//   mail:{USER}:TOKEN   hash     `r` the raw mail (zstd), `b` the bodies when they are large
+//   mail:{USER}:TOKEN   hash     `r` the raw mail (zstd), `d` the details, `b` the bodies when they
+//                                are large
 //   seen:{USER}:PRINT   string   id of a delivery that is not yet acknowledged, by its fingerprint
 //
 // USER is a mailbox key (address.h). Its braces are a hash tag: all keys of a mailbox are in one
@@ -41,7 +42,7 @@ struct NewMail {
   std::string mailbox;      // mailbox key
   std::string token;        // random, chosen by the sender of the command
   std::string fingerprint;  // equal for the same delivery tried again; empty: none such is known
-  std::string_view summary, bodies, raw;  // need to live only during the call of put()
+  std::string_view summary, bodies, details, raw;  // need to live only during the call of put()
 };
 
 struct ListedMail {

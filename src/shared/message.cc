@@ -154,11 +154,96 @@ std::string snippet_of(const Message& message) {
   return snippet.empty() ? snippet_of_html(message.body_html) : snippet;
 }
 
+// Appends `name` (with its punctuation) and a string or null behind it.
+void append_optional(std::string& out, std::string_view name,
+                     const std::optional<std::string>& text) {
+  out += name;
+  if (text) {
+    append_json_string(out, *text);
+  } else {
+    out += "null";
+  }
+}
+
+void append_member(std::string& out, std::string_view name, const std::string& text) {
+  out += name;
+  append_json_string(out, text);
+}
+
+// `[…]` with what `append` writes for each item.
+template <class Item, class Append>
+void append_array(std::string& out, const std::vector<Item>& items, Append append) {
+  out += '[';
+  for (const Item& item : items) {
+    if (&item != &items.front()) out += ',';
+    append(item);
+  }
+  out += ']';
+}
+
+void append_addresses(std::string& out, std::string_view name,
+                      const std::vector<NamedAddress>& addresses) {
+  out += name;
+  append_array(out, addresses, [&out](const NamedAddress& one) {
+    append_member(out, "{\"name\":", one.name);
+    append_member(out, ",\"address\":", one.address);
+    out += '}';
+  });
+}
+
+void append_attachments(std::string& out, const std::vector<Attachment>& attachments) {
+  std::size_t number = 0;
+  append_array(out, attachments, [&out, &number](const Attachment& one) {
+    out += "{\"number\":" + std::to_string(++number);
+    append_member(out, ",\"name\":", one.name);
+    append_member(out, ",\"type\":", one.type);
+    out += ",\"size\":" + std::to_string(one.size);
+    append_optional(out, ",\"content_id\":", one.content_id);
+    append_optional(out, ",\"disposition\":", one.disposition);
+    append_member(out, ",\"sha256\":", one.sha256);
+    out += '}';
+  });
+}
+
+std::string details_of(const Message& message) {
+  std::string out = "\"size\":" + std::to_string(message.size);
+  append_optional(out, ",\"message_id\":", message.message_id);
+  append_optional(out, ",\"date\":", message.date);
+  out += ",\"headers\":";
+  append_array(out, message.headers, [&out](const HeaderText& field) {
+    append_member(out, "{\"name\":", field.name);
+    append_member(out, ",\"value\":", field.value);
+    out += '}';
+  });
+  const HeaderAddresses& addresses = message.addresses;
+  append_addresses(out, ",\"addresses\":{\"from\":", addresses.from);
+  append_addresses(out, ",\"sender\":", addresses.sender);
+  append_addresses(out, ",\"reply_to\":", addresses.reply_to);
+  append_addresses(out, ",\"to\":", addresses.to);
+  append_addresses(out, ",\"cc\":", addresses.cc);
+  append_addresses(out, ",\"bcc\":", addresses.bcc);
+  out += "},\"attachment_details\":";
+  append_attachments(out, message.attachments);
+  out += ",\"links\":";
+  append_array(out, message.links, [&out](const Link& link) {
+    append_member(out, "{\"url\":", link.url);
+    append_member(out, ",\"text\":", link.text);
+    out += '}';
+  });
+  out += ",\"codes\":";
+  append_array(out, message.codes,
+               [&out](const std::string& code) { append_json_string(out, code); });
+  return out;
+}
+
 }  // namespace
 
 Fragments make_fragments(const Message& message) {
   const std::string_view parse_error = message.parse_error ? ",\"parse_error\":true" : "";
-  Fragments made{.summary = {}, .bodies = {}, .parse_error = message.parse_error};
+  Fragments made{.summary = {},
+                 .bodies = {},
+                 .details = details_of(message),
+                 .parse_error = message.parse_error};
   std::string& summary = made.summary;
   summary += "\"subject\":";
   append_json_string(summary, message.subject);
@@ -173,12 +258,9 @@ Fragments make_fragments(const Message& message) {
   append_json_string(bodies, message.body_text);
   bodies += ",\"body_html\":";
   append_json_string(bodies, message.body_html);
-  bodies += ",\"attachments\":[";
-  for (const std::string& name : message.attachments) {
-    if (&name != &message.attachments.front()) bodies += ',';
-    append_json_string(bodies, name);
-  }
-  bodies += ']';
+  bodies += ",\"attachments\":";
+  append_array(bodies, message.attachments,
+               [&bodies](const Attachment& one) { append_json_string(bodies, one.name); });
   bodies += parse_error;
   return made;
 }
@@ -199,6 +281,26 @@ std::string envelope_fragment(std::string_view from, std::string_view to, std::s
     append_json_string(out, std::string(tag));
   }
   out += ',';
+  return out;
+}
+
+std::string details_envelope(std::string_view from, std::string_view to,
+                             const Transport& transport) {
+  std::string out;
+  append_member(out, "\"envelope\":{\"from\":", std::string(from));
+  append_member(out, ",\"to\":", std::string(to));
+  append_member(out, ",\"client_ip\":", transport.client_ip);
+  append_member(out, ",\"helo\":", transport.helo);
+  append_member(out, ",\"protocol\":", transport.protocol);
+  out += ",\"tls\":";
+  if (transport.tls_version.empty()) {
+    out += "null";
+  } else {
+    append_member(out, "{\"version\":", transport.tls_version);
+    append_member(out, ",\"cipher\":", transport.tls_cipher);
+    out += '}';
+  }
+  out += "},";
   return out;
 }
 

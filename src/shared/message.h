@@ -7,11 +7,20 @@
 //
 //   summary   "subject":"…"  \n  "size":1234,"snippet":"…","attachments":2[,"parse_error":true]
 //   bodies    "body_text":"…","body_html":"…","attachments":["a.pdf",…][,"parse_error":true]
+//   details   "size":1234,"message_id":"<…>"|null,"date":"…"|null,
+//             "headers":[{"name":"Subject","value":"…"},…],
+//             "addresses":{"from":[{"name":"…","address":"…"},…],"sender":[…],"reply_to":[…],
+//                          "to":[…],"cc":[…],"bcc":[…]},
+//             "attachment_details":[{"number":1,"name":"a.pdf","type":"application/pdf",
+//                "size":123,"content_id":"…"|null,"disposition":"attachment"|"inline"|null,
+//                "sha256":"…"},…],
+//             "links":[{"url":"…","text":"…"},…],"codes":["123456",…]
 //
 // Only message.cc includes cJSON.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,18 +28,53 @@
 namespace restante {
 
 // All texts are valid UTF-8 without NUL.
+struct HeaderText {
+  std::string name, value;  // the value on one line, decoded
+};
+
+struct NamedAddress {
+  std::string name, address;  // either may be empty
+};
+
+// Of the header, not of the envelope.
+struct HeaderAddresses {
+  std::vector<NamedAddress> from, sender, reply_to, to, cc, bcc;
+};
+
+struct Attachment {
+  std::string name;  // safe to use as a file's
+  std::string type;  // lower case: "application/pdf"
+  std::uint64_t size = 0;
+  std::optional<std::string> content_id;   // without its angle brackets
+  std::optional<std::string> disposition;  // "attachment" or "inline"
+  std::string sha256;                      // of the decoded bytes, in hexadecimal
+};
+
+struct Link {
+  std::string url, text;  // no text: it stands in a text as it is
+};
+
 struct Message {
   std::string subject;
   std::string body_text;
   std::string body_html;
-  std::vector<std::string> attachments;  // file names, safe to use as such
-  std::uint64_t size = 0;                // bytes of the raw mail
-  bool parse_error = false;              // stored as well as it could be read
+  std::vector<Attachment> attachments;
+  std::uint64_t size = 0;    // bytes of the raw mail
+  bool parse_error = false;  // stored as well as it could be read
+
+  // For the details alone.
+  std::optional<std::string> message_id;  // with its angle brackets
+  std::optional<std::string> date;        // as written
+  std::vector<HeaderText> headers;        // in their order
+  HeaderAddresses addresses;
+  std::vector<Link> links;
+  std::vector<std::string> codes;  // best first
 };
 
 struct Fragments {
   std::string summary;
   std::string bodies;
+  std::string details;
   bool parse_error = false;  // as in the message, for who only passes the fragments on
 };
 
@@ -42,6 +86,20 @@ struct Fragments {
 // What delivery puts before a summary: `"from":"…","to":"…",["tag":"…",]`, the tag when not empty.
 [[nodiscard]] std::string envelope_fragment(std::string_view from, std::string_view to,
                                             std::string_view tag);
+
+// How a mail came here.
+struct Transport {
+  std::string client_ip;
+  std::string helo;         // as given, but valid UTF-8 without NUL
+  std::string protocol;     // "ESMTPS": RFC 3848
+  std::string tls_version;  // empty: in clear
+  std::string tls_cipher;
+};
+
+// What delivery puts before the details: `"envelope":{"from":"…","to":"…","client_ip":"…",
+// "helo":"…","protocol":"…","tls":{"version":"…","cipher":"…"}|null},`
+[[nodiscard]] std::string details_envelope(std::string_view from, std::string_view to,
+                                           const Transport& transport);
 
 // One element of an inbox listing: {"id":"…","from":…,"to":…,"subject":…,<bodies>,"received_at":…}.
 // `summary` begins with the envelope fragment.

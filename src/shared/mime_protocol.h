@@ -28,8 +28,9 @@ struct PacketHeader {
   std::uint64_t size;          // Request: bytes of the raw mail
   std::uint64_t summary_size;  // Answer: bytes of each fragment (message.h)
   std::uint64_t bodies_size;
+  std::uint64_t details_size;
 };
-static_assert(sizeof(PacketHeader) == 32);
+static_assert(sizeof(PacketHeader) == 40);
 
 inline constexpr std::size_t kPacketLimit = sizeof(PacketHeader) + kInlineLimit;
 

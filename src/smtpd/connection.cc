@@ -237,14 +237,16 @@ bool Connection::act(const AdmitMessage& question) {
 bool Connection::act(Deliver& mail) {
   phase_ = Phase::kWaiting;
   patience_.wait_for(waits_for(), monotonic_now());
-  std::string trace = trace_header({.envelope = mail.envelope,
-                                    .client_address = client_.text,
-                                    .hostname = services_.config.hostname,
-                                    .id = id_,
-                                    .tls = stream_.tls_info(),
-                                    .time = std::chrono::system_clock::now()});
+  const Arrival arrival{.envelope = mail.envelope,
+                        .client_address = client_.text,
+                        .hostname = services_.config.hostname,
+                        .id = id_,
+                        .tls = stream_.tls_info(),
+                        .time = std::chrono::system_clock::now()};
+  std::string trace = trace_header(arrival);
+  Transport transport = transport_of(arrival);
   services_.delivery.start(
-      std::move(mail), std::move(trace),
+      std::move(mail), std::move(trace), std::move(transport),
       [self = shared_from_this(), since = monotonic_now()](const DeliveryReport& report) {
         self->log_delivery(report, monotonic_now() - since);
         self->delivered(report.reply);

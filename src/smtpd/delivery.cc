@@ -5,7 +5,6 @@
 #include <new>
 #include <utility>
 
-#include "shared/message.h"
 #include "smtpd/fingerprint.h"
 #include "smtpd/give_back.h"
 #include "smtpd/trace.h"
@@ -26,6 +25,7 @@ std::string fingerprint_for(const Address& recipient, const MailboxNaming& namin
 struct Delivery::Job {
   Deliver mail;
   std::string trace;
+  Transport transport;
   Done done;
   Fragments fragments;
   std::string digest;  // empty: this mail cannot be told from another one like it
@@ -38,11 +38,12 @@ Delivery::Delivery(MimeClient& mime, MailStore& store, const MailboxNaming& nami
   if (compressor_ == nullptr) throw std::bad_alloc();
 }
 
-void Delivery::start(Deliver mail, std::string trace, Done done) {
+void Delivery::start(Deliver mail, std::string trace, Transport transport, Done done) {
   auto job = std::make_shared<Job>();
   job->mail = std::move(mail);
   job->mail.data = without_return_path(std::move(job->mail.data));
   job->trace = std::move(trace);
+  job->transport = std::move(transport);
   job->done = std::move(done);
   job->report.from = job->mail.envelope.reverse_path.text();
   job->report.bytes = job->mail.data.size();
@@ -69,11 +70,14 @@ void Delivery::store(const std::shared_ptr<Job>& job) {
     const std::string summary =
         envelope_fragment(job->report.from, to, cut_tag(recipient, naming_)) +
         job->fragments.summary;
+    const std::string details =
+        details_envelope(job->report.from, to, job->transport) + job->fragments.details;
     store_.put({.mailbox = mailbox_key(mailbox_name(recipient, naming_)),
                 .token = random_token(),
                 .fingerprint = fingerprint_for(recipient, naming_, job->digest),
                 .summary = summary,
                 .bodies = job->fragments.bodies,
+                .details = details,
                 .raw = raw},
                [this, job, to = std::move(to)](const Result<MailId>& id) {
                  note(*job, to, id);

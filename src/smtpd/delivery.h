@@ -12,6 +12,7 @@
 #include "shared/c_ptr.h"
 #include "shared/mail_store.h"
 #include "shared/mailbox_name.h"
+#include "shared/message.h"
 #include "smtpd/mime_client.h"
 #include "smtpd/session.h"
 
@@ -37,9 +38,9 @@ class Delivery {
   // Both of the former outlive the delivery.
   Delivery(MimeClient& mime, MailStore& store, const MailboxNaming& naming);
 
-  // Stores `mail` with `trace` (trace.h) on top. Goes on whether or not the client is still there.
-  // `done` is called once, never before start() returns.
-  void start(Deliver mail, std::string trace, Done done);
+  // Stores `mail` with `trace` (trace.h) on top and `transport` in its details. Goes on whether or
+  // not the client is still there. `done` is called once, never before start() returns.
+  void start(Deliver mail, std::string trace, Transport transport, Done done);
 
   // Deliveries under way, and the bytes of message data that they hold.
   [[nodiscard]] std::size_t under_way() const { return under_way_; }

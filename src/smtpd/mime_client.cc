@@ -47,7 +47,8 @@ bool send_request(int fd, std::string_view raw) {
                             .parse_error = 0,
                             .size = raw.size(),
                             .summary_size = 0,
-                            .bodies_size = 0};
+                            .bodies_size = 0,
+                            .details_size = 0};
   iovec parts[] = {{&header, sizeof header}, {const_cast<char*>(raw.data()), raw.size()}};
   msghdr message{};
   message.msg_iov = parts;
@@ -104,11 +105,21 @@ std::optional<Packet> receive_packet(int fd, std::span<char, mime::kInlineLimit>
     packet.fragments.assign(body.data(), static_cast<std::size_t>(got) - sizeof packet.header);
   }
   const auto& header = packet.header;
-  if (header.summary_size > packet.fragments.size() ||
-      header.bodies_size != packet.fragments.size() - header.summary_size) {
+  const std::uint64_t behind_summary = packet.fragments.size() - header.summary_size;
+  if (header.summary_size > packet.fragments.size() || header.bodies_size > behind_summary ||
+      header.details_size != behind_summary - header.bodies_size) {
     return {};
   }
   return packet;
+}
+
+Fragments fragments_of(const Packet& packet) {
+  const std::size_t summary = packet.header.summary_size;
+  const std::size_t bodies = packet.header.bodies_size;
+  return {.summary = packet.fragments.substr(0, summary),
+          .bodies = packet.fragments.substr(summary, bodies),
+          .details = packet.fragments.substr(summary + bodies),
+          .parse_error = packet.header.parse_error != 0};
 }
 
 }  // namespace
@@ -188,10 +199,7 @@ class MimeClient::Lane {
       const RequestPtr request = std::move(sent_.front());
       sent_.pop_front();
       sent_.empty() ? overdue_.stop() : overdue_.start(client_.time_limit_ + kGrace);
-      const std::size_t split = packet->header.summary_size;
-      request->done(Fragments{.summary = packet->fragments.substr(0, split),
-                              .bodies = packet->fragments.substr(split),
-                              .parse_error = packet->header.parse_error != 0});
+      request->done(fragments_of(*packet));
     }
   }
 

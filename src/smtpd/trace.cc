@@ -9,6 +9,7 @@
 #include <ctime>
 #include <utility>
 
+#include "shared/address.h"
 #include "shared/ascii.h"
 
 namespace restante::smtpd {
@@ -84,6 +85,20 @@ std::string trace_header(const Arrival& arrival) {
   }
   fmt::format_to(std::back_inserter(header), ";\r\n\t{}\r\n", date(arrival.time));
   return header;
+}
+
+Transport transport_of(const Arrival& arrival) {
+  const bool tls = !arrival.tls.version.empty();
+  Transport transport{.client_ip = std::string(arrival.client_address),
+                      .helo = arrival.envelope.helo,
+                      .protocol = std::string(protocol(arrival.envelope, tls)),
+                      .tls_version = arrival.tls.version,
+                      .tls_cipher = arrival.tls.cipher};
+  const bool is_utf8 = is_valid_utf8(transport.helo);
+  for (char& c : transport.helo) {
+    if (c == '\0' || (!is_utf8 && static_cast<unsigned char>(c) >= 0x80)) c = '?';
+  }
+  return transport;
 }
 
 std::string without_return_path(std::string data) {

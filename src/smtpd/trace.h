@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "shared/message.h"
 #include "smtpd/session.h"
 
 namespace restante::smtpd {
@@ -23,6 +24,10 @@ struct Arrival {
 // Lines end in CRLF. What the client chose is cut to printable ASCII, so that it can neither end
 // the line nor leave its place in it.
 [[nodiscard]] std::string trace_header(const Arrival& arrival);
+
+// The same for the details of a mail. `helo` is as given; of one that is not UTF-8 each
+// byte above ASCII is a `?`.
+[[nodiscard]] Transport transport_of(const Arrival& arrival);
 
 // `data` without the Return-Path fields that earlier hops left in its header: there is to be one
 // (section 4.4), and it is ours. The bytes of all else stay as they are.

@@ -108,3 +108,7 @@ def test_mail_is_taken_unparsed_where_no_parser_answers():
         mail, = restante.mails("raw")
         assert mail["parse_error"] is True
         assert restante.pids("mimed") == {pid}
+        details = restante.details("raw")
+        assert details["envelope"]["to"] == "raw@example.com"
+        assert details["size"] == len("Subject: raw\r\n\r\n")
+        assert details["headers"] == details["links"] == details["codes"] == []

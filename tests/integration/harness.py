@@ -455,6 +455,11 @@ class Restante:
         assert answer.status == 200, answer
         return answer.json()
 
+    def details(self, user):
+        """The stored details of the only mail of a mailbox."""
+        key = self.redis.cli("KEYS", f"mail:{{{user}}}:*")
+        return json.loads("{" + self.redis.cli("HGET", key, "d") + "}")
+
     def curl(self, path, *options):
         """The API through curl, certificate checked."""
         return run("curl", "-s", "--cacert", certificate()[0], "-H", f"X-API-KEY: {KEY}", *options,

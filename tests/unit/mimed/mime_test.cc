@@ -52,9 +52,14 @@ std::string listing(const Message& message) {
   const JsonPtr rest(cJSON_Parse(("{" + made.summary.substr(half + 1) + "}").c_str()));
   const JsonPtr listed(
       cJSON_Parse(("{" + made.summary.substr(0, half) + "," + made.bodies + "}").c_str()));
-  if (rest == nullptr || listed == nullptr) return "not JSON: " + made.summary + made.bodies;
+  cJSON* details = cJSON_Parse(("{" + made.details + "}").c_str());
+  if (rest == nullptr || listed == nullptr || details == nullptr) {
+    cJSON_Delete(details);
+    return "not JSON: " + made.summary + made.bodies + made.details;
+  }
   cJSON_AddItemToObject(listed.get(), "snippet",
                         cJSON_DetachItemFromObjectCaseSensitive(rest.get(), "snippet"));
+  cJSON_AddItemToObject(listed.get(), "details", details);
   const CPtr<char, cJSON_free> printed(cJSON_Print(listed.get()));
   return std::string(printed.get()) + "\n";
 }
@@ -159,6 +164,25 @@ const Bomb kBombs[] = {
     {"200,000 comments that stay open",
      [] {
        return "Subject: bomb\r\nContent-Type: text/plain" + repeated("(", 200'000) + "\r\n\r\nx";
+     },
+     Exceeded::kNothing},
+    {"60,000 addresses",
+     [] { return "Subject: bomb\r\nTo: " + repeated("a@b,", 60'000) + "\r\n\r\nbody\r\n"; },
+     Exceeded::kNothing},
+    {"2000 fields of addresses",
+     [] { return "Subject: bomb\r\n" + repeated("To: a@b,c@d,e@f\r\n", 1'990) + "\r\nbody\r\n"; },
+     Exceeded::kNothing},
+    {"4 MB of links and codes",
+     [] {
+       return "Subject: bomb\r\nContent-Type: text/html\r\n\r\n" +
+              repeated("code 123456 <a href='http://x.test/?&amp;'>&amp;</a>\r\n", 80'000);
+     },
+     Exceeded::kNothing},
+    {"990 attachments with ids of 4 KB",
+     [] {
+       return std::string(kMixed) + repeated("--X\r\nContent-Type: a/b\r\nContent-ID: <" +
+                                                 std::string(4'000, 'i') + ">\r\n\r\nx\r\n",
+                                             990);
      },
      Exceeded::kNothing},
     {"5 MB of NUL", [] { return "Subject: bomb\r\n\r\n" + std::string(5'000'000, '\0'); },

@@ -21,12 +21,18 @@ Message small_message() {
   message.subject = "Hi \"you\"";
   message.body_text = "a\nb";
   message.body_html = "<p>a</p>";
-  message.attachments = {"a.pdf", "b \\.txt"};
+  message.attachments = {{.name = "a.pdf",
+                          .type = "application/pdf",
+                          .size = 3,
+                          .content_id = "id@x",
+                          .disposition = "inline",
+                          .sha256 = "ab"},
+                         {.name = "b \\.txt", .type = "text/plain"}};
   message.size = 1234;
   return message;
 }
 
-void a_message_becomes_two_fragments(void**) {
+void a_message_becomes_fragments(void**) {
   const Fragments made = make_fragments(small_message());
   assert_string_equal(made.summary.c_str(), R"("subject":"Hi \"you\"")"
                                             "\n"
@@ -34,6 +40,46 @@ void a_message_becomes_two_fragments(void**) {
   assert_string_equal(
       made.bodies.c_str(),
       R"("body_text":"a\nb","body_html":"<p>a</p>","attachments":["a.pdf","b \\.txt"])");
+}
+
+void details_of_a_message_have_all_fields(void**) {
+  Message message = small_message();
+  message.message_id = "<1@x>";
+  message.date = "today";
+  message.headers = {{"Subject", "Hi \"you\""}, {"X", ""}};
+  message.addresses.from = {{"Bob", "bob@x"}};
+  message.addresses.cc = {{"", "c@x"}, {"D", "d@x"}};
+  message.links = {{"https://x/?a&b", "here"}};
+  message.codes = {"123456", "AB12"};
+  assert_same(
+      make_fragments(message).details,
+      R"("size":1234,"message_id":"<1@x>","date":"today",)"
+      R"("headers":[{"name":"Subject","value":"Hi \"you\""},{"name":"X","value":""}],)"
+      R"("addresses":{"from":[{"name":"Bob","address":"bob@x"}],"sender":[],"reply_to":[],)"
+      R"("to":[],"cc":[{"name":"","address":"c@x"},{"name":"D","address":"d@x"}],"bcc":[]},)"
+      R"("attachment_details":[{"number":1,"name":"a.pdf","type":"application/pdf","size":3,)"
+      R"("content_id":"id@x","disposition":"inline","sha256":"ab"},)"
+      R"({"number":2,"name":"b \\.txt","type":"text/plain","size":0,)"
+      R"("content_id":null,"disposition":null,"sha256":""}],)"
+      R"("links":[{"url":"https://x/?a&b","text":"here"}],"codes":["123456","AB12"])");
+}
+
+void details_of_a_mail_that_was_not_parsed_are_empty_and_have_its_size(void**) {
+  assert_same(make_fragments({.size = 7, .parse_error = true}).details,
+              R"("size":7,"message_id":null,"date":null,"headers":[],)"
+              R"("addresses":{"from":[],"sender":[],"reply_to":[],"to":[],"cc":[],"bcc":[]},)"
+              R"("attachment_details":[],"links":[],"codes":[])");
+}
+
+void the_envelope_stands_before_the_details(void**) {
+  assert_same(details_envelope("s@x.test", "a@y.test",
+                               {"192.0.2.1", "h\"x", "ESMTPS", "TLSv1.3", "TLS_AES"}),
+              R"("envelope":{"from":"s@x.test","to":"a@y.test","client_ip":"192.0.2.1",)"
+              R"("helo":"h\"x","protocol":"ESMTPS",)"
+              R"("tls":{"version":"TLSv1.3","cipher":"TLS_AES"}},)");
+  assert_same(details_envelope("", "a@y.test", {"::1", "h", "SMTP", "", ""}),
+              R"("envelope":{"from":"","to":"a@y.test","client_ip":"::1","helo":"h",)"
+              R"("protocol":"SMTP","tls":null},)");
 }
 
 void a_parse_error_is_said_in_both_fragments(void**) {
@@ -142,7 +188,10 @@ void a_body_of_25_mib_is_written_in_linear_time(void**) {
 
 int main() {
   std::vector<CMUnitTest> tests = {
-      cmocka_unit_test(a_message_becomes_two_fragments),
+      cmocka_unit_test(a_message_becomes_fragments),
+      cmocka_unit_test(details_of_a_message_have_all_fields),
+      cmocka_unit_test(details_of_a_mail_that_was_not_parsed_are_empty_and_have_its_size),
+      cmocka_unit_test(the_envelope_stands_before_the_details),
       cmocka_unit_test(a_parse_error_is_said_in_both_fragments),
       cmocka_unit_test(every_ascii_character_comes_back_from_json),
       cmocka_unit_test(only_the_first_half_of_a_summary_has_no_newline),

@@ -45,6 +45,19 @@ void the_null_sender_and_ipv6_have_their_forms(void**) {
   assert_true(trace.find("([IPv6:2001:db8::1])") != std::string::npos);
 }
 
+void the_details_say_the_same_with_the_name_as_it_was_given(void**) {
+  Envelope odd = envelope();
+  const Transport plain = transport_of({.envelope = odd, .client_address = "::1", .tls = kTls});
+  assert_same(plain.client_ip + " " + plain.helo + " " + plain.protocol + " " + plain.tls_version +
+                  " " + plain.tls_cipher,
+              "::1 client.test ESMTPS TLSv1.3 TLS_AES_256_GCM_SHA384");
+  odd.helo = "(b\xC3\xBC\")";
+  assert_same(transport_of({.envelope = odd}).helo, "(b\xC3\xBC\")");
+  odd.helo = std::string("b\xFC\0x", 4);
+  assert_same(transport_of({.envelope = odd}).helo, "b??x");
+  assert_same(transport_of({.envelope = odd}).protocol, "ESMTP");
+}
+
 void the_protocol_is_named_as_it_was(void**) {
   struct Case {
     bool esmtp, utf8, tls;
@@ -92,6 +105,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(it_says_who_came_from_where_how_and_when),
       cmocka_unit_test(the_null_sender_and_ipv6_have_their_forms),
+      cmocka_unit_test(the_details_say_the_same_with_the_name_as_it_was_given),
       cmocka_unit_test(the_protocol_is_named_as_it_was),
       cmocka_unit_test(one_of_several_recipients_is_not_told_of_the_others),
       cmocka_unit_test(a_client_cannot_write_into_it),
