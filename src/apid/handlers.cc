@@ -11,7 +11,6 @@
 #include <optional>
 
 #include "apid/mta_sts.h"
-#include "apid/router.h"
 #include "apid/uri.h"
 #include "shared/address.h"
 #include "shared/mailbox_name.h"
@@ -92,6 +91,28 @@ std::string page_json(const Page& page) {
   return json;
 }
 
+constexpr std::string_view kLatest = "latest";
+
+// The mail that an ID of a path names: nothing stands for the latest one.
+std::expected<std::optional<MailId>, Response> parse_id(std::string_view text) {
+  if (text == kLatest) return std::nullopt;
+  const std::optional<MailId> id = MailId::parse(text);
+  if (!id) {
+    return std::unexpected(error_response(400, "the id of a message is 19 digits, or latest"));
+  }
+  return id;
+}
+
+Response no_such_message() { return error_response(404, "no such message"); }
+
+std::string mail_json(const StoredMail& mail) {
+  std::string rest = mail.bodies;
+  if (!mail.details.empty()) rest += "," + mail.details;
+  std::string json;
+  append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary, rest);
+  return json;
+}
+
 }  // namespace
 
 ApiKeys::ApiKeys(std::span<const std::string> keys) : slot_size_(64) {
@@ -166,6 +187,8 @@ void Api::dispatch(const Request& request, const Responder& respond) {
       return list_mails(request, match->user, respond);
     case Endpoint::kClearMailbox:
       return clear_mailbox(request, match->user, respond);
+    case Endpoint::kGetMail:
+      return get_mail(request, *match, respond);
     case Endpoint::kMtaStsPolicy:
       return respond(mta_sts_response(config_));
   }
@@ -229,6 +252,21 @@ void Api::clear_mailbox(const Request& request, std::string_view user, const Res
     respond(json_response(
         200, "{\"message\":" +
                  json_string(fmt::format("All messages for {} have been cleared", name)) + "}"));
+  });
+}
+
+void Api::get_mail(const Request& request, const RouteMatch& match, const Responder& respond) {
+  const auto mailbox = mailbox_of(match.user);
+  if (!mailbox) return respond(mailbox.error());
+  const auto id = parse_id(match.id);
+  if (!id) return respond(id.error());
+  if (!request.query.empty()) {
+    return respond(error_response(400, "a single message takes no query parameters"));
+  }
+  mailboxes_.get(mailbox_key(*mailbox), *id, [respond](Result<std::optional<StoredMail>> mail) {
+    if (!mail) return respond(store_error(mail.error()));
+    if (!*mail) return respond(no_such_message());
+    respond(json_response(200, mail_json(**mail)));
   });
 }
 

@@ -4,13 +4,16 @@
 
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "apid/http.h"
+#include "apid/router.h"
 #include "shared/config.h"
 #include "shared/error.h"
 #include "shared/mail_store.h"
@@ -22,6 +25,9 @@ namespace restante::apid {
 struct Mailboxes {
   std::function<void(std::string_view, const ListQuery&, std::function<void(Result<Page>)>)> list;
   std::function<void(std::string_view, std::function<void(Result<void>)>)> clear;
+  std::function<void(std::string_view, std::optional<MailId>,
+                     std::function<void(Result<std::optional<StoredMail>>)>)>
+      get;
 };
 
 // The configured keys, laid out so that a comparison takes the same time whatever is offered.
@@ -51,6 +57,7 @@ class Api {
   void dispatch(const Request& request, const Responder& respond);
   void list_mails(const Request& request, std::string_view user, const Responder& respond);
   void clear_mailbox(const Request& request, std::string_view user, const Responder& respond);
+  void get_mail(const Request& request, const RouteMatch& match, const Responder& respond);
   // The mailbox that USER names, or the answer to give instead.
   [[nodiscard]] std::expected<std::string, Response> mailbox_of(std::string_view user) const;
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: ISC
-// Mailboxes in Redis: put, list and clear, each one atomic step on one mailbox.
+// Mailboxes in Redis: put, list, get and clear; what writes is one atomic step on one mailbox.
 //
 //   inbox:{USER}        stream   an entry a mail: `s` summary, `t` token, and `b` bodies or, when
 //                                they are large, `n` their size
-//   mail:{USER}:TOKEN   hash     `r` the raw mail (zstd), `b` the bodies when they are large
+//   mail:{USER}:TOKEN   hash     `r` the raw mail (zstd), `b` the bodies when they are large, `d`
+//                                the details, a fragment of JSON that old mail does not have
 //   seen:{USER}:PRINT   string   id of a delivery that is not yet acknowledged, by its fingerprint
 //
 // USER is a mailbox key (address.h). Its braces are a hash tag: all keys of a mailbox are in one
@@ -11,6 +12,7 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -28,6 +30,7 @@ struct MailId {
   std::uint64_t milliseconds = 0;
   std::uint32_t sequence = 0;  // below 10⁶
 
+  auto operator<=>(const MailId&) const = default;
   [[nodiscard]] static std::optional<MailId> parse(std::string_view nineteen_digits);
   [[nodiscard]] static std::optional<MailId> from_stream(std::string_view stream_id);
   [[nodiscard]] std::string text() const;
@@ -47,6 +50,12 @@ struct NewMail {
 struct ListedMail {
   MailId id;
   std::string summary, bodies;
+};
+
+// One mail. The fragments are those of message.h; `details` is empty where there are none.
+struct StoredMail {
+  MailId id;
+  std::string summary, bodies, details;
 };
 
 struct ListQuery {
@@ -78,6 +87,10 @@ class MailStore {
 
   void list(std::string_view mailbox, const ListQuery& query,
             std::function<void(Result<Page>)> done);
+
+  // The mail with this id, or the newest one; nothing when there is none or it is past its age.
+  void get(std::string_view mailbox, std::optional<MailId> id,
+           std::function<void(Result<std::optional<StoredMail>>)> done);
 
   // Removes every mail that is in the mailbox when Redis gets the command; later ones stay.
   void clear(std::string_view mailbox, std::function<void(Result<void>)> done);

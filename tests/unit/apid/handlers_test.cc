@@ -24,7 +24,8 @@ struct Setup {
   std::vector<RateTable::Word> words = std::vector<RateTable::Word>(64);
   bool redis_away = false;
   Page page;
-  std::string asked;  // "list KEY LIMIT BEFORE" or "clear KEY", the last one
+  std::optional<StoredMail> mail;
+  std::string asked;  // "list KEY LIMIT BEFORE", "clear KEY" or "get KEY ID", the last one
 
   Setup() {
     config.domain = {"example.com", "example.org"};
@@ -46,6 +47,13 @@ struct Setup {
                   asked = "clear " + std::string(key);
                   if (redis_away) return done(away());
                   done({});
+                },
+            .get =
+                [this](std::string_view key, std::optional<MailId> id,
+                       std::function<void(Result<std::optional<StoredMail>>)> done) {
+                  asked = "get " + std::string(key) + " " + (id ? id->text() : "latest");
+                  if (redis_away) return done(away());
+                  done(mail);
                 }};
   }
 };
@@ -143,6 +151,46 @@ void clearing_says_so(void**) {
   same(ask(setup, make_request("DELETE", "/emails/bob")),
        "200 {\"message\":\"All messages for bob have been cleared\"}");
   same(setup.asked, "clear bob");
+}
+
+constexpr const char* kMailPath = "/emails/Bob/1700000002000000003";
+
+void a_mail_is_its_element_of_the_list_and_its_details(void**) {
+  Setup setup;
+  setup.mail = {{1700000002000, 3},
+                "\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\"\n\"size\":1",
+                "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[]",
+                {}};
+  same(ask(setup, make_request("GET", kMailPath)),
+       "200 {\"id\":\"1700000002000000003\",\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\","
+       "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[],\"received_at\":1700000002}");
+  same(setup.asked, "get bob 1700000002000000003");
+  setup.mail->details = "\"size\":1,\"headers\":[]";
+  same(ask(setup, make_request("HEAD", "/emails/bob@example.org/latest")),
+       "200 {\"id\":\"1700000002000000003\",\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\","
+       "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[],\"size\":1,\"headers\":[],"
+       "\"received_at\":1700000002}");
+  same(setup.asked, "get bob latest");
+}
+
+void a_mail_that_is_not_there_is_404(void**) {
+  Setup setup;
+  same(ask(setup, make_request("GET", kMailPath)), "404 {\"error\":\"no such message\"}");
+  setup.redis_away = true;
+  assert_int_equal(answer_of(setup, make_request("GET", kMailPath)).status, 503);
+}
+
+void what_is_no_id_is_400(void**) {
+  Setup setup;
+  for (const char* id : {"1", "17000000020000000030", "170000000200000000x", "Latest", "%31",
+                         "99999999999999999999", "1700000002000-3", "-700000002000000003"}) {
+    same(ask(setup, make_request("GET", std::string("/emails/bob/") + id)),
+         "400 {\"error\":\"the id of a message is 19 digits, or latest\"}");
+  }
+  same(ask(setup, make_request("GET", std::string(kMailPath) + "?limit=1")),
+       "400 {\"error\":\"a single message takes no query parameters\"}");
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/b%00/latest")).status, 400);
+  same(setup.asked, "");
 }
 
 void a_mailbox_has_one_name_in_any_case_and_as_an_address(void**) {
@@ -404,6 +452,9 @@ int main() {
       cmocka_unit_test(limit_and_before_reach_the_store),
       cmocka_unit_test(a_bad_argument_is_named),
       cmocka_unit_test(clearing_says_so),
+      cmocka_unit_test(a_mail_is_its_element_of_the_list_and_its_details),
+      cmocka_unit_test(a_mail_that_is_not_there_is_404),
+      cmocka_unit_test(what_is_no_id_is_400),
       cmocka_unit_test(a_mailbox_has_one_name_in_any_case_and_as_an_address),
       cmocka_unit_test(an_address_elsewhere_is_not_found),
       cmocka_unit_test(a_bad_mailbox_name_is_refused),

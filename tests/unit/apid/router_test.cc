@@ -14,8 +14,8 @@ namespace {
 
 using namespace restante::apid;
 
-// "list USER", "clear USER", "policy ", "404" or "405 METHODS"; with a "!" behind it: no key
-// needed.
+// "list USER", "clear USER", "get USER ID", "policy ", "404" or "405 METHODS"; with a "!" behind
+// it: no key needed.
 std::string route(std::string_view method, std::string_view path) {
   const Exact exact(path);
   const Route found = find_route(method, exact.view());
@@ -29,6 +29,8 @@ std::string route(std::string_view method, std::string_view path) {
       return "list " + text;
     case Endpoint::kClearMailbox:
       return "clear " + text;
+    case Endpoint::kGetMail:
+      return "get " + text + " " + std::string(match.id);
     case Endpoint::kMtaStsPolicy:
       return "policy " + text;
   }
@@ -68,6 +70,13 @@ void an_inbox_is_listed_by_get_and_head(void**) {
 
 void an_inbox_is_cleared_by_delete(void**) { same(route("DELETE", "/emails/bob"), "clear bob"); }
 
+void a_mail_is_read_by_get_and_head(void**) {
+  same(route("GET", "/emails/bob/1700000001000000007"), "get bob 1700000001000000007");
+  same(route("HEAD", "/emails/bob/latest"), "get bob latest");
+  same(route("GET", "/emails/a%2Fb/%41"), "get a%2Fb %41");
+  same(route("POST", "/emails/bob/latest"), "405 GET, HEAD");
+}
+
 void the_policy_alone_needs_no_key(void**) {
   same(route("GET", "/.well-known/mta-sts.txt"), "policy !");
   same(route("HEAD", "/.well-known/mta-sts.txt"), "policy !");
@@ -85,9 +94,9 @@ void a_user_stays_encoded_and_one_segment(void**) {
 }
 
 void other_paths_do_not_exist(void**) {
-  for (const char* path :
-       {"", "/", "/emails", "/emails/", "/emails/a/", "/emails/a/b", "//emails/a", "/emails//a",
-        "/Emails/a", "/%65mails/a", "/emailsx/a", "emails/a", "*", "http://evil/emails/a"}) {
+  for (const char* path : {"", "/", "/emails", "/emails/", "/emails/a/", "/emails/a/b/",
+                           "/emails/a//b", "//emails/a", "/emails//a", "/Emails/a", "/%65mails/a",
+                           "/emailsx/a", "emails/a", "*", "http://evil/emails/a"}) {
     same(route("GET", path), "404");
   }
 }
@@ -100,7 +109,8 @@ void other_methods_are_told_what_there_is(void**) {
 }
 
 void the_table_describes_itself(void**) {
-  same(describe_routes(), "GET /emails/USER, DELETE /emails/USER, GET /.well-known/mta-sts.txt");
+  same(describe_routes(),
+       "GET /emails/USER, DELETE /emails/USER, GET /emails/USER/ID, GET /.well-known/mta-sts.txt");
 }
 
 void escapes_are_decoded(void**) {
@@ -174,6 +184,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(an_inbox_is_listed_by_get_and_head),
       cmocka_unit_test(an_inbox_is_cleared_by_delete),
+      cmocka_unit_test(a_mail_is_read_by_get_and_head),
       cmocka_unit_test(the_policy_alone_needs_no_key),
       cmocka_unit_test(a_user_stays_encoded_and_one_segment),
       cmocka_unit_test(other_paths_do_not_exist),
