@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "apid/mta_sts.h"
+#include "apid/raw_mail.h"
 #include "apid/uri.h"
 #include "shared/address.h"
 #include "shared/mailbox_name.h"
@@ -189,6 +190,8 @@ void Api::dispatch(const Request& request, const Responder& respond) {
       return clear_mailbox(request, match->user, respond);
     case Endpoint::kGetMail:
       return get_mail(request, *match, respond);
+    case Endpoint::kGetRaw:
+      return get_raw(request, *match, respond);
     case Endpoint::kMtaStsPolicy:
       return respond(mta_sts_response(config_));
   }
@@ -255,19 +258,38 @@ void Api::clear_mailbox(const Request& request, std::string_view user, const Res
   });
 }
 
-void Api::get_mail(const Request& request, const RouteMatch& match, const Responder& respond) {
+std::expected<Api::OneMail, Response> Api::mail_of(const Request& request,
+                                                   const RouteMatch& match) const {
   const auto mailbox = mailbox_of(match.user);
-  if (!mailbox) return respond(mailbox.error());
+  if (!mailbox) return std::unexpected(mailbox.error());
   const auto id = parse_id(match.id);
-  if (!id) return respond(id.error());
+  if (!id) return std::unexpected(id.error());
   if (!request.query.empty()) {
-    return respond(error_response(400, "a single message takes no query parameters"));
+    return std::unexpected(error_response(400, "a single message takes no query parameters"));
   }
-  mailboxes_.get(mailbox_key(*mailbox), *id, [respond](Result<std::optional<StoredMail>> mail) {
+  return OneMail{mailbox_key(*mailbox), *id};
+}
+
+void Api::get_mail(const Request& request, const RouteMatch& match, const Responder& respond) {
+  const auto wanted = mail_of(request, match);
+  if (!wanted) return respond(wanted.error());
+  mailboxes_.get(wanted->mailbox, wanted->id, [respond](Result<std::optional<StoredMail>> mail) {
     if (!mail) return respond(store_error(mail.error()));
     if (!*mail) return respond(no_such_message());
     respond(json_response(200, mail_json(**mail)));
   });
+}
+
+void Api::get_raw(const Request& request, const RouteMatch& match, const Responder& respond) {
+  const auto wanted = mail_of(request, match);
+  if (!wanted) return respond(wanted.error());
+  mailboxes_.get_raw(
+      wanted->mailbox, wanted->id,
+      [respond, limit = config_.message_size_limit](Result<std::optional<RawMail>> mail) {
+        if (!mail) return respond(store_error(mail.error()));
+        if (!*mail) return respond(no_such_message());
+        respond(raw_response(**mail, limit));
+      });
 }
 
 }  // namespace restante::apid

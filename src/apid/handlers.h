@@ -28,6 +28,9 @@ struct Mailboxes {
   std::function<void(std::string_view, std::optional<MailId>,
                      std::function<void(Result<std::optional<StoredMail>>)>)>
       get;
+  std::function<void(std::string_view, std::optional<MailId>,
+                     std::function<void(Result<std::optional<RawMail>>)>)>
+      get_raw;
 };
 
 // The configured keys, laid out so that a comparison takes the same time whatever is offered.
@@ -58,6 +61,14 @@ class Api {
   void list_mails(const Request& request, std::string_view user, const Responder& respond);
   void clear_mailbox(const Request& request, std::string_view user, const Responder& respond);
   void get_mail(const Request& request, const RouteMatch& match, const Responder& respond);
+  void get_raw(const Request& request, const RouteMatch& match, const Responder& respond);
+  // The mailbox key and the mail that a path names, or the answer to give instead.
+  struct OneMail {
+    std::string mailbox;
+    std::optional<MailId> id;
+  };
+  [[nodiscard]] std::expected<OneMail, Response> mail_of(const Request& request,
+                                                         const RouteMatch& match) const;
   // The mailbox that USER names, or the answer to give instead.
   [[nodiscard]] std::expected<std::string, Response> mailbox_of(std::string_view user) const;
 

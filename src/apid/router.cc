@@ -19,6 +19,7 @@ constexpr std::array kRows = {
     Row{"GET", "/emails/USER", Endpoint::kListMails, Access::kWithKey},
     Row{"DELETE", "/emails/USER", Endpoint::kClearMailbox, Access::kWithKey},
     Row{"GET", "/emails/USER/ID", Endpoint::kGetMail, Access::kWithKey},
+    Row{"GET", "/emails/USER/ID/raw", Endpoint::kGetRaw, Access::kWithKey},
     Row{"GET", "/.well-known/mta-sts.txt", Endpoint::kMtaStsPolicy, Access::kAnyone},
 };
 

@@ -49,7 +49,9 @@ Mailboxes mailboxes_of(MailStore& store) {
                            auto done) { store.list(mailbox, query, std::move(done)); },
           .clear = [&store](auto mailbox, auto done) { store.clear(mailbox, std::move(done)); },
           .get = [&store](auto mailbox, auto id,
-                          auto done) { store.get(mailbox, id, std::move(done)); }};
+                          auto done) { store.get(mailbox, id, std::move(done)); },
+          .get_raw = [&store](auto mailbox, auto id,
+                              auto done) { store.get_raw(mailbox, id, std::move(done)); }};
 }
 
 class Worker {

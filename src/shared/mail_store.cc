@@ -212,31 +212,54 @@ void MailStore::list(std::string_view mailbox, const ListQuery& query,
       });
 }
 
+void MailStore::find(std::string_view mailbox, std::optional<MailId> id,
+                     std::function<void(Result<std::optional<Found>>)> done) {
+  const std::string newest = id ? id->stream_id() : "+";
+  redis_.command(
+      {"XREVRANGE", inbox_key(mailbox), newest, oldest_id(retention_), "COUNT", "1"},
+      [prefix = mail_prefix(mailbox), id, done = std::move(done)](Result<RedisReply> reply) {
+        if (!reply) return done(std::unexpected(reply.error()));
+        const auto entry = reply->size() == 0 ? std::nullopt : read_entry(reply->at(0));
+        if (!entry || (id && entry->id != *id)) return done(std::nullopt);
+        done(Found{.mail = {.id = entry->id,
+                            .summary = std::string(entry->summary),
+                            .bodies = std::string(entry->bodies),
+                            .details = {}},
+                   .key = prefix + std::string(entry->token)});
+      });
+}
+
+// In both, a hash that expired between the two reads is of a mail that has reached its age.
+
 void MailStore::get(std::string_view mailbox, std::optional<MailId> id,
                     std::function<void(Result<std::optional<StoredMail>>)> done) {
-  const std::string newest = id ? id->stream_id() : "+";
-  redis_.command({"XREVRANGE", inbox_key(mailbox), newest, oldest_id(retention_), "COUNT", "1"},
-                 [this, prefix = mail_prefix(mailbox), id,
-                  done = std::move(done)](Result<RedisReply> reply) mutable {
-                   if (!reply) return done(std::unexpected(reply.error()));
-                   const auto entry = reply->size() == 0 ? std::nullopt : read_entry(reply->at(0));
-                   if (!entry || (id && entry->id != *id)) return done(std::nullopt);
-                   StoredMail mail{.id = entry->id,
-                                   .summary = std::string(entry->summary),
-                                   .bodies = std::string(entry->bodies),
-                                   .details = {}};
-                   redis_.command({"HMGET", prefix + std::string(entry->token), "d", "b"},
-                                  [mail = std::move(mail),
-                                   done = std::move(done)](Result<RedisReply> fields) mutable {
-                                    if (!fields) return done(std::unexpected(fields.error()));
-                                    if (fields->size() != 2) return done(std::nullopt);
-                                    mail.details = fields->at(0).text();
-                                    if (mail.bodies.empty()) mail.bodies = fields->at(1).text();
-                                    // It expired between the two reads: it has reached its age.
-                                    if (mail.bodies.empty()) return done(std::nullopt);
-                                    done(std::move(mail));
-                                  });
-                 });
+  find(mailbox, id, [this, done = std::move(done)](Result<std::optional<Found>> found) {
+    if (!found) return done(std::unexpected(found.error()));
+    if (!*found) return done(std::nullopt);
+    redis_.command({"HMGET", (*found)->key, "d", "b"},
+                   [mail = std::move((*found)->mail), done](Result<RedisReply> fields) mutable {
+                     if (!fields) return done(std::unexpected(fields.error()));
+                     if (fields->size() != 2) return done(std::nullopt);
+                     mail.details = fields->at(0).text();
+                     if (mail.bodies.empty()) mail.bodies = fields->at(1).text();
+                     if (mail.bodies.empty()) return done(std::nullopt);
+                     done(std::move(mail));
+                   });
+  });
+}
+
+void MailStore::get_raw(std::string_view mailbox, std::optional<MailId> id,
+                        std::function<void(Result<std::optional<RawMail>>)> done) {
+  find(mailbox, id, [this, done = std::move(done)](Result<std::optional<Found>> found) {
+    if (!found) return done(std::unexpected(found.error()));
+    if (!*found) return done(std::nullopt);
+    redis_.command({"HGET", (*found)->key, "r"},
+                   [id = (*found)->mail.id, done](Result<RedisReply> raw) {
+                     if (!raw) return done(std::unexpected(raw.error()));
+                     if (!raw->is_text()) return done(std::nullopt);
+                     done(RawMail{.id = id, .compressed = std::string(raw->text())});
+                   });
+  });
 }
 
 void MailStore::clear(std::string_view mailbox, std::function<void(Result<void>)> done) {

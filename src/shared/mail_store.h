@@ -58,6 +58,11 @@ struct StoredMail {
   std::string summary, bodies, details;
 };
 
+struct RawMail {
+  MailId id;
+  std::string compressed;  // zstd: the trace header and the mail as it was received
+};
+
 struct ListQuery {
   std::size_t limit = 50;
   std::optional<MailId> before;       // older than this one only
@@ -92,10 +97,20 @@ class MailStore {
   void get(std::string_view mailbox, std::optional<MailId> id,
            std::function<void(Result<std::optional<StoredMail>>)> done);
 
+  void get_raw(std::string_view mailbox, std::optional<MailId> id,
+               std::function<void(Result<std::optional<RawMail>>)> done);
+
   // Removes every mail that is in the mailbox when Redis gets the command; later ones stay.
   void clear(std::string_view mailbox, std::function<void(Result<void>)> done);
 
  private:
+  struct Found {
+    StoredMail mail;
+    std::string key;  // of its hash
+  };
+  void find(std::string_view mailbox, std::optional<MailId> id,
+            std::function<void(Result<std::optional<Found>>)> done);
+
   Redis& redis_;
   std::chrono::milliseconds retention_;
 };

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 # The API's routes of one message.
+import re
 import time
 
 import pytest
@@ -66,6 +67,60 @@ def test_what_is_no_id_is_400(restante, name):
     assert "19 digits" in error_of(restante.api(f"/emails/alice/{name}"), 400)
 
 
+def test_the_raw_message_is_byte_for_byte_what_was_sent(restante):
+    sent = (b"Return-Path: x\r\nSubject: raw\r\nX: \xff\r\n\r\n" + bytes(range(14, 256)) +
+            b"a\0b\r\nbare\nLF and bare\rCR\r\n.dot\r\n..\r\n\r\nend \t\r\n")
+    with restante.dialogue() as client:
+        client.greet().secure().start_mail("raw@example.com")
+        client.send(sent.replace(b"\r\n.", b"\r\n..") + b".\r\n")
+        assert client.code() == 250
+    mail, = list_of(restante, "raw")
+    for name in (mail["id"], "latest"):
+        answer = restante.api(f"/emails/raw/{name}/raw")
+        assert answer.status == 200
+        # The sender's own Return-Path gives way to ours.
+        expected = sent.removeprefix(b"Return-Path: x\r\n")
+        assert answer.body.endswith(b"\r\n" + expected)
+        trace = answer.body.removesuffix(expected)
+        assert re.fullmatch(rb"Return-Path: <bob@example.org>\r\n"
+                            rb"Received: from client\.example\.org [^\r\n]*\r\n"
+                            rb"(?:[ \t][^\r\n]*\r\n)*", trace), trace
+        assert {field: answer.headers[field] for field in (
+            "Content-Type", "Content-Disposition", "Content-Security-Policy",
+            "X-Content-Type-Options", "Cache-Control")} == {
+                "Content-Type": "message/rfc822",
+                "Content-Disposition": f'attachment; filename="{mail["id"]}.eml"',
+                "Content-Security-Policy": "default-src 'none'; sandbox",
+                "X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+        head = restante.api(f"/emails/raw/{name}/raw", method="HEAD")
+        assert (head.status, head.body) == (200, b"")
+        assert head.headers["Content-Length"] == str(len(answer.body))
+
+
+def test_a_raw_message_as_large_as_they_may_be_is_given_out():
+    with Restante(message_size_limit="1M") as restante:
+        data = "Subject: large\r\n\r\n"
+        data += "0123456789" * 6 + "\r\n"
+        data += ("x" * 62 + "\r\n") * ((2**20 - len(data)) // 64)
+        data += "y" * (2**20 - len(data) - 2) + "\r\n"
+        restante.send("full@example.com", data)
+        answer = restante.api("/emails/full/latest/raw")
+        assert (answer.status, answer.body[-2**20:]) == (200, data.encode())
+
+
+def test_a_stored_message_that_is_too_large_or_damaged_is_500(restante):
+    restante.send("damaged@example.com")
+    key, = restante.redis.cli("keys", "mail:{damaged}:*").split()
+    restante.redis.cli("hset", key, "r", "no zstd")
+    assert "damaged" in error_of(restante.api("/emails/damaged/latest/raw"), 500)
+    assert restante.api("/emails/damaged/latest").status == 200
+
+
+@pytest.mark.parametrize("name, status", [("latest", 404), (NO_ID, 404), ("1", 400)])
+def test_a_raw_message_that_is_not_there(restante, name, status):
+    error_of(restante.api(f"/emails/no-such/{name}/raw"), status)
+
+
 def test_a_message_past_its_age_is_not_shown():
     with Restante(retention="2s") as restante:
         restante.send("old@example.com")
@@ -77,4 +132,5 @@ def test_a_message_past_its_age_is_not_shown():
         restante.redis.cli("persist", restante.redis.cli("keys", "mail:{old}:*"))
         time.sleep(2.1)
         for name in (mail["id"], "latest"):
-            assert error_of(restante.api(f"/emails/old/{name}"), 404) == "no such message"
+            for path in (f"/emails/old/{name}", f"/emails/old/{name}/raw"):
+                assert error_of(restante.api(path), 404) == "no such message"

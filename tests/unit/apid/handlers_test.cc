@@ -25,7 +25,9 @@ struct Setup {
   bool redis_away = false;
   Page page;
   std::optional<StoredMail> mail;
-  std::string asked;  // "list KEY LIMIT BEFORE", "clear KEY" or "get KEY ID", the last one
+  std::optional<RawMail> raw;
+  std::string
+      asked;  // "list KEY LIMIT BEFORE", "clear KEY", "get KEY ID" or "raw KEY ID", the last one
 
   Setup() {
     config.domain = {"example.com", "example.org"};
@@ -54,6 +56,13 @@ struct Setup {
                   asked = "get " + std::string(key) + " " + (id ? id->text() : "latest");
                   if (redis_away) return done(away());
                   done(mail);
+                },
+            .get_raw =
+                [this](std::string_view key, std::optional<MailId> id,
+                       std::function<void(Result<std::optional<RawMail>>)> done) {
+                  asked = "raw " + std::string(key) + " " + (id ? id->text() : "latest");
+                  if (redis_away) return done(away());
+                  done(raw);
                 }};
   }
 };
@@ -171,6 +180,41 @@ void a_mail_is_its_element_of_the_list_and_its_details(void**) {
        "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[],\"size\":1,\"headers\":[],"
        "\"received_at\":1700000002}");
   same(setup.asked, "get bob latest");
+}
+
+// A zstd frame that holds "Subject: a\r\n\r\n\0\n" and says so.
+constexpr std::string_view kFrame("\x28\xB5\x2F\xFD\x20\x10\x81\x00\x00Subject: a\r\n\r\n\0\n", 25);
+
+void a_raw_mail_is_a_download_of_its_bytes(void**) {
+  Setup setup;
+  setup.raw = {{1700000002000, 3}, std::string(kFrame)};
+  const Response response = answer_of(setup, make_request("GET", "/emails/bob/latest/raw"));
+  assert_int_equal(response.status, 200);
+  assert_true(response.body == kFrame.substr(9));
+  same(header(response, "Content-Type"), "message/rfc822;");
+  same(header(response, "Content-Disposition"),
+       "attachment; filename=\"1700000002000000003.eml\";");
+  same(header(response, "Content-Security-Policy"), "default-src 'none'; sandbox;");
+  same(header(response, "Cache-Control"), "no-store;");
+  same(header(response, "X-Content-Type-Options"), "nosniff;");
+  same(setup.asked, "raw bob latest");
+}
+
+void a_raw_mail_that_cannot_be_read_is_500(void**) {
+  Setup setup;
+  setup.raw = {{1700000002000, 3}, std::string(kFrame.substr(0, 20))};
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob/latest/raw")).status, 500);
+}
+
+void a_raw_mail_that_is_not_there_is_404(void**) {
+  Setup setup;
+  const Request request = make_request("GET", std::string(kMailPath) + "/raw");
+  same(ask(setup, request), "404 {\"error\":\"no such message\"}");
+  same(setup.asked, "raw bob 1700000002000000003");
+  setup.redis_away = true;
+  assert_int_equal(answer_of(setup, request).status, 503);
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob/7/raw")).status, 400);
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/b/latest/raw?a")).status, 400);
 }
 
 void a_mail_that_is_not_there_is_404(void**) {
@@ -454,6 +498,9 @@ int main() {
       cmocka_unit_test(clearing_says_so),
       cmocka_unit_test(a_mail_is_its_element_of_the_list_and_its_details),
       cmocka_unit_test(a_mail_that_is_not_there_is_404),
+      cmocka_unit_test(a_raw_mail_is_a_download_of_its_bytes),
+      cmocka_unit_test(a_raw_mail_that_cannot_be_read_is_500),
+      cmocka_unit_test(a_raw_mail_that_is_not_there_is_404),
       cmocka_unit_test(what_is_no_id_is_400),
       cmocka_unit_test(a_mailbox_has_one_name_in_any_case_and_as_an_address),
       cmocka_unit_test(an_address_elsewhere_is_not_found),
