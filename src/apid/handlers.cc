@@ -104,6 +104,10 @@ std::expected<std::optional<MailId>, Response> parse_id(std::string_view text) {
   return id;
 }
 
+Response message_response(std::string_view text) {
+  return json_response(200, "{\"message\":" + json_string(text) + "}");
+}
+
 Response no_such_message() { return error_response(404, "no such message"); }
 
 std::string mail_json(const StoredMail& mail) {
@@ -192,6 +196,8 @@ void Api::dispatch(const Request& request, const Responder& respond) {
       return get_mail(request, *match, respond);
     case Endpoint::kGetRaw:
       return get_raw(request, *match, respond);
+    case Endpoint::kDeleteMail:
+      return delete_mail(request, *match, respond);
     case Endpoint::kMtaStsPolicy:
       return respond(mta_sts_response(config_));
   }
@@ -252,9 +258,7 @@ void Api::clear_mailbox(const Request& request, std::string_view user, const Res
   }
   mailboxes_.clear(mailbox_key(*mailbox), [respond, name = *mailbox](Result<void> cleared) {
     if (!cleared) return respond(store_error(cleared.error()));
-    respond(json_response(
-        200, "{\"message\":" +
-                 json_string(fmt::format("All messages for {} have been cleared", name)) + "}"));
+    respond(message_response(fmt::format("All messages for {} have been cleared", name)));
   });
 }
 
@@ -290,6 +294,22 @@ void Api::get_raw(const Request& request, const RouteMatch& match, const Respond
         if (!*mail) return respond(no_such_message());
         respond(raw_response(**mail, limit));
       });
+}
+
+void Api::delete_mail(const Request& request, const RouteMatch& match, const Responder& respond) {
+  const auto wanted = mail_of(request, match);
+  if (!wanted) return respond(wanted.error());
+  if (!wanted->id) {
+    return respond(error_response(400,
+                                  "DELETE takes the id of a message, not latest: which one that "
+                                  "is may change meanwhile"));
+  }
+  mailboxes_.remove(wanted->mailbox, *wanted->id,
+                    [respond, id = wanted->id->text()](Result<bool> removed) {
+                      if (!removed) return respond(store_error(removed.error()));
+                      if (!*removed) return respond(no_such_message());
+                      respond(message_response(fmt::format("Message {} has been deleted", id)));
+                    });
 }
 
 }  // namespace restante::apid

@@ -31,6 +31,7 @@ struct Mailboxes {
   std::function<void(std::string_view, std::optional<MailId>,
                      std::function<void(Result<std::optional<RawMail>>)>)>
       get_raw;
+  std::function<void(std::string_view, MailId, std::function<void(Result<bool>)>)> remove;
 };
 
 // The configured keys, laid out so that a comparison takes the same time whatever is offered.
@@ -62,6 +63,7 @@ class Api {
   void clear_mailbox(const Request& request, std::string_view user, const Responder& respond);
   void get_mail(const Request& request, const RouteMatch& match, const Responder& respond);
   void get_raw(const Request& request, const RouteMatch& match, const Responder& respond);
+  void delete_mail(const Request& request, const RouteMatch& match, const Responder& respond);
   // The mailbox key and the mail that a path names, or the answer to give instead.
   struct OneMail {
     std::string mailbox;

@@ -20,6 +20,7 @@ constexpr std::array kRows = {
     Row{"DELETE", "/emails/USER", Endpoint::kClearMailbox, Access::kWithKey},
     Row{"GET", "/emails/USER/ID", Endpoint::kGetMail, Access::kWithKey},
     Row{"GET", "/emails/USER/ID/raw", Endpoint::kGetRaw, Access::kWithKey},
+    Row{"DELETE", "/emails/USER/ID", Endpoint::kDeleteMail, Access::kWithKey},
     Row{"GET", "/.well-known/mta-sts.txt", Endpoint::kMtaStsPolicy, Access::kAnyone},
 };
 

@@ -10,7 +10,14 @@
 
 namespace restante::apid {
 
-enum class Endpoint : std::uint8_t { kListMails, kClearMailbox, kGetMail, kGetRaw, kMtaStsPolicy };
+enum class Endpoint : std::uint8_t {
+  kListMails,
+  kClearMailbox,
+  kGetMail,
+  kGetRaw,
+  kDeleteMail,
+  kMtaStsPolicy
+};
 enum class Access : std::uint8_t { kWithKey, kAnyone };
 
 struct RouteMatch {

@@ -51,7 +51,9 @@ Mailboxes mailboxes_of(MailStore& store) {
           .get = [&store](auto mailbox, auto id,
                           auto done) { store.get(mailbox, id, std::move(done)); },
           .get_raw = [&store](auto mailbox, auto id,
-                              auto done) { store.get_raw(mailbox, id, std::move(done)); }};
+                              auto done) { store.get_raw(mailbox, id, std::move(done)); },
+          .remove = [&store](auto mailbox, auto id,
+                             auto done) { store.remove(mailbox, id, std::move(done)); }};
 }
 
 class Worker {

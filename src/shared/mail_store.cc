@@ -60,16 +60,35 @@ return false
 )";
 constexpr std::string_view kClearBatch = "500";
 
+// Removes one mail; says how many that were. An inbox without mail is no key either.
+// KEYS inbox; ARGV prefix of the mails' keys, id
+constexpr std::string_view kRemove = R"(
+local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+if not entry then return 0 end
+for field = 1, #entry[2], 2 do
+  if entry[2][field] == 't' then redis.call('UNLINK', ARGV[1] .. entry[2][field + 1]) end
+end
+redis.call('XDEL', KEYS[1], ARGV[2])
+if redis.call('XLEN', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[1]) end
+return 1
+)";
+
 std::string inbox_key(std::string_view mailbox) { return fmt::format("inbox:{{{}}}", mailbox); }
 std::string mail_prefix(std::string_view mailbox) { return fmt::format("mail:{{{}}}:", mailbox); }
 std::string seen_key(std::string_view mailbox, std::string_view fingerprint) {
   return fmt::format("seen:{{{}}}:{}", mailbox, fingerprint);
 }
 
-std::string oldest_id(std::chrono::milliseconds retention) {
+// Mail before this one is past its age.
+MailId oldest_mail(std::chrono::milliseconds retention) {
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::system_clock::now().time_since_epoch());
-  return fmt::format("{}-0", std::max<std::int64_t>(0, (now - retention).count()));
+  const std::int64_t oldest = std::max<std::int64_t>(0, (now - retention).count());
+  return {.milliseconds = static_cast<std::uint64_t>(oldest), .sequence = 0};
+}
+
+std::string oldest_id(std::chrono::milliseconds retention) {
+  return oldest_mail(retention).stream_id();
 }
 
 template <class T>
@@ -282,6 +301,20 @@ void MailStore::clear(std::string_view mailbox, std::function<void(Result<void>)
   };
   Clearing::step(std::make_shared<Clearing>(
       Clearing{*this, inbox_key(mailbox), mail_prefix(mailbox), {}, std::move(done)}));
+}
+
+void MailStore::remove(std::string_view mailbox, MailId id,
+                       std::function<void(Result<bool>)> done) {
+  if (id < oldest_mail(retention_)) return done(false);  // as if Redis had freed it already
+  const std::string inbox = inbox_key(mailbox);
+  const std::string prefix = mail_prefix(mailbox);
+  const std::string stream_id = id.stream_id();
+  const std::array<std::string_view, 1> keys = {inbox};
+  const std::array<std::string_view, 2> arguments = {prefix, stream_id};
+  redis_.run_script(kRemove, keys, arguments, [done = std::move(done)](Result<RedisReply> reply) {
+    if (!reply) return done(std::unexpected(reply.error()));
+    done(reply->integer() != 0);
+  });
 }
 
 }  // namespace restante

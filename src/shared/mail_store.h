@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Mailboxes in Redis: put, list, get and clear; what writes is one atomic step on one mailbox.
+// Mailboxes in Redis: put, list, get, remove and clear; what writes is one atomic step on one
+// mailbox.
 //
 //   inbox:{USER}        stream   an entry a mail: `s` summary, `t` token, and `b` bodies or, when
 //                                they are large, `n` their size
@@ -102,6 +103,9 @@ class MailStore {
 
   // Removes every mail that is in the mailbox when Redis gets the command; later ones stay.
   void clear(std::string_view mailbox, std::function<void(Result<void>)> done);
+
+  // Removes one mail; false when there is none, or it is past its age.
+  void remove(std::string_view mailbox, MailId id, std::function<void(Result<bool>)> done);
 
  private:
   struct Found {

@@ -121,6 +121,32 @@ def test_a_raw_message_that_is_not_there(restante, name, status):
     error_of(restante.api(f"/emails/no-such/{name}/raw"), status)
 
 
+def test_one_message_is_deleted_and_nothing_else(restante):
+    for number in range(3):
+        restante.send("gone@example.com", f"Subject: {number}\r\n\r\n" + "x\r\n" * 10000 * number)
+    two, one, zero = list_of(restante, "gone")
+    answer = restante.api(f"/emails/Gone/{one['id']}", method="DELETE")
+    assert (answer.status, answer.json()) == (
+        200, {"message": f"Message {one['id']} has been deleted"})
+    assert list_of(restante, "gone") == [two, zero]
+    assert len(restante.redis.cli("keys", "mail:{gone}:*").split()) == 2
+    for path in (f"/emails/gone/{one['id']}", f"/emails/gone/{one['id']}/raw"):
+        assert error_of(restante.api(path), 404) == "no such message"
+    for mail in (two, one, zero, zero):
+        restante.api(f"/emails/gone/{mail['id']}", method="DELETE")
+    assert restante.redis.cli("keys", "*{gone}*") == ""
+
+
+@pytest.mark.parametrize("name, status, text", [
+    (NO_ID, 404, "no such message"), ("9" * 19, 404, "no such message"), ("1", 400, "19 digits"),
+    ("latest", 400, "may change meanwhile"), (NO_ID + "?before=1", 400, "no query parameters")])
+def test_what_is_not_deleted(restante, name, status, text):
+    restante.send("kept@example.com")
+    before = list_of(restante, "kept")
+    assert text in error_of(restante.api(f"/emails/kept/{name}", method="DELETE"), status)
+    assert list_of(restante, "kept") == before
+
+
 def test_a_message_past_its_age_is_not_shown():
     with Restante(retention="2s") as restante:
         restante.send("old@example.com")
@@ -131,6 +157,7 @@ def test_a_message_past_its_age_is_not_shown():
         restante.redis.cli("persist", "inbox:{old}")
         restante.redis.cli("persist", restante.redis.cli("keys", "mail:{old}:*"))
         time.sleep(2.1)
+        assert error_of(restante.api(path, method="DELETE"), 404) == "no such message"
         for name in (mail["id"], "latest"):
             for path in (f"/emails/old/{name}", f"/emails/old/{name}/raw"):
                 assert error_of(restante.api(path), 404) == "no such message"

@@ -26,8 +26,8 @@ struct Setup {
   Page page;
   std::optional<StoredMail> mail;
   std::optional<RawMail> raw;
-  std::string
-      asked;  // "list KEY LIMIT BEFORE", "clear KEY", "get KEY ID" or "raw KEY ID", the last one
+  // The last one: "list KEY LIMIT BEFORE", "clear KEY", or "get", "raw" or "remove", "KEY ID".
+  std::string asked;
 
   Setup() {
     config.domain = {"example.com", "example.org"};
@@ -63,6 +63,12 @@ struct Setup {
                   asked = "raw " + std::string(key) + " " + (id ? id->text() : "latest");
                   if (redis_away) return done(away());
                   done(raw);
+                },
+            .remove =
+                [this](std::string_view key, MailId id, std::function<void(Result<bool>)> done) {
+                  asked = "remove " + std::string(key) + " " + id.text();
+                  if (redis_away) return done(away());
+                  done(mail.has_value());
                 }};
   }
 };
@@ -215,6 +221,29 @@ void a_raw_mail_that_is_not_there_is_404(void**) {
   assert_int_equal(answer_of(setup, request).status, 503);
   assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob/7/raw")).status, 400);
   assert_int_equal(answer_of(setup, make_request("GET", "/emails/b/latest/raw?a")).status, 400);
+}
+
+void one_mail_is_deleted_by_its_id(void**) {
+  Setup setup;
+  same(ask(setup, make_request("DELETE", kMailPath)), "404 {\"error\":\"no such message\"}");
+  setup.mail.emplace();
+  same(ask(setup, make_request("DELETE", kMailPath)),
+       "200 {\"message\":\"Message 1700000002000000003 has been deleted\"}");
+  same(setup.asked, "remove bob 1700000002000000003");
+  setup.redis_away = true;
+  assert_int_equal(answer_of(setup, make_request("DELETE", kMailPath)).status, 503);
+}
+
+void the_latest_mail_is_not_deleted(void**) {
+  Setup setup;
+  same(
+      ask(setup, make_request("DELETE", "/emails/bob/latest")),
+      "400 {\"error\":\"DELETE takes the id of a message, not latest: which one that is may change "
+      "meanwhile\"}");
+  assert_int_equal(answer_of(setup, make_request("DELETE", "/emails/bob/7")).status, 400);
+  assert_int_equal(
+      answer_of(setup, make_request("DELETE", std::string(kMailPath) + "?before=1")).status, 400);
+  same(setup.asked, "");
 }
 
 void a_mail_that_is_not_there_is_404(void**) {
@@ -497,6 +526,8 @@ int main() {
       cmocka_unit_test(a_bad_argument_is_named),
       cmocka_unit_test(clearing_says_so),
       cmocka_unit_test(a_mail_is_its_element_of_the_list_and_its_details),
+      cmocka_unit_test(one_mail_is_deleted_by_its_id),
+      cmocka_unit_test(the_latest_mail_is_not_deleted),
       cmocka_unit_test(a_mail_that_is_not_there_is_404),
       cmocka_unit_test(a_raw_mail_is_a_download_of_its_bytes),
       cmocka_unit_test(a_raw_mail_that_cannot_be_read_is_500),

@@ -14,8 +14,8 @@ namespace {
 
 using namespace restante::apid;
 
-// "list USER", "clear USER", "get USER ID", "raw USER ID", "policy ", "404" or "405 METHODS"; with
-// a "!" behind it: no key needed.
+// "list USER", "clear USER", "get USER ID", "raw USER ID", "delete USER ID", "policy ", "404" or
+// "405 METHODS"; with a "!" behind it: no key needed.
 std::string route(std::string_view method, std::string_view path) {
   const Exact exact(path);
   const Route found = find_route(method, exact.view());
@@ -33,6 +33,8 @@ std::string route(std::string_view method, std::string_view path) {
       return "get " + text + " " + std::string(match.id);
     case Endpoint::kGetRaw:
       return "raw " + text + " " + std::string(match.id);
+    case Endpoint::kDeleteMail:
+      return "delete " + text + " " + std::string(match.id);
     case Endpoint::kMtaStsPolicy:
       return "policy " + text;
   }
@@ -76,12 +78,16 @@ void a_mail_is_read_by_get_and_head(void**) {
   same(route("GET", "/emails/bob/1700000001000000007"), "get bob 1700000001000000007");
   same(route("HEAD", "/emails/bob/latest"), "get bob latest");
   same(route("GET", "/emails/a%2Fb/%41"), "get a%2Fb %41");
-  same(route("POST", "/emails/bob/latest"), "405 GET, HEAD");
+  same(route("POST", "/emails/bob/latest"), "405 GET, HEAD, DELETE");
   same(route("GET", "/emails/bob/latest/raw"), "raw bob latest");
   same(route("HEAD", "/emails/bob/1/raw"), "raw bob 1");
   same(route("DELETE", "/emails/bob/1/raw"), "405 GET, HEAD");
   same(route("GET", "/emails/bob/1/Raw"), "404");
   same(route("GET", "/emails/bob/1/raw/"), "404");
+}
+
+void a_mail_is_deleted_by_delete(void**) {
+  same(route("DELETE", "/emails/bob/1700000001000000007"), "delete bob 1700000001000000007");
 }
 
 void the_policy_alone_needs_no_key(void**) {
@@ -117,8 +123,8 @@ void other_methods_are_told_what_there_is(void**) {
 
 void the_table_describes_itself(void**) {
   same(describe_routes(),
-       "GET /emails/USER, DELETE /emails/USER, GET /emails/USER/ID, GET /emails/USER/ID/raw, GET "
-       "/.well-known/mta-sts.txt");
+       "GET /emails/USER, DELETE /emails/USER, GET /emails/USER/ID, GET /emails/USER/ID/raw, "
+       "DELETE /emails/USER/ID, GET /.well-known/mta-sts.txt");
 }
 
 void escapes_are_decoded(void**) {
@@ -193,6 +199,7 @@ int main() {
       cmocka_unit_test(an_inbox_is_listed_by_get_and_head),
       cmocka_unit_test(an_inbox_is_cleared_by_delete),
       cmocka_unit_test(a_mail_is_read_by_get_and_head),
+      cmocka_unit_test(a_mail_is_deleted_by_delete),
       cmocka_unit_test(the_policy_alone_needs_no_key),
       cmocka_unit_test(a_user_stays_encoded_and_one_segment),
       cmocka_unit_test(other_paths_do_not_exist),
