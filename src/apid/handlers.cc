@@ -5,11 +5,10 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <expected>
 #include <optional>
 
+#include "apid/list_query.h"
 #include "apid/mta_sts.h"
 #include "apid/raw_mail.h"
 #include "apid/uri.h"
@@ -20,7 +19,6 @@
 namespace restante::apid {
 namespace {
 
-constexpr std::size_t kMaxLimit = 1000;
 constexpr std::size_t kMaxMailboxName = 64;  // RFC 5321 section 4.5.3.1.1
 constexpr const char* kStoreRetry = "5";     // seconds; Redis is tried again more often than that
 
@@ -47,38 +45,7 @@ void add_rate_headers(Response& response, const RateVerdict& verdict, std::uint3
   response.headers.emplace_back("RateLimit-Reset", whole_seconds(verdict.reset_in));
 }
 
-std::expected<std::size_t, Response> parse_limit(std::string_view text) {
-  std::size_t limit = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-  if (error != std::errc{} || end != text.data() + text.size() || limit < 1 || limit > kMaxLimit) {
-    return std::unexpected(refuse(400, "limit must be a number from 1 to {}", kMaxLimit));
-  }
-  return limit;
-}
-
-std::expected<ListQuery, Response> parse_list_query(std::string_view text) {
-  const auto parameters = parse_query(text);
-  if (!parameters) return std::unexpected(error_response(400, parameters.error()));
-  ListQuery query;
-  for (const QueryParameter& parameter : *parameters) {
-    if (parameter.name == "limit") {
-      const auto limit = parse_limit(parameter.value);
-      if (!limit) return std::unexpected(limit.error());
-      query.limit = *limit;
-    } else if (parameter.name == "before") {
-      query.before = MailId::parse(parameter.value);
-      if (!query.before) {
-        return std::unexpected(refuse(400, "before must be the id of a mail: 19 digits"));
-      }
-    } else {
-      return std::unexpected(refuse(
-          400, "unknown query parameter \"{}\"; there are limit and before", parameter.name));
-    }
-  }
-  return query;
-}
-
-std::string page_json(const Page& page) {
+std::string page_json(const Page& page, bool with_bodies) {
   std::size_t size = 2;
   for (const ListedMail& mail : page.mails) size += mail.summary.size() + mail.bodies.size() + 80;
   std::string json;
@@ -86,7 +53,13 @@ std::string page_json(const Page& page) {
   json.push_back('[');
   for (const ListedMail& mail : page.mails) {
     if (json.size() > 1) json.push_back(',');
-    append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary, mail.bodies);
+    std::string_view rest = mail.bodies;
+    if (!with_bodies) {  // the half of the summary that the other list leaves out (message.h)
+      rest = mail.summary;
+      rest.remove_prefix(std::min(rest.size(), rest.find('\n')));
+      if (!rest.empty()) rest.remove_prefix(1);
+    }
+    append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary, rest);
   }
   json.push_back(']');
   return json;
@@ -233,20 +206,19 @@ std::expected<std::string, Response> Api::mailbox_of(std::string_view user) cons
 void Api::list_mails(const Request& request, std::string_view user, const Responder& respond) {
   const auto mailbox = mailbox_of(user);
   if (!mailbox) return respond(mailbox.error());
-  auto query = parse_list_query(request.query);
-  if (!query) return respond(query.error());
-  query->page_bytes = config_.page_size_limit;
-  const auto answer = [respond, limit = query->limit, path = request.path](Result<Page> page) {
-    if (!page) return respond(store_error(page.error()));
-    Response response = json_response(200, page_json(*page));
-    if (page->next) {  // RFC 8288 section 3; the target is relative to this request
-      response.headers.emplace_back(
-          "Link", fmt::format("<{}?limit={}&before={}>; rel=\"next\"", escape_path(path), limit,
-                              page->next->text()));
-    }
-    respond(std::move(response));
-  };
-  mailboxes_.list(mailbox_key(*mailbox), *query, answer);
+  auto wanted = parse_list_request(request.query);
+  if (!wanted) return respond(error_response(400, wanted.error()));
+  wanted->query.page_bytes = config_.page_size_limit;
+  mailboxes_.list(mailbox_key(*mailbox), wanted->query,
+                  [respond, wanted = *wanted, path = request.path](Result<Page> page) {
+                    if (!page) return respond(store_error(page.error()));
+                    Response response =
+                        json_response(200, page_json(*page, wanted.query.with_bodies));
+                    if (page->next) {
+                      response.headers.emplace_back("Link", next_link(path, wanted, *page->next));
+                    }
+                    respond(std::move(response));
+                  });
 }
 
 void Api::clear_mailbox(const Request& request, std::string_view user, const Responder& respond) {

@@ -66,13 +66,17 @@ struct RawMail {
 
 struct ListQuery {
   std::size_t limit = 50;
-  std::optional<MailId> before;       // older than this one only
+  std::optional<MailId> before;                // older than this one only
+  std::optional<MailId> after;                 // newer than this one only
+  std::optional<std::chrono::seconds> since;   // received at this Unix time or later
+  std::function<bool(std::string_view)> fits;  // takes a summary; empty: all fit
+  bool with_bodies = true;
   std::size_t page_bytes = SIZE_MAX;  // end the page early rather than grow past this
 };
 
 struct Page {
   std::vector<ListedMail> mails;  // newest first
-  std::optional<MailId> next;     // give it as `before` for the next page
+  std::optional<MailId> next;     // give it as `before` for the next page, which may be empty
 };
 
 class MailStore {
@@ -91,6 +95,7 @@ class MailStore {
   // mail. Nobody waits for it.
   void forget(std::string_view mailbox, std::string_view fingerprint);
 
+  // With `fits`, looks at 10,000 mails at most; the page then says where to go on.
   void list(std::string_view mailbox, const ListQuery& query,
             std::function<void(Result<Page>)> done);
 

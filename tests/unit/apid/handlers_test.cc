@@ -28,6 +28,7 @@ struct Setup {
   std::optional<RawMail> raw;
   // The last one: "list KEY LIMIT BEFORE", "clear KEY", or "get", "raw" or "remove", "KEY ID".
   std::string asked;
+  std::function<bool(std::string_view)> fits;  // of the last list
 
   Setup() {
     config.domain = {"example.com", "example.org"};
@@ -41,6 +42,10 @@ struct Setup {
                        std::function<void(Result<Page>)> done) {
                   asked = "list " + std::string(key) + " " + std::to_string(query.limit);
                   if (query.before) asked += " " + query.before->text();
+                  if (query.after) asked += " after " + query.after->text();
+                  if (query.since) asked += " since " + std::to_string(query.since->count());
+                  if (!query.with_bodies) asked += " without bodies";
+                  fits = query.fits;
                   if (redis_away) return done(away());
                   done(page);
                 },
@@ -146,6 +151,64 @@ void limit_and_before_reach_the_store(void**) {
   same(setup.asked, "list bob 1000 1700000001000000007");
 }
 
+constexpr const char* kSummary =
+    "\"from\":\"Ann@b\",\"to\":\"b\",\"subject\":\"S\"\n\"size\":1,\"snippet\":\"t\","
+    "\"attachments\":2";
+
+void bounds_and_filters_reach_the_store(void**) {
+  Setup setup;
+  ask(setup, make_request("GET", "/emails/bob?after=1700000001000000007&since=1700000001"));
+  same(setup.asked, "list bob 50 after 1700000001000000007 since 1700000001");
+  assert_false(static_cast<bool>(setup.fits));
+  for (const auto& [query, wanted] : {std::pair("from=ann%40", true),
+                                      {"from=bob", false},
+                                      {"subject=s&from=B", true},
+                                      {"subject=a", false}}) {
+    ask(setup, make_request("GET", std::string("/emails/bob?") + query));
+    assert_int_equal(setup.fits(kSummary), wanted);
+  }
+}
+
+void a_summary_has_no_bodies(void**) {
+  Setup setup;
+  setup.page.mails.push_back({{1700000002000, 0}, kSummary, {}});
+  setup.page.mails.push_back({{1700000001000, 0}, "\"from\":\"a\"", {}});
+  same(ask(setup, make_request("GET", "/emails/bob?view=summary")),
+       "200 [{\"id\":\"1700000002000000000\",\"from\":\"Ann@b\",\"to\":\"b\",\"subject\":\"S\","
+       "\"size\":1,\"snippet\":\"t\",\"attachments\":2,\"received_at\":1700000002},"
+       "{\"id\":\"1700000001000000000\",\"from\":\"a\",\"received_at\":1700000001}]");
+  same(setup.asked, "list bob 50 without bodies");
+}
+
+void the_link_keeps_every_parameter(void**) {
+  Setup setup;
+  setup.page.next = MailId{1700000001000, 7};
+  const Response response = answer_of(
+      setup, make_request("GET",
+                          "/emails/bob?from=a%2Bb@c&before=1700000009000000000&view=summary"
+                          "&subject=a+%26%22%C3%A9~&since=5&after=0000000000000000001"));
+  same(header(response, "Link"),
+       "</emails/bob?limit=50&before=1700000001000000007&from=a%2Bb%40c&view=summary"
+       "&subject=a%20%26%22%C3%A9~&since=5&after=0000000000000000001>; rel=\"next\";");
+}
+
+void a_bad_filter_is_named(void**) {
+  Setup setup;
+  for (const auto& [query, error] :
+       {std::pair("after=5", "after must be the id of a mail: 19 digits"),
+        {"since=", "since must be a Unix time in whole seconds"},
+        {"since=-1", "since must be a Unix time in whole seconds"},
+        {"since=1.5", "since must be a Unix time in whole seconds"},
+        {"since=10000000000", "since must be a Unix time in whole seconds"},
+        {"from=", "from must not be empty"},
+        {"subject=", "subject must not be empty"},
+        {"view=full", "view must be summary, or left out"}}) {
+    same(ask(setup, make_request("GET", std::string("/emails/bob?") + query)),
+         (std::string("400 {\"error\":\"") + error + "\"}").c_str());
+  }
+  same(setup.asked, "");
+}
+
 void a_bad_argument_is_named(void**) {
   Setup setup;
   for (const char* limit : {"", "0", "1001", "-1", "+1", "1x", " 1", "99999999999999999999"}) {
@@ -155,7 +218,8 @@ void a_bad_argument_is_named(void**) {
   same(ask(setup, make_request("GET", "/emails/bob?before=5")),
        "400 {\"error\":\"before must be the id of a mail: 19 digits\"}");
   same(ask(setup, make_request("GET", "/emails/bob?sort=up")),
-       "400 {\"error\":\"unknown query parameter \\\"sort\\\"; there are limit and before\"}");
+       "400 {\"error\":\"unknown query parameter \\\"sort\\\"; there are limit, before, after, "
+       "since, from, subject and view\"}");
   same(ask(setup, make_request("DELETE", "/emails/bob?before=1700000001000000007")),
        "400 {\"error\":\"DELETE takes no query parameters\"}");
   same(setup.asked, "");
@@ -523,6 +587,10 @@ int main() {
       cmocka_unit_test(a_next_page_is_linked),
       cmocka_unit_test(a_last_page_has_no_link),
       cmocka_unit_test(limit_and_before_reach_the_store),
+      cmocka_unit_test(bounds_and_filters_reach_the_store),
+      cmocka_unit_test(a_summary_has_no_bodies),
+      cmocka_unit_test(the_link_keeps_every_parameter),
+      cmocka_unit_test(a_bad_filter_is_named),
       cmocka_unit_test(a_bad_argument_is_named),
       cmocka_unit_test(clearing_says_so),
       cmocka_unit_test(a_mail_is_its_element_of_the_list_and_its_details),
