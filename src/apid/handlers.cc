@@ -240,32 +240,52 @@ std::expected<Api::OneMail, Response> Api::mail_of(const Request& request,
   if (!mailbox) return std::unexpected(mailbox.error());
   const auto id = parse_id(match.id);
   if (!id) return std::unexpected(id.error());
-  if (!request.query.empty()) {
+  OneMail wanted{.mailbox = mailbox_key(*mailbox), .id = *id, .filter = {}};
+  if (request.query.empty()) return wanted;
+  if (wanted.id) {
     return std::unexpected(error_response(400, "a single message takes no query parameters"));
   }
-  return OneMail{mailbox_key(*mailbox), *id};
+  auto filter = parse_latest_query(request.query);
+  if (!filter) return std::unexpected(error_response(400, filter.error()));
+  wanted.filter = *std::move(filter);
+  return wanted;
+}
+
+void Api::find_mail(const Request& request, const RouteMatch& match, const Responder& respond,
+                    WithMail then) {
+  const auto wanted = mail_of(request, match);
+  if (!wanted) return respond(wanted.error());
+  if (!wanted->filter) return then(wanted->mailbox, wanted->id);
+  mailboxes_.list(wanted->mailbox, *wanted->filter,
+                  [respond, then = std::move(then), mailbox = wanted->mailbox](Result<Page> page) {
+                    if (!page) return respond(store_error(page.error()));
+                    if (page->mails.empty()) return respond(no_such_message());
+                    then(mailbox, page->mails.front().id);
+                  });
 }
 
 void Api::get_mail(const Request& request, const RouteMatch& match, const Responder& respond) {
-  const auto wanted = mail_of(request, match);
-  if (!wanted) return respond(wanted.error());
-  mailboxes_.get(wanted->mailbox, wanted->id, [respond](Result<std::optional<StoredMail>> mail) {
-    if (!mail) return respond(store_error(mail.error()));
-    if (!*mail) return respond(no_such_message());
-    respond(json_response(200, mail_json(**mail)));
-  });
+  find_mail(request, match, respond,
+            [this, respond](const std::string& mailbox, std::optional<MailId> id) {
+              mailboxes_.get(mailbox, id, [respond](Result<std::optional<StoredMail>> mail) {
+                if (!mail) return respond(store_error(mail.error()));
+                if (!*mail) return respond(no_such_message());
+                respond(json_response(200, mail_json(**mail)));
+              });
+            });
 }
 
 void Api::get_raw(const Request& request, const RouteMatch& match, const Responder& respond) {
-  const auto wanted = mail_of(request, match);
-  if (!wanted) return respond(wanted.error());
-  mailboxes_.get_raw(
-      wanted->mailbox, wanted->id,
-      [respond, limit = config_.message_size_limit](Result<std::optional<RawMail>> mail) {
-        if (!mail) return respond(store_error(mail.error()));
-        if (!*mail) return respond(no_such_message());
-        respond(raw_response(**mail, limit));
-      });
+  const auto answer = [respond,
+                       limit = config_.message_size_limit](Result<std::optional<RawMail>> mail) {
+    if (!mail) return respond(store_error(mail.error()));
+    if (!*mail) return respond(no_such_message());
+    respond(raw_response(**mail, limit));
+  };
+  find_mail(request, match, respond,
+            [this, answer](const std::string& mailbox, std::optional<MailId> id) {
+              mailboxes_.get_raw(mailbox, id, answer);
+            });
 }
 
 void Api::delete_mail(const Request& request, const RouteMatch& match, const Responder& respond) {

@@ -64,13 +64,18 @@ class Api {
   void get_mail(const Request& request, const RouteMatch& match, const Responder& respond);
   void get_raw(const Request& request, const RouteMatch& match, const Responder& respond);
   void delete_mail(const Request& request, const RouteMatch& match, const Responder& respond);
-  // The mailbox key and the mail that a path names, or the answer to give instead.
+  // The mailbox key and the mail that a request is about, or the answer to give instead.
   struct OneMail {
     std::string mailbox;
-    std::optional<MailId> id;
+    std::optional<MailId> id;         // the latest one without it
+    std::optional<ListQuery> filter;  // the latest one that fits
   };
   [[nodiscard]] std::expected<OneMail, Response> mail_of(const Request& request,
                                                          const RouteMatch& match) const;
+  // Goes on with the mail's id, or with nothing for the latest one of all; or answers.
+  using WithMail = std::function<void(const std::string& mailbox, std::optional<MailId>)>;
+  void find_mail(const Request& request, const RouteMatch& match, const Responder& respond,
+                 WithMail then);
   // The mailbox that USER names, or the answer to give instead.
   [[nodiscard]] std::expected<std::string, Response> mailbox_of(std::string_view user) const;
 

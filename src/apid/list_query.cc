@@ -75,42 +75,57 @@ std::string read_view(Parsed& parsed, std::string_view value) {
   return value == "summary" ? "" : "view must be summary, or left out";
 }
 
+enum class Use : std::uint8_t {
+  kPage,    // the link to the next page has its own
+  kFilter,  // for the latest mail too
+  kForm,
+};
+
 struct Row {
   std::string_view name;
   std::string (*read)(Parsed&, std::string_view);
-  bool kept;  // in the link to the next page, which has limit and before in front
+  Use use;
 };
 
 constexpr std::array kRows = {
-    Row{"limit", read_limit, false}, Row{"before", read_before, false},
-    Row{"after", read_after, true},  Row{"since", read_since, true},
-    Row{"from", read_from, true},    Row{"subject", read_subject, true},
-    Row{"view", read_view, true},
+    Row{"limit", read_limit, Use::kPage},   Row{"before", read_before, Use::kPage},
+    Row{"after", read_after, Use::kFilter}, Row{"since", read_since, Use::kFilter},
+    Row{"from", read_from, Use::kFilter},   Row{"subject", read_subject, Use::kFilter},
+    Row{"view", read_view, Use::kForm},
 };
 
-std::string unknown(std::string_view name) {
+enum class For : std::uint8_t { kList, kLatest };
+
+bool is_taken(const Row& row, For what) { return what == For::kList || row.use == Use::kFilter; }
+
+std::string unknown(std::string_view name, For what) {
   std::string text = fmt::format("unknown query parameter \"{}\"; there are ", name);
-  for (std::size_t i = 0; i < kRows.size(); ++i) {
-    if (i != 0) text += i + 1 == kRows.size() ? " and " : ", ";
-    text += kRows[i].name;
+  const auto count = std::ranges::count_if(kRows, [&](auto& row) { return is_taken(row, what); });
+  std::ptrdiff_t named = 0;
+  for (const Row& row : kRows) {
+    if (!is_taken(row, what)) continue;
+    if (named != 0) text += named + 1 == count ? " and " : ", ";
+    text += row.name;
+    ++named;
   }
   return text;
 }
 
-}  // namespace
-
-std::expected<ListRequest, std::string> parse_list_request(std::string_view query) {
+std::expected<ListRequest, std::string> parse(std::string_view query, For what) {
   const auto parameters = parse_query(query);
   if (!parameters) return std::unexpected(parameters.error());
   Parsed parsed;
   std::string kept;
   for (const QueryParameter& parameter : *parameters) {
     const Row* const row = std::ranges::find(kRows, parameter.name, &Row::name);
-    if (row == kRows.end()) return std::unexpected(unknown(parameter.name));
+    if (row == kRows.end() || !is_taken(*row, what)) {
+      return std::unexpected(unknown(parameter.name, what));
+    }
     if (std::string error = row->read(parsed, parameter.value); !error.empty()) {
       return std::unexpected(std::move(error));
     }
-    if (row->kept) kept += fmt::format("&{}={}", row->name, escape_query(parameter.value));
+    if (row->use != Use::kPage)
+      kept += fmt::format("&{}={}", row->name, escape_query(parameter.value));
   }
   if (!parsed.filter.from.empty() || !parsed.filter.subject.empty()) {
     parsed.query.fits = [filter = std::move(parsed.filter)](std::string_view summary) {
@@ -118,6 +133,20 @@ std::expected<ListRequest, std::string> parse_list_request(std::string_view quer
     };
   }
   return ListRequest{std::move(parsed.query), std::move(kept)};
+}
+
+}  // namespace
+
+std::expected<ListRequest, std::string> parse_list_request(std::string_view query) {
+  return parse(query, For::kList);
+}
+
+std::expected<ListQuery, std::string> parse_latest_query(std::string_view query) {
+  auto request = parse(query, For::kLatest);
+  if (!request) return std::unexpected(std::move(request).error());
+  request->query.limit = 1;
+  request->query.with_bodies = false;
+  return std::move(request->query);
 }
 
 std::string next_link(std::string_view path, const ListRequest& request, MailId last) {

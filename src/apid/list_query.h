@@ -18,6 +18,9 @@ struct ListRequest {
 // The error is the text of a 400.
 [[nodiscard]] std::expected<ListRequest, std::string> parse_list_request(std::string_view query);
 
+// For the newest mail alone: what a list takes, but for limit, before and view.
+[[nodiscard]] std::expected<ListQuery, std::string> parse_latest_query(std::string_view query);
+
 // The value of the Link field (RFC 8288 section 3): it leads to what is older than `last`. The
 // target is relative to the request for `path`.
 [[nodiscard]] std::string next_link(std::string_view path, const ListRequest& request, MailId last);

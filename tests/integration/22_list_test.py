@@ -67,6 +67,19 @@ def test_filters_look_into_sender_and_subject(restante, five, query, numbers):
     assert subjects(restante, "five", **query) == [five[number]["subject"] for number in numbers]
 
 
+def test_the_latest_takes_filters(restante, five):
+    def latest(query, form=""):
+        return restante.api(f"/emails/five/latest{form}?{urllib.parse.urlencode(query)}")
+    assert latest({"from": "ANN"}).json()["id"] == five[3]["id"]
+    assert latest({"from": "ann@example.org"}).json()["subject"] == five[0]["subject"]
+    assert latest({"subject": '"1"'}).json()["body_text"] == five[1]["body_text"]
+    assert latest({"after": five[2]["id"], "from": "bob"}).json()["id"] == five[4]["id"]
+    assert b"Return-Path: <ann@example.net>" in latest({"from": "ann"}, "/raw").body
+    for none in ({"after": five[4]["id"]}, {"subject": "none"}):
+        assert latest(none).status == latest(none, "/raw").status == 404
+    assert latest({"limit": 1}).status == latest({"view": "summary"}, "/raw").status == 400
+
+
 def test_a_summary_is_without_bodies(restante, five):
     listed, = pages(restante, "/emails/five?view=summary&from=ann")
     assert [list(mail) for mail in listed] == [
@@ -83,6 +96,8 @@ def test_the_pages_of_a_filtered_list_have_each_mail_once(restante):
     assert [len(page) for page in got] == [20, 20, 20, 15]
     assert [mail["subject"] for page in got for mail in page] == [
         f"{number} a&c" for number in range(148, -1, -2)]
+    one, = pages(restante, "/emails/paged?subject=A%26C&limit=1000&view=summary")  # two batches
+    assert one == [mail for page in got for mail in page]
 
 
 def test_a_scan_is_bounded_and_goes_on_where_it_ended(restante):

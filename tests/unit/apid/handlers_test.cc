@@ -287,6 +287,37 @@ void a_raw_mail_that_is_not_there_is_404(void**) {
   assert_int_equal(answer_of(setup, make_request("GET", "/emails/b/latest/raw?a")).status, 400);
 }
 
+void the_latest_mail_that_fits_is_found_by_the_list(void**) {
+  Setup setup;
+  same(ask(setup, make_request("GET", "/emails/bob/latest?from=ann&since=5")),
+       "404 {\"error\":\"no such message\"}");
+  same(setup.asked, "list bob 1 since 5 without bodies");
+  assert_true(setup.fits(kSummary));
+  assert_false(setup.fits("\"from\":\"a\""));
+  setup.page.mails.push_back({{1700000002000, 3}, kSummary, {}});
+  setup.mail.emplace();
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob/latest?from=a")).status, 200);
+  same(setup.asked, "get bob 1700000002000000003");
+  setup.raw = {{1700000002000, 3}, std::string(kFrame)};
+  const Request raw = make_request("GET", "/emails/bob/latest/raw?after=1700000001000000007");
+  assert_int_equal(answer_of(setup, raw).status, 200);
+  same(setup.asked, "raw bob 1700000002000000003");
+  setup.redis_away = true;
+  assert_int_equal(answer_of(setup, raw).status, 503);
+}
+
+void the_latest_mail_has_no_page(void**) {
+  Setup setup;
+  for (const char* query : {"limit=1", "before=1700000001000000007", "view=summary", "a"}) {
+    const Response response =
+        answer_of(setup, make_request("GET", std::string("/emails/bob/latest?") + query));
+    assert_int_equal(response.status, 400);
+    assert_true(response.body.ends_with("; there are after, since, from and subject\"}"));
+  }
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/b/latest?since=x")).status, 400);
+  same(setup.asked, "");
+}
+
 void one_mail_is_deleted_by_its_id(void**) {
   Setup setup;
   same(ask(setup, make_request("DELETE", kMailPath)), "404 {\"error\":\"no such message\"}");
@@ -594,6 +625,8 @@ int main() {
       cmocka_unit_test(a_bad_argument_is_named),
       cmocka_unit_test(clearing_says_so),
       cmocka_unit_test(a_mail_is_its_element_of_the_list_and_its_details),
+      cmocka_unit_test(the_latest_mail_that_fits_is_found_by_the_list),
+      cmocka_unit_test(the_latest_mail_has_no_page),
       cmocka_unit_test(one_mail_is_deleted_by_its_id),
       cmocka_unit_test(the_latest_mail_is_not_deleted),
       cmocka_unit_test(a_mail_that_is_not_there_is_404),
