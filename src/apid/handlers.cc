@@ -65,6 +65,7 @@ std::string page_json(const Page& page, bool with_bodies) {
   return json;
 }
 
+constexpr const char* kStatusOk = "{\"status\":\"ok\"}";
 constexpr std::string_view kLatest = "latest";
 
 // The mail that an ID of a path names: nothing stands for the latest one.
@@ -127,7 +128,10 @@ Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates)
     : config_(config), mailboxes_(std::move(mailboxes)), rates_(rates), keys_(config.api_key) {}
 
 void Api::handle(const Request& request, std::chrono::milliseconds now, const Responder& respond) {
-  if (config_.api_rate_limit == 0) return dispatch(request, respond);
+  const Route route = find_route(request.method, request.path);
+  const auto* match = std::get_if<RouteMatch>(&route);
+  const bool is_counted = match == nullptr || match->access != Access::kAnyoneUncounted;
+  if (config_.api_rate_limit == 0 || !is_counted) return dispatch(request, route, respond);
   const auto limit = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(config_.api_rate_limit, RateTable::kMaxLimit));
   const RateVerdict verdict = rates_.take(request.client.rate_key, limit, now);
@@ -135,17 +139,16 @@ void Api::handle(const Request& request, std::chrono::milliseconds now, const Re
     add_rate_headers(response, verdict, limit);
     respond(std::move(response));
   };
-  if (verdict.admitted) return dispatch(request, respond_with_limit);
+  if (verdict.admitted) return dispatch(request, route, respond_with_limit);
   Response response = error_response(429, "rate limit exceeded");  // RFC 6585 section 4
   response.headers.emplace_back("Retry-After", whole_seconds(verdict.reset_in));
   respond_with_limit(std::move(response));
 }
 
-void Api::dispatch(const Request& request, const Responder& respond) {
-  const Route route = find_route(request.method, request.path);
+void Api::dispatch(const Request& request, const Route& route, const Responder& respond) {
   const auto* match = std::get_if<RouteMatch>(&route);
   // Who has no key learns of no path or method but those that are for anyone.
-  const bool for_anyone = match != nullptr && match->access == Access::kAnyone;
+  const bool for_anyone = match != nullptr && match->access != Access::kWithKey;
   if (!for_anyone && !keys_.contains(request.api_key)) {
     Response response = error_response(401, "invalid API key");
     // RFC 9110 section 15.5.2 demands the field; there is no registered scheme for a key.
@@ -173,6 +176,10 @@ void Api::dispatch(const Request& request, const Responder& respond) {
       return delete_mail(request, *match, respond);
     case Endpoint::kMtaStsPolicy:
       return respond(mta_sts_response(config_));
+    case Endpoint::kHealth:
+      return respond(json_response(200, kStatusOk));
+    case Endpoint::kReadiness:
+      return tell_readiness(respond);
   }
 }
 
@@ -302,6 +309,12 @@ void Api::delete_mail(const Request& request, const RouteMatch& match, const Res
                       if (!*removed) return respond(no_such_message());
                       respond(message_response(fmt::format("Message {} has been deleted", id)));
                     });
+}
+
+void Api::tell_readiness(const Responder& respond) {
+  mailboxes_.ping([respond](Result<void> pinged) {
+    respond(pinged ? json_response(200, kStatusOk) : store_error(pinged.error()));
+  });
 }
 
 }  // namespace restante::apid

@@ -32,6 +32,7 @@ struct Mailboxes {
                      std::function<void(Result<std::optional<RawMail>>)>)>
       get_raw;
   std::function<void(std::string_view, MailId, std::function<void(Result<bool>)>)> remove;
+  std::function<void(std::function<void(Result<void>)>)> ping;
 };
 
 // The configured keys, laid out so that a comparison takes the same time whatever is offered.
@@ -47,7 +48,7 @@ class ApiKeys {
   std::vector<Slot> slots_;
 };
 
-// Answers every request, checking in this order: rate limit, key (unless the route is for anyone),
+// Answers every request, checking in this order: rate limit and key (unless the route has none),
 // path, method, arguments.
 class Api {
  public:
@@ -58,7 +59,8 @@ class Api {
   void handle(const Request& request, std::chrono::milliseconds now, const Responder& respond);
 
  private:
-  void dispatch(const Request& request, const Responder& respond);
+  void dispatch(const Request& request, const Route& route, const Responder& respond);
+  void tell_readiness(const Responder& respond);
   void list_mails(const Request& request, std::string_view user, const Responder& respond);
   void clear_mailbox(const Request& request, std::string_view user, const Responder& respond);
   void get_mail(const Request& request, const RouteMatch& match, const Responder& respond);

@@ -22,6 +22,8 @@ constexpr std::array kRows = {
     Row{"GET", "/emails/USER/ID/raw", Endpoint::kGetRaw, Access::kWithKey},
     Row{"DELETE", "/emails/USER/ID", Endpoint::kDeleteMail, Access::kWithKey},
     Row{"GET", "/.well-known/mta-sts.txt", Endpoint::kMtaStsPolicy, Access::kAnyone},
+    Row{"GET", "/healthz", Endpoint::kHealth, Access::kAnyoneUncounted},
+    Row{"GET", "/readyz", Endpoint::kReadiness, Access::kAnyoneUncounted},
 };
 
 constexpr std::string_view kUser = "USER", kId = "ID";

@@ -16,9 +16,15 @@ enum class Endpoint : std::uint8_t {
   kGetMail,
   kGetRaw,
   kDeleteMail,
-  kMtaStsPolicy
+  kMtaStsPolicy,
+  kHealth,
+  kReadiness
 };
-enum class Access : std::uint8_t { kWithKey, kAnyone };
+enum class Access : std::uint8_t {
+  kWithKey,
+  kAnyone,
+  kAnyoneUncounted,  // not by the rate limit either
+};
 
 struct RouteMatch {
   Endpoint endpoint;

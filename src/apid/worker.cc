@@ -53,7 +53,8 @@ Mailboxes mailboxes_of(MailStore& store) {
           .get_raw = [&store](auto mailbox, auto id,
                               auto done) { store.get_raw(mailbox, id, std::move(done)); },
           .remove = [&store](auto mailbox, auto id,
-                             auto done) { store.remove(mailbox, id, std::move(done)); }};
+                             auto done) { store.remove(mailbox, id, std::move(done)); },
+          .ping = [&store](auto done) { store.ping(std::move(done)); }};
 }
 
 class Worker {

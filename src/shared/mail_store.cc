@@ -242,6 +242,13 @@ MailStore::MailStore(Redis& redis, std::chrono::milliseconds retention)
 
 bool MailStore::available() const { return redis_.available(); }
 
+void MailStore::ping(std::function<void(Result<void>)> done) {
+  redis_.command({"PING"}, [done = std::move(done)](Result<RedisReply> reply) {
+    if (!reply) return done(std::unexpected(reply.error()));
+    done({});
+  });
+}
+
 void MailStore::put(const NewMail& mail, std::function<void(Result<MailId>)> done) {
   const std::string inbox = inbox_key(mail.mailbox);
   const std::string hash = mail_prefix(mail.mailbox) + mail.token;

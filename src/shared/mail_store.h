@@ -87,6 +87,9 @@ class MailStore {
   // False while Redis is known to be away: what is asked then fails at once.
   [[nodiscard]] bool available() const;
 
+  // Whether Redis answers now.
+  void ping(std::function<void(Result<void>)> done);
+
   // Calls back with the mail's id once Redis has confirmed the write. ErrorKind: kUnavailable (the
   // outcome may be unknown; a second put with the same fingerprint does not store twice), kFull.
   void put(const NewMail& mail, std::function<void(Result<MailId>)> done);

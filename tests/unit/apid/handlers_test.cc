@@ -74,6 +74,12 @@ struct Setup {
                   asked = "remove " + std::string(key) + " " + id.text();
                   if (redis_away) return done(away());
                   done(mail.has_value());
+                },
+            .ping =
+                [this](std::function<void(Result<void>)> done) {
+                  asked = "ping";
+                  if (redis_away) return done(away());
+                  done({});
                 }};
   }
 };
@@ -501,6 +507,26 @@ void a_policy_counts_for_the_rate_limit(void**) {
   assert_int_equal(answer_of(setup, make_request("GET", kPolicyPath, "")).status, 429);
 }
 
+void health_is_told_to_anyone_and_not_counted(void**) {
+  Setup setup;
+  setup.config.api_rate_limit = 1;
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob")).status, 200);
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob")).status, 429);
+  setup.asked.clear();
+  const Response response = answer_of(setup, make_request("GET", "/healthz", ""));
+  assert_int_equal(response.status, 200);
+  same(response.body, "{\"status\":\"ok\"}");
+  same(header(response, "RateLimit-Limit"), "");
+  same(setup.asked, "");
+  same(ask(setup, make_request("HEAD", "/readyz", "bad")), "200 {\"status\":\"ok\"}");
+  same(setup.asked, "ping");
+  setup.redis_away = true;
+  same(ask(setup, make_request("GET", "/healthz", "")), "200 {\"status\":\"ok\"}");
+  same(ask(setup, make_request("GET", "/readyz", "")),
+       "503 {\"error\":\"mail store is not available, try again later\"}");
+  assert_int_equal(answer_of(setup, make_request("POST", "/healthz", "")).status, 429);
+}
+
 void an_answer_is_json_that_nobody_keeps(void**) {
   Setup setup;
   const Response response = answer_of(setup, make_request("GET", "/nope"));
@@ -648,6 +674,7 @@ int main() {
       cmocka_unit_test(without_a_policy_there_is_none),
       cmocka_unit_test(a_policy_opens_nothing_else),
       cmocka_unit_test(a_policy_counts_for_the_rate_limit),
+      cmocka_unit_test(health_is_told_to_anyone_and_not_counted),
       cmocka_unit_test(an_answer_is_json_that_nobody_keeps),
       cmocka_unit_test(plain_http_is_sent_to_https),
       cmocka_unit_test(a_redirect_never_leads_where_the_host_is_none),

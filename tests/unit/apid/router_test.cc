@@ -23,7 +23,8 @@ std::string route(std::string_view method, std::string_view path) {
   if (const auto* other = std::get_if<NoSuchMethod>(&found)) return "405 " + other->allow;
   const auto& match = std::get<RouteMatch>(found);
   std::string text(match.user);
-  if (match.access == Access::kAnyone) text += '!';
+  if (match.access != Access::kWithKey) text += '!';
+  if (match.access == Access::kAnyoneUncounted) text += '!';
   switch (match.endpoint) {
     case Endpoint::kListMails:
       return "list " + text;
@@ -37,6 +38,10 @@ std::string route(std::string_view method, std::string_view path) {
       return "delete " + text + " " + std::string(match.id);
     case Endpoint::kMtaStsPolicy:
       return "policy " + text;
+    case Endpoint::kHealth:
+      return "health " + text;
+    case Endpoint::kReadiness:
+      return "readiness " + text;
   }
   return "unknown";
 }
@@ -90,7 +95,16 @@ void a_mail_is_deleted_by_delete(void**) {
   same(route("DELETE", "/emails/bob/1700000001000000007"), "delete bob 1700000001000000007");
 }
 
-void the_policy_alone_needs_no_key(void**) {
+void health_and_readiness_need_no_key_and_are_not_counted(void**) {
+  same(route("GET", "/healthz"), "health !!");
+  same(route("HEAD", "/readyz"), "readiness !!");
+  same(route("POST", "/healthz"), "405 GET, HEAD");
+  for (const char* path : {"/healthz/", "/healthz/a", "/Readyz", "/ready%7a"}) {
+    same(route("GET", path), "404");
+  }
+}
+
+void the_policy_needs_no_key(void**) {
   same(route("GET", "/.well-known/mta-sts.txt"), "policy !");
   same(route("HEAD", "/.well-known/mta-sts.txt"), "policy !");
   same(route("POST", "/.well-known/mta-sts.txt"), "405 GET, HEAD");
@@ -124,7 +138,8 @@ void other_methods_are_told_what_there_is(void**) {
 void the_table_describes_itself(void**) {
   same(describe_routes(),
        "GET /emails/USER, DELETE /emails/USER, GET /emails/USER/ID, GET /emails/USER/ID/raw, "
-       "DELETE /emails/USER/ID, GET /.well-known/mta-sts.txt");
+       "DELETE /emails/USER/ID, GET /.well-known/mta-sts.txt, "
+       "GET /healthz, GET /readyz");
 }
 
 void escapes_are_decoded(void**) {
@@ -200,7 +215,8 @@ int main() {
       cmocka_unit_test(an_inbox_is_cleared_by_delete),
       cmocka_unit_test(a_mail_is_read_by_get_and_head),
       cmocka_unit_test(a_mail_is_deleted_by_delete),
-      cmocka_unit_test(the_policy_alone_needs_no_key),
+      cmocka_unit_test(health_and_readiness_need_no_key_and_are_not_counted),
+      cmocka_unit_test(the_policy_needs_no_key),
       cmocka_unit_test(a_user_stays_encoded_and_one_segment),
       cmocka_unit_test(other_paths_do_not_exist),
       cmocka_unit_test(other_methods_are_told_what_there_is),
