@@ -5,13 +5,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
 #include <expected>
 #include <optional>
 
+#include "apid/list_query.h"
 #include "apid/mta_sts.h"
-#include "apid/router.h"
+#include "apid/raw_mail.h"
 #include "apid/uri.h"
 #include "shared/address.h"
 #include "shared/mailbox_name.h"
@@ -20,7 +19,6 @@
 namespace restante::apid {
 namespace {
 
-constexpr std::size_t kMaxLimit = 1000;
 constexpr std::size_t kMaxMailboxName = 64;  // RFC 5321 section 4.5.3.1.1
 constexpr const char* kStoreRetry = "5";     // seconds; Redis is tried again more often than that
 
@@ -47,38 +45,7 @@ void add_rate_headers(Response& response, const RateVerdict& verdict, std::uint3
   response.headers.emplace_back("RateLimit-Reset", whole_seconds(verdict.reset_in));
 }
 
-std::expected<std::size_t, Response> parse_limit(std::string_view text) {
-  std::size_t limit = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-  if (error != std::errc{} || end != text.data() + text.size() || limit < 1 || limit > kMaxLimit) {
-    return std::unexpected(refuse(400, "limit must be a number from 1 to {}", kMaxLimit));
-  }
-  return limit;
-}
-
-std::expected<ListQuery, Response> parse_list_query(std::string_view text) {
-  const auto parameters = parse_query(text);
-  if (!parameters) return std::unexpected(error_response(400, parameters.error()));
-  ListQuery query;
-  for (const QueryParameter& parameter : *parameters) {
-    if (parameter.name == "limit") {
-      const auto limit = parse_limit(parameter.value);
-      if (!limit) return std::unexpected(limit.error());
-      query.limit = *limit;
-    } else if (parameter.name == "before") {
-      query.before = MailId::parse(parameter.value);
-      if (!query.before) {
-        return std::unexpected(refuse(400, "before must be the id of a mail: 19 digits"));
-      }
-    } else {
-      return std::unexpected(refuse(
-          400, "unknown query parameter \"{}\"; there are limit and before", parameter.name));
-    }
-  }
-  return query;
-}
-
-std::string page_json(const Page& page) {
+std::string page_json(const Page& page, bool with_bodies) {
   std::size_t size = 2;
   for (const ListedMail& mail : page.mails) size += mail.summary.size() + mail.bodies.size() + 80;
   std::string json;
@@ -86,9 +53,42 @@ std::string page_json(const Page& page) {
   json.push_back('[');
   for (const ListedMail& mail : page.mails) {
     if (json.size() > 1) json.push_back(',');
-    append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary, mail.bodies);
+    std::string_view rest = mail.bodies;
+    if (!with_bodies) {  // the half of the summary that the other list leaves out (message.h)
+      rest = mail.summary;
+      rest.remove_prefix(std::min(rest.size(), rest.find('\n')));
+      if (!rest.empty()) rest.remove_prefix(1);
+    }
+    append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary, rest);
   }
   json.push_back(']');
+  return json;
+}
+
+constexpr const char* kStatusOk = "{\"status\":\"ok\"}";
+constexpr std::string_view kLatest = "latest";
+
+// The mail that an ID of a path names: nothing stands for the latest one.
+std::expected<std::optional<MailId>, Response> parse_id(std::string_view text) {
+  if (text == kLatest) return std::nullopt;
+  const std::optional<MailId> id = MailId::parse(text);
+  if (!id) {
+    return std::unexpected(error_response(400, "the id of a message is 19 digits, or latest"));
+  }
+  return id;
+}
+
+Response message_response(std::string_view text) {
+  return json_response(200, "{\"message\":" + json_string(text) + "}");
+}
+
+Response no_such_message() { return error_response(404, "no such message"); }
+
+std::string mail_json(const StoredMail& mail) {
+  std::string rest = mail.bodies;
+  if (!mail.details.empty()) rest += "," + mail.details;
+  std::string json;
+  append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary, rest);
   return json;
 }
 
@@ -128,7 +128,10 @@ Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates)
     : config_(config), mailboxes_(std::move(mailboxes)), rates_(rates), keys_(config.api_key) {}
 
 void Api::handle(const Request& request, std::chrono::milliseconds now, const Responder& respond) {
-  if (config_.api_rate_limit == 0) return dispatch(request, respond);
+  const Route route = find_route(request.method, request.path);
+  const auto* match = std::get_if<RouteMatch>(&route);
+  const bool is_counted = match == nullptr || match->access != Access::kAnyoneUncounted;
+  if (config_.api_rate_limit == 0 || !is_counted) return dispatch(request, route, respond);
   const auto limit = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(config_.api_rate_limit, RateTable::kMaxLimit));
   const RateVerdict verdict = rates_.take(request.client.rate_key, limit, now);
@@ -136,17 +139,16 @@ void Api::handle(const Request& request, std::chrono::milliseconds now, const Re
     add_rate_headers(response, verdict, limit);
     respond(std::move(response));
   };
-  if (verdict.admitted) return dispatch(request, respond_with_limit);
+  if (verdict.admitted) return dispatch(request, route, respond_with_limit);
   Response response = error_response(429, "rate limit exceeded");  // RFC 6585 section 4
   response.headers.emplace_back("Retry-After", whole_seconds(verdict.reset_in));
   respond_with_limit(std::move(response));
 }
 
-void Api::dispatch(const Request& request, const Responder& respond) {
-  const Route route = find_route(request.method, request.path);
+void Api::dispatch(const Request& request, const Route& route, const Responder& respond) {
   const auto* match = std::get_if<RouteMatch>(&route);
   // Who has no key learns of no path or method but those that are for anyone.
-  const bool for_anyone = match != nullptr && match->access == Access::kAnyone;
+  const bool for_anyone = match != nullptr && match->access != Access::kWithKey;
   if (!for_anyone && !keys_.contains(request.api_key)) {
     Response response = error_response(401, "invalid API key");
     // RFC 9110 section 15.5.2 demands the field; there is no registered scheme for a key.
@@ -166,8 +168,18 @@ void Api::dispatch(const Request& request, const Responder& respond) {
       return list_mails(request, match->user, respond);
     case Endpoint::kClearMailbox:
       return clear_mailbox(request, match->user, respond);
+    case Endpoint::kGetMail:
+      return get_mail(request, *match, respond);
+    case Endpoint::kGetRaw:
+      return get_raw(request, *match, respond);
+    case Endpoint::kDeleteMail:
+      return delete_mail(request, *match, respond);
     case Endpoint::kMtaStsPolicy:
       return respond(mta_sts_response(config_));
+    case Endpoint::kHealth:
+      return respond(json_response(200, kStatusOk));
+    case Endpoint::kReadiness:
+      return tell_readiness(respond);
   }
 }
 
@@ -201,20 +213,19 @@ std::expected<std::string, Response> Api::mailbox_of(std::string_view user) cons
 void Api::list_mails(const Request& request, std::string_view user, const Responder& respond) {
   const auto mailbox = mailbox_of(user);
   if (!mailbox) return respond(mailbox.error());
-  auto query = parse_list_query(request.query);
-  if (!query) return respond(query.error());
-  query->page_bytes = config_.page_size_limit;
-  const auto answer = [respond, limit = query->limit, path = request.path](Result<Page> page) {
-    if (!page) return respond(store_error(page.error()));
-    Response response = json_response(200, page_json(*page));
-    if (page->next) {  // RFC 8288 section 3; the target is relative to this request
-      response.headers.emplace_back(
-          "Link", fmt::format("<{}?limit={}&before={}>; rel=\"next\"", escape_path(path), limit,
-                              page->next->text()));
-    }
-    respond(std::move(response));
-  };
-  mailboxes_.list(mailbox_key(*mailbox), *query, answer);
+  auto wanted = parse_list_request(request.query);
+  if (!wanted) return respond(error_response(400, wanted.error()));
+  wanted->query.page_bytes = config_.page_size_limit;
+  mailboxes_.list(mailbox_key(*mailbox), wanted->query,
+                  [respond, wanted = *wanted, path = request.path](Result<Page> page) {
+                    if (!page) return respond(store_error(page.error()));
+                    Response response =
+                        json_response(200, page_json(*page, wanted.query.with_bodies));
+                    if (page->next) {
+                      response.headers.emplace_back("Link", next_link(path, wanted, *page->next));
+                    }
+                    respond(std::move(response));
+                  });
 }
 
 void Api::clear_mailbox(const Request& request, std::string_view user, const Responder& respond) {
@@ -226,9 +237,83 @@ void Api::clear_mailbox(const Request& request, std::string_view user, const Res
   }
   mailboxes_.clear(mailbox_key(*mailbox), [respond, name = *mailbox](Result<void> cleared) {
     if (!cleared) return respond(store_error(cleared.error()));
-    respond(json_response(
-        200, "{\"message\":" +
-                 json_string(fmt::format("All messages for {} have been cleared", name)) + "}"));
+    respond(message_response(fmt::format("All messages for {} have been cleared", name)));
+  });
+}
+
+std::expected<Api::OneMail, Response> Api::mail_of(const Request& request,
+                                                   const RouteMatch& match) const {
+  const auto mailbox = mailbox_of(match.user);
+  if (!mailbox) return std::unexpected(mailbox.error());
+  const auto id = parse_id(match.id);
+  if (!id) return std::unexpected(id.error());
+  OneMail wanted{.mailbox = mailbox_key(*mailbox), .id = *id, .filter = {}};
+  if (request.query.empty()) return wanted;
+  if (wanted.id) {
+    return std::unexpected(error_response(400, "a single message takes no query parameters"));
+  }
+  auto filter = parse_latest_query(request.query);
+  if (!filter) return std::unexpected(error_response(400, filter.error()));
+  wanted.filter = *std::move(filter);
+  return wanted;
+}
+
+void Api::find_mail(const Request& request, const RouteMatch& match, const Responder& respond,
+                    WithMail then) {
+  const auto wanted = mail_of(request, match);
+  if (!wanted) return respond(wanted.error());
+  if (!wanted->filter) return then(wanted->mailbox, wanted->id);
+  mailboxes_.list(wanted->mailbox, *wanted->filter,
+                  [respond, then = std::move(then), mailbox = wanted->mailbox](Result<Page> page) {
+                    if (!page) return respond(store_error(page.error()));
+                    if (page->mails.empty()) return respond(no_such_message());
+                    then(mailbox, page->mails.front().id);
+                  });
+}
+
+void Api::get_mail(const Request& request, const RouteMatch& match, const Responder& respond) {
+  find_mail(request, match, respond,
+            [this, respond](const std::string& mailbox, std::optional<MailId> id) {
+              mailboxes_.get(mailbox, id, [respond](Result<std::optional<StoredMail>> mail) {
+                if (!mail) return respond(store_error(mail.error()));
+                if (!*mail) return respond(no_such_message());
+                respond(json_response(200, mail_json(**mail)));
+              });
+            });
+}
+
+void Api::get_raw(const Request& request, const RouteMatch& match, const Responder& respond) {
+  const auto answer = [respond,
+                       limit = config_.message_size_limit](Result<std::optional<RawMail>> mail) {
+    if (!mail) return respond(store_error(mail.error()));
+    if (!*mail) return respond(no_such_message());
+    respond(raw_response(**mail, limit));
+  };
+  find_mail(request, match, respond,
+            [this, answer](const std::string& mailbox, std::optional<MailId> id) {
+              mailboxes_.get_raw(mailbox, id, answer);
+            });
+}
+
+void Api::delete_mail(const Request& request, const RouteMatch& match, const Responder& respond) {
+  const auto wanted = mail_of(request, match);
+  if (!wanted) return respond(wanted.error());
+  if (!wanted->id) {
+    return respond(error_response(400,
+                                  "DELETE takes the id of a message, not latest: which one that "
+                                  "is may change meanwhile"));
+  }
+  mailboxes_.remove(wanted->mailbox, *wanted->id,
+                    [respond, id = wanted->id->text()](Result<bool> removed) {
+                      if (!removed) return respond(store_error(removed.error()));
+                      if (!*removed) return respond(no_such_message());
+                      respond(message_response(fmt::format("Message {} has been deleted", id)));
+                    });
+}
+
+void Api::tell_readiness(const Responder& respond) {
+  mailboxes_.ping([respond](Result<void> pinged) {
+    respond(pinged ? json_response(200, kStatusOk) : store_error(pinged.error()));
   });
 }
 

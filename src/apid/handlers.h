@@ -4,13 +4,16 @@
 
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "apid/http.h"
+#include "apid/router.h"
 #include "shared/config.h"
 #include "shared/error.h"
 #include "shared/mail_store.h"
@@ -22,6 +25,14 @@ namespace restante::apid {
 struct Mailboxes {
   std::function<void(std::string_view, const ListQuery&, std::function<void(Result<Page>)>)> list;
   std::function<void(std::string_view, std::function<void(Result<void>)>)> clear;
+  std::function<void(std::string_view, std::optional<MailId>,
+                     std::function<void(Result<std::optional<StoredMail>>)>)>
+      get;
+  std::function<void(std::string_view, std::optional<MailId>,
+                     std::function<void(Result<std::optional<RawMail>>)>)>
+      get_raw;
+  std::function<void(std::string_view, MailId, std::function<void(Result<bool>)>)> remove;
+  std::function<void(std::function<void(Result<void>)>)> ping;
 };
 
 // The configured keys, laid out so that a comparison takes the same time whatever is offered.
@@ -37,7 +48,7 @@ class ApiKeys {
   std::vector<Slot> slots_;
 };
 
-// Answers every request, checking in this order: rate limit, key (unless the route is for anyone),
+// Answers every request, checking in this order: rate limit and key (unless the route has none),
 // path, method, arguments.
 class Api {
  public:
@@ -48,9 +59,25 @@ class Api {
   void handle(const Request& request, std::chrono::milliseconds now, const Responder& respond);
 
  private:
-  void dispatch(const Request& request, const Responder& respond);
+  void dispatch(const Request& request, const Route& route, const Responder& respond);
+  void tell_readiness(const Responder& respond);
   void list_mails(const Request& request, std::string_view user, const Responder& respond);
   void clear_mailbox(const Request& request, std::string_view user, const Responder& respond);
+  void get_mail(const Request& request, const RouteMatch& match, const Responder& respond);
+  void get_raw(const Request& request, const RouteMatch& match, const Responder& respond);
+  void delete_mail(const Request& request, const RouteMatch& match, const Responder& respond);
+  // The mailbox key and the mail that a request is about, or the answer to give instead.
+  struct OneMail {
+    std::string mailbox;
+    std::optional<MailId> id;         // the latest one without it
+    std::optional<ListQuery> filter;  // the latest one that fits
+  };
+  [[nodiscard]] std::expected<OneMail, Response> mail_of(const Request& request,
+                                                         const RouteMatch& match) const;
+  // Goes on with the mail's id, or with nothing for the latest one of all; or answers.
+  using WithMail = std::function<void(const std::string& mailbox, std::optional<MailId>)>;
+  void find_mail(const Request& request, const RouteMatch& match, const Responder& respond,
+                 WithMail then);
   // The mailbox that USER names, or the answer to give instead.
   [[nodiscard]] std::expected<std::string, Response> mailbox_of(std::string_view user) const;
 

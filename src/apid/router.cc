@@ -18,10 +18,15 @@ struct Row {
 constexpr std::array kRows = {
     Row{"GET", "/emails/USER", Endpoint::kListMails, Access::kWithKey},
     Row{"DELETE", "/emails/USER", Endpoint::kClearMailbox, Access::kWithKey},
+    Row{"GET", "/emails/USER/ID", Endpoint::kGetMail, Access::kWithKey},
+    Row{"GET", "/emails/USER/ID/raw", Endpoint::kGetRaw, Access::kWithKey},
+    Row{"DELETE", "/emails/USER/ID", Endpoint::kDeleteMail, Access::kWithKey},
     Row{"GET", "/.well-known/mta-sts.txt", Endpoint::kMtaStsPolicy, Access::kAnyone},
+    Row{"GET", "/healthz", Endpoint::kHealth, Access::kAnyoneUncounted},
+    Row{"GET", "/readyz", Endpoint::kReadiness, Access::kAnyoneUncounted},
 };
 
-constexpr std::string_view kUser = "USER";
+constexpr std::string_view kUser = "USER", kId = "ID";
 
 // Takes the first segment, "/name", off `path`.
 std::string_view take_segment(std::string_view& path) {
@@ -31,21 +36,25 @@ std::string_view take_segment(std::string_view& path) {
   return segment;
 }
 
-// The USER of `path`, empty when the pattern has none; or nothing when `path` does not fit the
-// pattern.
-std::optional<std::string_view> match(std::string_view pattern, std::string_view path) {
-  std::string_view user;
+// What stands for USER and ID in `path`; or nothing when `path` does not fit the pattern.
+struct Segments {
+  std::string_view user, id;
+};
+std::optional<Segments> match(std::string_view pattern, std::string_view path) {
+  Segments found;
   while (!pattern.empty() && !path.empty()) {
     const std::string_view wanted = take_segment(pattern);
     const std::string_view given = take_segment(path);
     if (wanted == kUser && !given.empty()) {
-      user = given;
+      found.user = given;
+    } else if (wanted == kId && !given.empty()) {
+      found.id = given;
     } else if (wanted != given) {
       return std::nullopt;
     }
   }
   if (!pattern.empty() || !path.empty()) return std::nullopt;
-  return user;
+  return found;
 }
 
 }  // namespace
@@ -54,11 +63,11 @@ Route find_route(std::string_view method, std::string_view path) {
   if (!path.starts_with('/')) return NoSuchPath{};
   std::string allow;
   for (const Row& row : kRows) {
-    const std::optional<std::string_view> user = match(row.pattern, path);
-    if (!user) continue;
+    const std::optional<Segments> found = match(row.pattern, path);
+    if (!found) continue;
     const bool also_head = row.method == "GET";
     if (method == row.method || (also_head && method == "HEAD")) {
-      return RouteMatch{row.endpoint, row.access, *user};
+      return RouteMatch{row.endpoint, row.access, found->user, found->id};
     }
     if (!allow.empty()) allow += ", ";
     allow += row.method;

@@ -10,13 +10,27 @@
 
 namespace restante::apid {
 
-enum class Endpoint : std::uint8_t { kListMails, kClearMailbox, kMtaStsPolicy };
-enum class Access : std::uint8_t { kWithKey, kAnyone };
+enum class Endpoint : std::uint8_t {
+  kListMails,
+  kClearMailbox,
+  kGetMail,
+  kGetRaw,
+  kDeleteMail,
+  kMtaStsPolicy,
+  kHealth,
+  kReadiness
+};
+enum class Access : std::uint8_t {
+  kWithKey,
+  kAnyone,
+  kAnyoneUncounted,  // not by the rate limit either
+};
 
 struct RouteMatch {
   Endpoint endpoint;
   Access access;
-  std::string_view user;  // still percent-encoded: a view of the path; empty where there is no USER
+  // Views of the path, still percent-encoded; empty where the pattern has no USER or ID.
+  std::string_view user, id;
 };
 
 struct NoSuchPath {};

@@ -102,6 +102,18 @@ std::string escape_path(std::string_view path) {
   return escaped;
 }
 
+std::string escape_query(std::string_view value) {
+  std::string escaped;
+  for (const char c : value) {
+    if (is_alphanumeric(c) || std::string_view("-._~").contains(c)) {
+      escaped.push_back(c);
+    } else {
+      escaped += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return escaped;
+}
+
 std::expected<std::vector<QueryParameter>, std::string> parse_query(std::string_view query) {
   std::vector<QueryParameter> parameters;
   while (!query.empty()) {

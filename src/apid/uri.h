@@ -18,6 +18,9 @@ namespace restante::apid {
 // escape, are encoded; what is encoded already stays as it is.
 [[nodiscard]] std::string escape_path(std::string_view path);
 
+// For a value of a query: all but RFC 3986's unreserved characters is encoded.
+[[nodiscard]] std::string escape_query(std::string_view value);
+
 struct QueryParameter {
   std::string_view name;  // as sent: a view of the query
   std::string value;      // decoded, '+' is a space

@@ -47,7 +47,14 @@ std::uint16_t local_port(int fd) {
 Mailboxes mailboxes_of(MailStore& store) {
   return {.list = [&store](auto mailbox, auto& query,
                            auto done) { store.list(mailbox, query, std::move(done)); },
-          .clear = [&store](auto mailbox, auto done) { store.clear(mailbox, std::move(done)); }};
+          .clear = [&store](auto mailbox, auto done) { store.clear(mailbox, std::move(done)); },
+          .get = [&store](auto mailbox, auto id,
+                          auto done) { store.get(mailbox, id, std::move(done)); },
+          .get_raw = [&store](auto mailbox, auto id,
+                              auto done) { store.get_raw(mailbox, id, std::move(done)); },
+          .remove = [&store](auto mailbox, auto id,
+                             auto done) { store.remove(mailbox, id, std::move(done)); },
+          .ping = [&store](auto done) { store.ping(std::move(done)); }};
 }
 
 class Worker {

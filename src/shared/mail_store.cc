@@ -13,6 +13,8 @@ namespace {
 
 constexpr std::uint64_t kSequences = 1'000'000;   // ids a millisecond
 constexpr std::size_t kInlineBodies = 16 * 1024;  // larger bodies live in the mail's hash
+// What one list that leaves mail out reads of a mailbox, and at a time.
+constexpr std::size_t kScanLimit = 10'000, kScanBatch = 100;
 
 // One delivery. A fingerprint that is still there means that this delivery was stored and its
 // sender not told: there is nothing to do again. Redis refuses the first command that writes when
@@ -60,16 +62,35 @@ return false
 )";
 constexpr std::string_view kClearBatch = "500";
 
+// Removes one mail; says how many that were. An inbox without mail is no key either.
+// KEYS inbox; ARGV prefix of the mails' keys, id
+constexpr std::string_view kRemove = R"(
+local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+if not entry then return 0 end
+for field = 1, #entry[2], 2 do
+  if entry[2][field] == 't' then redis.call('UNLINK', ARGV[1] .. entry[2][field + 1]) end
+end
+redis.call('XDEL', KEYS[1], ARGV[2])
+if redis.call('XLEN', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[1]) end
+return 1
+)";
+
 std::string inbox_key(std::string_view mailbox) { return fmt::format("inbox:{{{}}}", mailbox); }
 std::string mail_prefix(std::string_view mailbox) { return fmt::format("mail:{{{}}}:", mailbox); }
 std::string seen_key(std::string_view mailbox, std::string_view fingerprint) {
   return fmt::format("seen:{{{}}}:{}", mailbox, fingerprint);
 }
 
-std::string oldest_id(std::chrono::milliseconds retention) {
+// Mail before this one is past its age.
+MailId oldest_mail(std::chrono::milliseconds retention) {
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
       std::chrono::system_clock::now().time_since_epoch());
-  return fmt::format("{}-0", std::max<std::int64_t>(0, (now - retention).count()));
+  const std::int64_t oldest = std::max<std::int64_t>(0, (now - retention).count());
+  return {.milliseconds = static_cast<std::uint64_t>(oldest), .sequence = 0};
+}
+
+std::string oldest_id(std::chrono::milliseconds retention) {
+  return oldest_mail(retention).stream_id();
 }
 
 template <class T>
@@ -101,21 +122,96 @@ std::optional<Entry> read_entry(RedisReply reply) {
   return entry;
 }
 
-// A page under construction: some of its bodies are still to come from Redis.
-struct PageInWork {
-  Page page;
-  std::size_t missing = 0;
+// A page under construction: a batch of the stream, or several when not every mail fits; then the
+// large bodies.
+struct Listing {
+  Redis& redis;
+  std::string inbox, prefix;  // keys
+  std::string newest, oldest;
+  ListQuery query;
   std::function<void(Result<Page>)> done;
+
+  Page page;
+  std::vector<std::pair<std::size_t, std::string>> large;  // place in the page, key
+  std::size_t bytes = 0, seen = 0, missing = 0;
   std::optional<Error> error;
 
-  void finish_one() {
-    if (--missing != 0) return;
-    if (error) return done(std::unexpected(*error));
-    // A mail whose bodies expired between the two reads has reached its age: it is gone.
-    std::erase_if(page.mails, [](const ListedMail& mail) { return mail.bodies.empty(); });
-    done(std::move(page));
-  }
+  // One more than asked for tells whether there is another page.
+  [[nodiscard]] std::size_t batch() const { return query.fits ? kScanBatch : query.limit + 1; }
+  static void read(const std::shared_ptr<Listing>& work);
+  static void fetch_bodies(const std::shared_ptr<Listing>& work);
+  bool add(const Entry& entry);
+  void finish_one();
 };
+
+void Listing::read(const std::shared_ptr<Listing>& work) {
+  work->redis.command({"XREVRANGE", work->inbox, work->newest, work->oldest, "COUNT",
+                       fmt::format("{}", work->batch())},
+                      [work](Result<RedisReply> reply) {
+                        if (!reply) return work->done(std::unexpected(reply.error()));
+                        std::optional<MailId> last;
+                        for (std::size_t i = 0; i < reply->size(); ++i) {
+                          const auto entry = read_entry(reply->at(i));
+                          if (!entry) continue;
+                          last = entry->id;
+                          if (work->query.fits && !work->query.fits(entry->summary)) continue;
+                          if (!work->add(*entry)) return fetch_bodies(work);
+                        }
+                        work->seen += reply->size();
+                        if (!work->query.fits || !last || reply->size() < kScanBatch)
+                          return fetch_bodies(work);
+                        if (work->seen >= kScanLimit) {
+                          work->page.next = last;
+                          return fetch_bodies(work);
+                        }
+                        work->newest = "(" + last->stream_id();
+                        read(work);
+                      });
+}
+
+// False when the page is full without it.
+bool Listing::add(const Entry& entry) {
+  bytes += entry.summary.size();
+  if (query.with_bodies) bytes += entry.bodies.size() + entry.large_size;
+  if (page.mails.size() == query.limit || (bytes > query.page_bytes && !page.mails.empty())) {
+    page.next = page.mails.back().id;
+    return false;
+  }
+  ListedMail mail{.id = entry.id, .summary = std::string(entry.summary), .bodies = {}};
+  if (query.with_bodies) {
+    if (entry.large_size != 0) {
+      large.emplace_back(page.mails.size(), prefix + std::string(entry.token));
+    }
+    mail.bodies = entry.bodies;
+  }
+  page.mails.push_back(std::move(mail));
+  return true;
+}
+
+void Listing::fetch_bodies(const std::shared_ptr<Listing>& work) {
+  work->missing = work->large.size() + 1;
+  for (const auto& [index, key] : work->large) {
+    work->redis.command({"HGET", key, "b"}, [work, place = index](Result<RedisReply> bodies) {
+      if (bodies) {
+        work->page.mails[place].bodies = bodies->text();
+      } else {
+        work->error = bodies.error();
+      }
+      work->finish_one();
+    });
+  }
+  work->finish_one();
+}
+
+void Listing::finish_one() {
+  if (--missing != 0) return;
+  if (error) return done(std::unexpected(*error));
+  // A mail whose bodies expired between the two reads has reached its age: it is gone.
+  if (query.with_bodies) {
+    std::erase_if(page.mails, [](const ListedMail& mail) { return mail.bodies.empty(); });
+  }
+  done(std::move(page));
+}
 
 }  // namespace
 
@@ -146,6 +242,13 @@ MailStore::MailStore(Redis& redis, std::chrono::milliseconds retention)
 
 bool MailStore::available() const { return redis_.available(); }
 
+void MailStore::ping(std::function<void(Result<void>)> done) {
+  redis_.command({"PING"}, [done = std::move(done)](Result<RedisReply> reply) {
+    if (!reply) return done(std::unexpected(reply.error()));
+    done({});
+  });
+}
+
 void MailStore::put(const NewMail& mail, std::function<void(Result<MailId>)> done) {
   const std::string inbox = inbox_key(mail.mailbox);
   const std::string hash = mail_prefix(mail.mailbox) + mail.token;
@@ -172,44 +275,73 @@ void MailStore::forget(std::string_view mailbox, std::string_view fingerprint) {
 
 void MailStore::list(std::string_view mailbox, const ListQuery& query,
                      std::function<void(Result<Page>)> done) {
-  // One more than asked for tells whether there is another page.
-  const std::string newest = query.before ? "(" + query.before->stream_id() : "+";
+  MailId oldest = oldest_mail(retention_);
+  if (query.since) {
+    const auto since = std::chrono::milliseconds(*query.since).count();
+    oldest = std::max(oldest, MailId{static_cast<std::uint64_t>(since), 0});
+  }
+  const bool is_after = query.after && *query.after >= oldest;
+  Listing::read(std::make_shared<Listing>(
+      Listing{.redis = redis_,
+              .inbox = inbox_key(mailbox),
+              .prefix = mail_prefix(mailbox),
+              .newest = query.before ? "(" + query.before->stream_id() : "+",
+              .oldest = is_after ? "(" + query.after->stream_id() : oldest.stream_id(),
+              .query = query,
+              .done = std::move(done),
+              .page = {},
+              .large = {},
+              .error = {}}));
+}
+
+void MailStore::find(std::string_view mailbox, std::optional<MailId> id,
+                     std::function<void(Result<std::optional<Found>>)> done) {
+  const std::string newest = id ? id->stream_id() : "+";
   redis_.command(
-      {"XREVRANGE", inbox_key(mailbox), newest, oldest_id(retention_), "COUNT",
-       fmt::format("{}", query.limit + 1)},
-      [this, prefix = mail_prefix(mailbox), query,
-       done = std::move(done)](Result<RedisReply> reply) mutable {
+      {"XREVRANGE", inbox_key(mailbox), newest, oldest_id(retention_), "COUNT", "1"},
+      [prefix = mail_prefix(mailbox), id, done = std::move(done)](Result<RedisReply> reply) {
         if (!reply) return done(std::unexpected(reply.error()));
-        auto work = std::make_shared<PageInWork>();
-        work->done = std::move(done);
-        std::vector<std::pair<std::size_t, std::string>> large;  // place in the page, key
-        std::size_t bytes = 0;
-        for (std::size_t i = 0; i < reply->size(); ++i) {
-          const auto entry = read_entry(reply->at(i));
-          if (!entry) continue;
-          bytes += entry->summary.size() + entry->bodies.size() + entry->large_size;
-          auto& mails = work->page.mails;
-          if (mails.size() == query.limit || (bytes > query.page_bytes && !mails.empty())) {
-            work->page.next = mails.back().id;
-            break;
-          }
-          if (entry->large_size != 0)
-            large.emplace_back(mails.size(), prefix + std::string(entry->token));
-          mails.push_back({entry->id, std::string(entry->summary), std::string(entry->bodies)});
-        }
-        work->missing = large.size() + 1;
-        for (const auto& [index, key] : large) {
-          redis_.command({"HGET", key, "b"}, [work, place = index](Result<RedisReply> bodies) {
-            if (bodies) {
-              work->page.mails[place].bodies = bodies->text();
-            } else {
-              work->error = bodies.error();
-            }
-            work->finish_one();
-          });
-        }
-        work->finish_one();
+        const auto entry = reply->size() == 0 ? std::nullopt : read_entry(reply->at(0));
+        if (!entry || (id && entry->id != *id)) return done(std::nullopt);
+        done(Found{.mail = {.id = entry->id,
+                            .summary = std::string(entry->summary),
+                            .bodies = std::string(entry->bodies),
+                            .details = {}},
+                   .key = prefix + std::string(entry->token)});
       });
+}
+
+// In both, a hash that expired between the two reads is of a mail that has reached its age.
+
+void MailStore::get(std::string_view mailbox, std::optional<MailId> id,
+                    std::function<void(Result<std::optional<StoredMail>>)> done) {
+  find(mailbox, id, [this, done = std::move(done)](Result<std::optional<Found>> found) {
+    if (!found) return done(std::unexpected(found.error()));
+    if (!*found) return done(std::nullopt);
+    redis_.command({"HMGET", (*found)->key, "d", "b"},
+                   [mail = std::move((*found)->mail), done](Result<RedisReply> fields) mutable {
+                     if (!fields) return done(std::unexpected(fields.error()));
+                     if (fields->size() != 2) return done(std::nullopt);
+                     mail.details = fields->at(0).text();
+                     if (mail.bodies.empty()) mail.bodies = fields->at(1).text();
+                     if (mail.bodies.empty()) return done(std::nullopt);
+                     done(std::move(mail));
+                   });
+  });
+}
+
+void MailStore::get_raw(std::string_view mailbox, std::optional<MailId> id,
+                        std::function<void(Result<std::optional<RawMail>>)> done) {
+  find(mailbox, id, [this, done = std::move(done)](Result<std::optional<Found>> found) {
+    if (!found) return done(std::unexpected(found.error()));
+    if (!*found) return done(std::nullopt);
+    redis_.command({"HGET", (*found)->key, "r"},
+                   [id = (*found)->mail.id, done](Result<RedisReply> raw) {
+                     if (!raw) return done(std::unexpected(raw.error()));
+                     if (!raw->is_text()) return done(std::nullopt);
+                     done(RawMail{.id = id, .compressed = std::string(raw->text())});
+                   });
+  });
 }
 
 void MailStore::clear(std::string_view mailbox, std::function<void(Result<void>)> done) {
@@ -232,6 +364,20 @@ void MailStore::clear(std::string_view mailbox, std::function<void(Result<void>)
   };
   Clearing::step(std::make_shared<Clearing>(
       Clearing{*this, inbox_key(mailbox), mail_prefix(mailbox), {}, std::move(done)}));
+}
+
+void MailStore::remove(std::string_view mailbox, MailId id,
+                       std::function<void(Result<bool>)> done) {
+  if (id < oldest_mail(retention_)) return done(false);  // as if Redis had freed it already
+  const std::string inbox = inbox_key(mailbox);
+  const std::string prefix = mail_prefix(mailbox);
+  const std::string stream_id = id.stream_id();
+  const std::array<std::string_view, 1> keys = {inbox};
+  const std::array<std::string_view, 2> arguments = {prefix, stream_id};
+  redis_.run_script(kRemove, keys, arguments, [done = std::move(done)](Result<RedisReply> reply) {
+    if (!reply) return done(std::unexpected(reply.error()));
+    done(reply->integer() != 0);
+  });
 }
 
 }  // namespace restante

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Mailboxes in Redis: put, list and clear, each one atomic step on one mailbox.
+// Mailboxes in Redis: put, list, get, remove and clear; what writes is one atomic step on one
+// mailbox.
 //
 //   inbox:{USER}        stream   an entry a mail: `s` summary, `t` token, and `b` bodies or, when
 //                                they are large, `n` their size
@@ -12,6 +13,7 @@
 #pragma once
 
 #include <chrono>
+#include <compare>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -29,6 +31,7 @@ struct MailId {
   std::uint64_t milliseconds = 0;
   std::uint32_t sequence = 0;  // below 10⁶
 
+  auto operator<=>(const MailId&) const = default;
   [[nodiscard]] static std::optional<MailId> parse(std::string_view nineteen_digits);
   [[nodiscard]] static std::optional<MailId> from_stream(std::string_view stream_id);
   [[nodiscard]] std::string text() const;
@@ -50,15 +53,30 @@ struct ListedMail {
   std::string summary, bodies;
 };
 
+// One mail. The fragments are those of message.h; `details` is empty where there are none.
+struct StoredMail {
+  MailId id;
+  std::string summary, bodies, details;
+};
+
+struct RawMail {
+  MailId id;
+  std::string compressed;  // zstd: the trace header and the mail as it was received
+};
+
 struct ListQuery {
   std::size_t limit = 50;
-  std::optional<MailId> before;       // older than this one only
+  std::optional<MailId> before;                // older than this one only
+  std::optional<MailId> after;                 // newer than this one only
+  std::optional<std::chrono::seconds> since;   // received at this Unix time or later
+  std::function<bool(std::string_view)> fits;  // takes a summary; empty: all fit
+  bool with_bodies = true;
   std::size_t page_bytes = SIZE_MAX;  // end the page early rather than grow past this
 };
 
 struct Page {
   std::vector<ListedMail> mails;  // newest first
-  std::optional<MailId> next;     // give it as `before` for the next page
+  std::optional<MailId> next;     // give it as `before` for the next page, which may be empty
 };
 
 class MailStore {
@@ -69,6 +87,9 @@ class MailStore {
   // False while Redis is known to be away: what is asked then fails at once.
   [[nodiscard]] bool available() const;
 
+  // Whether Redis answers now.
+  void ping(std::function<void(Result<void>)> done);
+
   // Calls back with the mail's id once Redis has confirmed the write. ErrorKind: kUnavailable (the
   // outcome may be unknown; a second put with the same fingerprint does not store twice), kFull.
   void put(const NewMail& mail, std::function<void(Result<MailId>)> done);
@@ -77,13 +98,31 @@ class MailStore {
   // mail. Nobody waits for it.
   void forget(std::string_view mailbox, std::string_view fingerprint);
 
+  // With `fits`, looks at 10,000 mails at most; the page then says where to go on.
   void list(std::string_view mailbox, const ListQuery& query,
             std::function<void(Result<Page>)> done);
+
+  // The mail with this id, or the newest one; nothing when there is none or it is past its age.
+  void get(std::string_view mailbox, std::optional<MailId> id,
+           std::function<void(Result<std::optional<StoredMail>>)> done);
+
+  void get_raw(std::string_view mailbox, std::optional<MailId> id,
+               std::function<void(Result<std::optional<RawMail>>)> done);
 
   // Removes every mail that is in the mailbox when Redis gets the command; later ones stay.
   void clear(std::string_view mailbox, std::function<void(Result<void>)> done);
 
+  // Removes one mail; false when there is none, or it is past its age.
+  void remove(std::string_view mailbox, MailId id, std::function<void(Result<bool>)> done);
+
  private:
+  struct Found {
+    StoredMail mail;
+    std::string key;  // of its hash
+  };
+  void find(std::string_view mailbox, std::optional<MailId> id,
+            std::function<void(Result<std::optional<Found>>)> done);
+
   Redis& redis_;
   std::chrono::milliseconds retention_;
 };

@@ -112,7 +112,7 @@ constexpr std::array kSettings = {
           "shared: alice is one mailbox at all domains; separate: one at each, named with its domain"},
   Setting{"mailbox_tag", Type::kChoice, &Config::mailbox_tag, "keep", 0, 0, kSmtpd | kApid, false, nullptr,
           "keep: alice+news is a mailbox of its own; cut: it is alice"},
-  Setting{"message_size_limit", Type::kSize, &Config::message_size_limit, "25M", kKiB, 64 * kMiB, kSmtpd | kMimed, false, nullptr,
+  Setting{"message_size_limit", Type::kSize, &Config::message_size_limit, "25M", kKiB, 64 * kMiB, kSmtpd | kMimed | kApid, false, nullptr,
           "largest message that is taken"},
   Setting{"mime_depth_limit", Type::kCount, &Config::mime_depth_limit, "100", 1, 500, kMimed, false, nullptr,
           "levels of nested parts that are parsed in one message"},

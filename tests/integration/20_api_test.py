@@ -3,10 +3,11 @@
 import contextlib
 import http.client
 import json
+import signal
 
 import pytest
 
-from harness import KEY, LOCAL, Restante, ask, certificate, run
+from harness import KEY, LOCAL, Redis, Restante, ask, certificate, run, wait_until
 
 
 def error_of(answer, status):
@@ -159,6 +160,28 @@ def test_row65_a_policy_opens_nothing_else(policed):
     for path, method in [("/.well-known/", "GET"), ("/.well-known/mta-sts.txt/..", "GET"),
                          ("/.well-known/mta-sts.txt", "DELETE"), ("/emails/alice", "GET")]:
         error_of(policed.api(path, method=method, key=None), 401)
+
+
+def test_health_and_readiness_need_no_key_and_are_not_counted():
+    with Redis() as redis, Restante(redis, api_rate_limit=1, redis_timeout="1s") as restante:
+        def ask_for(path, **more):
+            return restante.api(path, key=None, **more)
+        for path in ["/healthz", "/readyz"] * 3:
+            answer = ask_for(path)
+            assert (answer.status, answer.json()) == (200, {"status": "ok"})
+            assert answer.headers["RateLimit-Limit"] is None
+            head = ask_for(path, method="HEAD")
+            assert (head.status, head.body) == (200, b"")
+        assert ask_for("/healthz", method="DELETE").status == 401
+        assert ask_for("/healthz", method="DELETE").status == 429
+        redis.signal(signal.SIGSTOP)  # it is there, and does not answer
+        error_of(ask_for("/readyz"), 503)
+        assert ask_for("/healthz").status == 200
+        redis.signal(signal.SIGCONT)
+        wait_until(lambda: ask_for("/readyz").status == 200, "Redis is back")
+        redis.kill()
+        wait_until(lambda: ask_for("/readyz").status == 503, "it is noticed that Redis is away")
+        assert ask_for("/healthz").status == 200
 
 
 def test_one_of_several_keys_and_those_of_a_file_are_taken(tmp_path):

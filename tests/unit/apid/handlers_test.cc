@@ -24,7 +24,11 @@ struct Setup {
   std::vector<RateTable::Word> words = std::vector<RateTable::Word>(64);
   bool redis_away = false;
   Page page;
-  std::string asked;  // "list KEY LIMIT BEFORE" or "clear KEY", the last one
+  std::optional<StoredMail> mail;
+  std::optional<RawMail> raw;
+  // The last one: "list KEY LIMIT BEFORE", "clear KEY", or "get", "raw" or "remove", "KEY ID".
+  std::string asked;
+  std::function<bool(std::string_view)> fits;  // of the last list
 
   Setup() {
     config.domain = {"example.com", "example.org"};
@@ -38,12 +42,42 @@ struct Setup {
                        std::function<void(Result<Page>)> done) {
                   asked = "list " + std::string(key) + " " + std::to_string(query.limit);
                   if (query.before) asked += " " + query.before->text();
+                  if (query.after) asked += " after " + query.after->text();
+                  if (query.since) asked += " since " + std::to_string(query.since->count());
+                  if (!query.with_bodies) asked += " without bodies";
+                  fits = query.fits;
                   if (redis_away) return done(away());
                   done(page);
                 },
             .clear =
                 [this](std::string_view key, std::function<void(Result<void>)> done) {
                   asked = "clear " + std::string(key);
+                  if (redis_away) return done(away());
+                  done({});
+                },
+            .get =
+                [this](std::string_view key, std::optional<MailId> id,
+                       std::function<void(Result<std::optional<StoredMail>>)> done) {
+                  asked = "get " + std::string(key) + " " + (id ? id->text() : "latest");
+                  if (redis_away) return done(away());
+                  done(mail);
+                },
+            .get_raw =
+                [this](std::string_view key, std::optional<MailId> id,
+                       std::function<void(Result<std::optional<RawMail>>)> done) {
+                  asked = "raw " + std::string(key) + " " + (id ? id->text() : "latest");
+                  if (redis_away) return done(away());
+                  done(raw);
+                },
+            .remove =
+                [this](std::string_view key, MailId id, std::function<void(Result<bool>)> done) {
+                  asked = "remove " + std::string(key) + " " + id.text();
+                  if (redis_away) return done(away());
+                  done(mail.has_value());
+                },
+            .ping =
+                [this](std::function<void(Result<void>)> done) {
+                  asked = "ping";
                   if (redis_away) return done(away());
                   done({});
                 }};
@@ -123,6 +157,64 @@ void limit_and_before_reach_the_store(void**) {
   same(setup.asked, "list bob 1000 1700000001000000007");
 }
 
+constexpr const char* kSummary =
+    "\"from\":\"Ann@b\",\"to\":\"b\",\"subject\":\"S\"\n\"size\":1,\"snippet\":\"t\","
+    "\"attachments\":2";
+
+void bounds_and_filters_reach_the_store(void**) {
+  Setup setup;
+  ask(setup, make_request("GET", "/emails/bob?after=1700000001000000007&since=1700000001"));
+  same(setup.asked, "list bob 50 after 1700000001000000007 since 1700000001");
+  assert_false(static_cast<bool>(setup.fits));
+  for (const auto& [query, wanted] : {std::pair("from=ann%40", true),
+                                      {"from=bob", false},
+                                      {"subject=s&from=B", true},
+                                      {"subject=a", false}}) {
+    ask(setup, make_request("GET", std::string("/emails/bob?") + query));
+    assert_int_equal(setup.fits(kSummary), wanted);
+  }
+}
+
+void a_summary_has_no_bodies(void**) {
+  Setup setup;
+  setup.page.mails.push_back({{1700000002000, 0}, kSummary, {}});
+  setup.page.mails.push_back({{1700000001000, 0}, "\"from\":\"a\"", {}});
+  same(ask(setup, make_request("GET", "/emails/bob?view=summary")),
+       "200 [{\"id\":\"1700000002000000000\",\"from\":\"Ann@b\",\"to\":\"b\",\"subject\":\"S\","
+       "\"size\":1,\"snippet\":\"t\",\"attachments\":2,\"received_at\":1700000002},"
+       "{\"id\":\"1700000001000000000\",\"from\":\"a\",\"received_at\":1700000001}]");
+  same(setup.asked, "list bob 50 without bodies");
+}
+
+void the_link_keeps_every_parameter(void**) {
+  Setup setup;
+  setup.page.next = MailId{1700000001000, 7};
+  const Response response = answer_of(
+      setup, make_request("GET",
+                          "/emails/bob?from=a%2Bb@c&before=1700000009000000000&view=summary"
+                          "&subject=a+%26%22%C3%A9~&since=5&after=0000000000000000001"));
+  same(header(response, "Link"),
+       "</emails/bob?limit=50&before=1700000001000000007&from=a%2Bb%40c&view=summary"
+       "&subject=a%20%26%22%C3%A9~&since=5&after=0000000000000000001>; rel=\"next\";");
+}
+
+void a_bad_filter_is_named(void**) {
+  Setup setup;
+  for (const auto& [query, error] :
+       {std::pair("after=5", "after must be the id of a mail: 19 digits"),
+        {"since=", "since must be a Unix time in whole seconds"},
+        {"since=-1", "since must be a Unix time in whole seconds"},
+        {"since=1.5", "since must be a Unix time in whole seconds"},
+        {"since=10000000000", "since must be a Unix time in whole seconds"},
+        {"from=", "from must not be empty"},
+        {"subject=", "subject must not be empty"},
+        {"view=full", "view must be summary, or left out"}}) {
+    same(ask(setup, make_request("GET", std::string("/emails/bob?") + query)),
+         (std::string("400 {\"error\":\"") + error + "\"}").c_str());
+  }
+  same(setup.asked, "");
+}
+
 void a_bad_argument_is_named(void**) {
   Setup setup;
   for (const char* limit : {"", "0", "1001", "-1", "+1", "1x", " 1", "99999999999999999999"}) {
@@ -132,7 +224,8 @@ void a_bad_argument_is_named(void**) {
   same(ask(setup, make_request("GET", "/emails/bob?before=5")),
        "400 {\"error\":\"before must be the id of a mail: 19 digits\"}");
   same(ask(setup, make_request("GET", "/emails/bob?sort=up")),
-       "400 {\"error\":\"unknown query parameter \\\"sort\\\"; there are limit and before\"}");
+       "400 {\"error\":\"unknown query parameter \\\"sort\\\"; there are limit, before, after, "
+       "since, from, subject and view\"}");
   same(ask(setup, make_request("DELETE", "/emails/bob?before=1700000001000000007")),
        "400 {\"error\":\"DELETE takes no query parameters\"}");
   same(setup.asked, "");
@@ -143,6 +236,135 @@ void clearing_says_so(void**) {
   same(ask(setup, make_request("DELETE", "/emails/bob")),
        "200 {\"message\":\"All messages for bob have been cleared\"}");
   same(setup.asked, "clear bob");
+}
+
+constexpr const char* kMailPath = "/emails/Bob/1700000002000000003";
+
+void a_mail_is_its_element_of_the_list_and_its_details(void**) {
+  Setup setup;
+  setup.mail = {{1700000002000, 3},
+                "\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\"\n\"size\":1",
+                "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[]",
+                {}};
+  same(ask(setup, make_request("GET", kMailPath)),
+       "200 {\"id\":\"1700000002000000003\",\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\","
+       "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[],\"received_at\":1700000002}");
+  same(setup.asked, "get bob 1700000002000000003");
+  setup.mail->details = "\"size\":1,\"headers\":[]";
+  same(ask(setup, make_request("HEAD", "/emails/bob@example.org/latest")),
+       "200 {\"id\":\"1700000002000000003\",\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\","
+       "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[],\"size\":1,\"headers\":[],"
+       "\"received_at\":1700000002}");
+  same(setup.asked, "get bob latest");
+}
+
+// A zstd frame that holds "Subject: a\r\n\r\n\0\n" and says so.
+constexpr std::string_view kFrame("\x28\xB5\x2F\xFD\x20\x10\x81\x00\x00Subject: a\r\n\r\n\0\n", 25);
+
+void a_raw_mail_is_a_download_of_its_bytes(void**) {
+  Setup setup;
+  setup.raw = {{1700000002000, 3}, std::string(kFrame)};
+  const Response response = answer_of(setup, make_request("GET", "/emails/bob/latest/raw"));
+  assert_int_equal(response.status, 200);
+  assert_true(response.body == kFrame.substr(9));
+  same(header(response, "Content-Type"), "message/rfc822;");
+  same(header(response, "Content-Disposition"),
+       "attachment; filename=\"1700000002000000003.eml\";");
+  same(header(response, "Content-Security-Policy"), "default-src 'none'; sandbox;");
+  same(header(response, "Cache-Control"), "no-store;");
+  same(header(response, "X-Content-Type-Options"), "nosniff;");
+  same(setup.asked, "raw bob latest");
+}
+
+void a_raw_mail_that_cannot_be_read_is_500(void**) {
+  Setup setup;
+  setup.raw = {{1700000002000, 3}, std::string(kFrame.substr(0, 20))};
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob/latest/raw")).status, 500);
+}
+
+void a_raw_mail_that_is_not_there_is_404(void**) {
+  Setup setup;
+  const Request request = make_request("GET", std::string(kMailPath) + "/raw");
+  same(ask(setup, request), "404 {\"error\":\"no such message\"}");
+  same(setup.asked, "raw bob 1700000002000000003");
+  setup.redis_away = true;
+  assert_int_equal(answer_of(setup, request).status, 503);
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob/7/raw")).status, 400);
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/b/latest/raw?a")).status, 400);
+}
+
+void the_latest_mail_that_fits_is_found_by_the_list(void**) {
+  Setup setup;
+  same(ask(setup, make_request("GET", "/emails/bob/latest?from=ann&since=5")),
+       "404 {\"error\":\"no such message\"}");
+  same(setup.asked, "list bob 1 since 5 without bodies");
+  assert_true(setup.fits(kSummary));
+  assert_false(setup.fits("\"from\":\"a\""));
+  setup.page.mails.push_back({{1700000002000, 3}, kSummary, {}});
+  setup.mail.emplace();
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob/latest?from=a")).status, 200);
+  same(setup.asked, "get bob 1700000002000000003");
+  setup.raw = {{1700000002000, 3}, std::string(kFrame)};
+  const Request raw = make_request("GET", "/emails/bob/latest/raw?after=1700000001000000007");
+  assert_int_equal(answer_of(setup, raw).status, 200);
+  same(setup.asked, "raw bob 1700000002000000003");
+  setup.redis_away = true;
+  assert_int_equal(answer_of(setup, raw).status, 503);
+}
+
+void the_latest_mail_has_no_page(void**) {
+  Setup setup;
+  for (const char* query : {"limit=1", "before=1700000001000000007", "view=summary", "a"}) {
+    const Response response =
+        answer_of(setup, make_request("GET", std::string("/emails/bob/latest?") + query));
+    assert_int_equal(response.status, 400);
+    assert_true(response.body.ends_with("; there are after, since, from and subject\"}"));
+  }
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/b/latest?since=x")).status, 400);
+  same(setup.asked, "");
+}
+
+void one_mail_is_deleted_by_its_id(void**) {
+  Setup setup;
+  same(ask(setup, make_request("DELETE", kMailPath)), "404 {\"error\":\"no such message\"}");
+  setup.mail.emplace();
+  same(ask(setup, make_request("DELETE", kMailPath)),
+       "200 {\"message\":\"Message 1700000002000000003 has been deleted\"}");
+  same(setup.asked, "remove bob 1700000002000000003");
+  setup.redis_away = true;
+  assert_int_equal(answer_of(setup, make_request("DELETE", kMailPath)).status, 503);
+}
+
+void the_latest_mail_is_not_deleted(void**) {
+  Setup setup;
+  same(
+      ask(setup, make_request("DELETE", "/emails/bob/latest")),
+      "400 {\"error\":\"DELETE takes the id of a message, not latest: which one that is may change "
+      "meanwhile\"}");
+  assert_int_equal(answer_of(setup, make_request("DELETE", "/emails/bob/7")).status, 400);
+  assert_int_equal(
+      answer_of(setup, make_request("DELETE", std::string(kMailPath) + "?before=1")).status, 400);
+  same(setup.asked, "");
+}
+
+void a_mail_that_is_not_there_is_404(void**) {
+  Setup setup;
+  same(ask(setup, make_request("GET", kMailPath)), "404 {\"error\":\"no such message\"}");
+  setup.redis_away = true;
+  assert_int_equal(answer_of(setup, make_request("GET", kMailPath)).status, 503);
+}
+
+void what_is_no_id_is_400(void**) {
+  Setup setup;
+  for (const char* id : {"1", "17000000020000000030", "170000000200000000x", "Latest", "%31",
+                         "99999999999999999999", "1700000002000-3", "-700000002000000003"}) {
+    same(ask(setup, make_request("GET", std::string("/emails/bob/") + id)),
+         "400 {\"error\":\"the id of a message is 19 digits, or latest\"}");
+  }
+  same(ask(setup, make_request("GET", std::string(kMailPath) + "?limit=1")),
+       "400 {\"error\":\"a single message takes no query parameters\"}");
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/b%00/latest")).status, 400);
+  same(setup.asked, "");
 }
 
 void a_mailbox_has_one_name_in_any_case_and_as_an_address(void**) {
@@ -285,6 +507,26 @@ void a_policy_counts_for_the_rate_limit(void**) {
   assert_int_equal(answer_of(setup, make_request("GET", kPolicyPath, "")).status, 429);
 }
 
+void health_is_told_to_anyone_and_not_counted(void**) {
+  Setup setup;
+  setup.config.api_rate_limit = 1;
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob")).status, 200);
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob")).status, 429);
+  setup.asked.clear();
+  const Response response = answer_of(setup, make_request("GET", "/healthz", ""));
+  assert_int_equal(response.status, 200);
+  same(response.body, "{\"status\":\"ok\"}");
+  same(header(response, "RateLimit-Limit"), "");
+  same(setup.asked, "");
+  same(ask(setup, make_request("HEAD", "/readyz", "bad")), "200 {\"status\":\"ok\"}");
+  same(setup.asked, "ping");
+  setup.redis_away = true;
+  same(ask(setup, make_request("GET", "/healthz", "")), "200 {\"status\":\"ok\"}");
+  same(ask(setup, make_request("GET", "/readyz", "")),
+       "503 {\"error\":\"mail store is not available, try again later\"}");
+  assert_int_equal(answer_of(setup, make_request("POST", "/healthz", "")).status, 429);
+}
+
 void an_answer_is_json_that_nobody_keeps(void**) {
   Setup setup;
   const Response response = answer_of(setup, make_request("GET", "/nope"));
@@ -402,8 +644,22 @@ int main() {
       cmocka_unit_test(a_next_page_is_linked),
       cmocka_unit_test(a_last_page_has_no_link),
       cmocka_unit_test(limit_and_before_reach_the_store),
+      cmocka_unit_test(bounds_and_filters_reach_the_store),
+      cmocka_unit_test(a_summary_has_no_bodies),
+      cmocka_unit_test(the_link_keeps_every_parameter),
+      cmocka_unit_test(a_bad_filter_is_named),
       cmocka_unit_test(a_bad_argument_is_named),
       cmocka_unit_test(clearing_says_so),
+      cmocka_unit_test(a_mail_is_its_element_of_the_list_and_its_details),
+      cmocka_unit_test(the_latest_mail_that_fits_is_found_by_the_list),
+      cmocka_unit_test(the_latest_mail_has_no_page),
+      cmocka_unit_test(one_mail_is_deleted_by_its_id),
+      cmocka_unit_test(the_latest_mail_is_not_deleted),
+      cmocka_unit_test(a_mail_that_is_not_there_is_404),
+      cmocka_unit_test(a_raw_mail_is_a_download_of_its_bytes),
+      cmocka_unit_test(a_raw_mail_that_cannot_be_read_is_500),
+      cmocka_unit_test(a_raw_mail_that_is_not_there_is_404),
+      cmocka_unit_test(what_is_no_id_is_400),
       cmocka_unit_test(a_mailbox_has_one_name_in_any_case_and_as_an_address),
       cmocka_unit_test(an_address_elsewhere_is_not_found),
       cmocka_unit_test(a_bad_mailbox_name_is_refused),
@@ -418,6 +674,7 @@ int main() {
       cmocka_unit_test(without_a_policy_there_is_none),
       cmocka_unit_test(a_policy_opens_nothing_else),
       cmocka_unit_test(a_policy_counts_for_the_rate_limit),
+      cmocka_unit_test(health_is_told_to_anyone_and_not_counted),
       cmocka_unit_test(an_answer_is_json_that_nobody_keeps),
       cmocka_unit_test(plain_http_is_sent_to_https),
       cmocka_unit_test(a_redirect_never_leads_where_the_host_is_none),

@@ -14,8 +14,8 @@ namespace {
 
 using namespace restante::apid;
 
-// "list USER", "clear USER", "policy ", "404" or "405 METHODS"; with a "!" behind it: no key
-// needed.
+// "list USER", "clear USER", "get USER ID", "raw USER ID", "delete USER ID", "policy ", "404" or
+// "405 METHODS"; with a "!" behind it: no key needed.
 std::string route(std::string_view method, std::string_view path) {
   const Exact exact(path);
   const Route found = find_route(method, exact.view());
@@ -23,14 +23,25 @@ std::string route(std::string_view method, std::string_view path) {
   if (const auto* other = std::get_if<NoSuchMethod>(&found)) return "405 " + other->allow;
   const auto& match = std::get<RouteMatch>(found);
   std::string text(match.user);
-  if (match.access == Access::kAnyone) text += '!';
+  if (match.access != Access::kWithKey) text += '!';
+  if (match.access == Access::kAnyoneUncounted) text += '!';
   switch (match.endpoint) {
     case Endpoint::kListMails:
       return "list " + text;
     case Endpoint::kClearMailbox:
       return "clear " + text;
+    case Endpoint::kGetMail:
+      return "get " + text + " " + std::string(match.id);
+    case Endpoint::kGetRaw:
+      return "raw " + text + " " + std::string(match.id);
+    case Endpoint::kDeleteMail:
+      return "delete " + text + " " + std::string(match.id);
     case Endpoint::kMtaStsPolicy:
       return "policy " + text;
+    case Endpoint::kHealth:
+      return "health " + text;
+    case Endpoint::kReadiness:
+      return "readiness " + text;
   }
   return "unknown";
 }
@@ -68,7 +79,32 @@ void an_inbox_is_listed_by_get_and_head(void**) {
 
 void an_inbox_is_cleared_by_delete(void**) { same(route("DELETE", "/emails/bob"), "clear bob"); }
 
-void the_policy_alone_needs_no_key(void**) {
+void a_mail_is_read_by_get_and_head(void**) {
+  same(route("GET", "/emails/bob/1700000001000000007"), "get bob 1700000001000000007");
+  same(route("HEAD", "/emails/bob/latest"), "get bob latest");
+  same(route("GET", "/emails/a%2Fb/%41"), "get a%2Fb %41");
+  same(route("POST", "/emails/bob/latest"), "405 GET, HEAD, DELETE");
+  same(route("GET", "/emails/bob/latest/raw"), "raw bob latest");
+  same(route("HEAD", "/emails/bob/1/raw"), "raw bob 1");
+  same(route("DELETE", "/emails/bob/1/raw"), "405 GET, HEAD");
+  same(route("GET", "/emails/bob/1/Raw"), "404");
+  same(route("GET", "/emails/bob/1/raw/"), "404");
+}
+
+void a_mail_is_deleted_by_delete(void**) {
+  same(route("DELETE", "/emails/bob/1700000001000000007"), "delete bob 1700000001000000007");
+}
+
+void health_and_readiness_need_no_key_and_are_not_counted(void**) {
+  same(route("GET", "/healthz"), "health !!");
+  same(route("HEAD", "/readyz"), "readiness !!");
+  same(route("POST", "/healthz"), "405 GET, HEAD");
+  for (const char* path : {"/healthz/", "/healthz/a", "/Readyz", "/ready%7a"}) {
+    same(route("GET", path), "404");
+  }
+}
+
+void the_policy_needs_no_key(void**) {
   same(route("GET", "/.well-known/mta-sts.txt"), "policy !");
   same(route("HEAD", "/.well-known/mta-sts.txt"), "policy !");
   same(route("POST", "/.well-known/mta-sts.txt"), "405 GET, HEAD");
@@ -85,9 +121,9 @@ void a_user_stays_encoded_and_one_segment(void**) {
 }
 
 void other_paths_do_not_exist(void**) {
-  for (const char* path :
-       {"", "/", "/emails", "/emails/", "/emails/a/", "/emails/a/b", "//emails/a", "/emails//a",
-        "/Emails/a", "/%65mails/a", "/emailsx/a", "emails/a", "*", "http://evil/emails/a"}) {
+  for (const char* path : {"", "/", "/emails", "/emails/", "/emails/a/", "/emails/a/b/",
+                           "/emails/a//b", "//emails/a", "/emails//a", "/Emails/a", "/%65mails/a",
+                           "/emailsx/a", "emails/a", "*", "http://evil/emails/a"}) {
     same(route("GET", path), "404");
   }
 }
@@ -100,7 +136,10 @@ void other_methods_are_told_what_there_is(void**) {
 }
 
 void the_table_describes_itself(void**) {
-  same(describe_routes(), "GET /emails/USER, DELETE /emails/USER, GET /.well-known/mta-sts.txt");
+  same(describe_routes(),
+       "GET /emails/USER, DELETE /emails/USER, GET /emails/USER/ID, GET /emails/USER/ID/raw, "
+       "DELETE /emails/USER/ID, GET /.well-known/mta-sts.txt, "
+       "GET /healthz, GET /readyz");
 }
 
 void escapes_are_decoded(void**) {
@@ -174,7 +213,10 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(an_inbox_is_listed_by_get_and_head),
       cmocka_unit_test(an_inbox_is_cleared_by_delete),
-      cmocka_unit_test(the_policy_alone_needs_no_key),
+      cmocka_unit_test(a_mail_is_read_by_get_and_head),
+      cmocka_unit_test(a_mail_is_deleted_by_delete),
+      cmocka_unit_test(health_and_readiness_need_no_key_and_are_not_counted),
+      cmocka_unit_test(the_policy_needs_no_key),
       cmocka_unit_test(a_user_stays_encoded_and_one_segment),
       cmocka_unit_test(other_paths_do_not_exist),
       cmocka_unit_test(other_methods_are_told_what_there_is),

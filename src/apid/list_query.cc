@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: ISC
+// What a list is asked for: a table of the parameters, and the link to the next page.
+#include "apid/list_query.h"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <optional>
+#include <utility>
+
+#include "apid/mail_filter.h"
+#include "apid/uri.h"
+
+namespace restante::apid {
+namespace {
+
+constexpr std::size_t kMaxLimit = 1000;
+constexpr std::size_t kUnixDigits = 10;  // enough until 2286
+
+struct Parsed {
+  ListQuery query;
+  MailFilter filter;
+};
+
+// Each gives the error, or an empty text.
+
+std::optional<std::uint64_t> parse_number(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return number;
+}
+
+std::string read_limit(Parsed& parsed, std::string_view value) {
+  const auto limit = parse_number(value);
+  if (!limit || *limit < 1 || *limit > kMaxLimit) {
+    return fmt::format("limit must be a number from 1 to {}", kMaxLimit);
+  }
+  parsed.query.limit = *limit;
+  return {};
+}
+
+std::string read_before(Parsed& parsed, std::string_view value) {
+  parsed.query.before = MailId::parse(value);
+  return parsed.query.before ? "" : "before must be the id of a mail: 19 digits";
+}
+
+std::string read_after(Parsed& parsed, std::string_view value) {
+  parsed.query.after = MailId::parse(value);
+  return parsed.query.after ? "" : "after must be the id of a mail: 19 digits";
+}
+
+std::string read_since(Parsed& parsed, std::string_view value) {
+  const auto since = parse_number(value);
+  if (!since || value.size() > kUnixDigits) return "since must be a Unix time in whole seconds";
+  parsed.query.since = std::chrono::seconds(*since);
+  return {};
+}
+
+std::string read_from(Parsed& parsed, std::string_view value) {
+  parsed.filter.from = make_needle(value);
+  return value.empty() ? "from must not be empty" : "";
+}
+
+std::string read_subject(Parsed& parsed, std::string_view value) {
+  parsed.filter.subject = make_needle(value);
+  return value.empty() ? "subject must not be empty" : "";
+}
+
+std::string read_view(Parsed& parsed, std::string_view value) {
+  parsed.query.with_bodies = false;
+  return value == "summary" ? "" : "view must be summary, or left out";
+}
+
+enum class Use : std::uint8_t {
+  kPage,    // the link to the next page has its own
+  kFilter,  // for the latest mail too
+  kForm,
+};
+
+struct Row {
+  std::string_view name;
+  std::string (*read)(Parsed&, std::string_view);
+  Use use;
+};
+
+constexpr std::array kRows = {
+    Row{"limit", read_limit, Use::kPage},   Row{"before", read_before, Use::kPage},
+    Row{"after", read_after, Use::kFilter}, Row{"since", read_since, Use::kFilter},
+    Row{"from", read_from, Use::kFilter},   Row{"subject", read_subject, Use::kFilter},
+    Row{"view", read_view, Use::kForm},
+};
+
+enum class For : std::uint8_t { kList, kLatest };
+
+bool is_taken(const Row& row, For what) { return what == For::kList || row.use == Use::kFilter; }
+
+std::string unknown(std::string_view name, For what) {
+  std::string text = fmt::format("unknown query parameter \"{}\"; there are ", name);
+  const auto count = std::ranges::count_if(kRows, [&](auto& row) { return is_taken(row, what); });
+  std::ptrdiff_t named = 0;
+  for (const Row& row : kRows) {
+    if (!is_taken(row, what)) continue;
+    if (named != 0) text += named + 1 == count ? " and " : ", ";
+    text += row.name;
+    ++named;
+  }
+  return text;
+}
+
+std::expected<ListRequest, std::string> parse(std::string_view query, For what) {
+  const auto parameters = parse_query(query);
+  if (!parameters) return std::unexpected(parameters.error());
+  Parsed parsed;
+  std::string kept;
+  for (const QueryParameter& parameter : *parameters) {
+    const Row* const row = std::ranges::find(kRows, parameter.name, &Row::name);
+    if (row == kRows.end() || !is_taken(*row, what)) {
+      return std::unexpected(unknown(parameter.name, what));
+    }
+    if (std::string error = row->read(parsed, parameter.value); !error.empty()) {
+      return std::unexpected(std::move(error));
+    }
+    if (row->use != Use::kPage)
+      kept += fmt::format("&{}={}", row->name, escape_query(parameter.value));
+  }
+  if (!parsed.filter.from.empty() || !parsed.filter.subject.empty()) {
+    parsed.query.fits = [filter = std::move(parsed.filter)](std::string_view summary) {
+      return filter.fits(summary);
+    };
+  }
+  return ListRequest{std::move(parsed.query), std::move(kept)};
+}
+
+}  // namespace
+
+std::expected<ListRequest, std::string> parse_list_request(std::string_view query) {
+  return parse(query, For::kList);
+}
+
+std::expected<ListQuery, std::string> parse_latest_query(std::string_view query) {
+  auto request = parse(query, For::kLatest);
+  if (!request) return std::unexpected(std::move(request).error());
+  request->query.limit = 1;
+  request->query.with_bodies = false;
+  return std::move(request->query);
+}
+
+std::string next_link(std::string_view path, const ListRequest& request, MailId last) {
+  return fmt::format("<{}?limit={}&before={}{}>; rel=\"next\"", escape_path(path),
+                     request.query.limit, last.text(), request.kept);
+}
+
+}  // namespace restante::apid
