@@ -24,6 +24,23 @@ def list_of(restante, user, query=""):
     return answer.json()
 
 
+def test_a_message_tells_what_a_test_looks_for(restante):
+    restante.send("new@example.com",
+                  "From: Shop <no-reply@shop.test>\r\nSubject: Your code\r\n"
+                  "Message-ID: <1@shop.test>\r\nContent-Type: text/html\r\n\r\n"
+                  '<p>Your code is <b>482913</b>, or <a href="https://shop.test/?a=1&amp;b=2">'
+                  "click here</a>.</p>\r\n")
+    content = restante.api("/emails/new/latest").json()
+    assert content["codes"] == ["482913"]
+    assert content["links"] == [{"url": "https://shop.test/?a=1&b=2", "text": "click here"}]
+    assert content["addresses"]["from"] == [{"name": "Shop", "address": "no-reply@shop.test"}]
+    assert content["message_id"] == "<1@shop.test>"
+    assert {"name": "Subject", "value": "Your code"} in content["headers"]
+    envelope = content["envelope"]
+    assert (envelope["to"], envelope["protocol"]) == ("new@example.com", "ESMTPS")
+    assert envelope["tls"]["version"].startswith("TLSv1.")
+
+
 def test_a_message_is_what_the_list_has_of_it(restante):
     for number in range(3):
         restante.send("one@example.com", f"Subject: {number}\r\n\r\nBody {number}.\r\n")
