@@ -68,12 +68,14 @@ def test_mail_is_put_off_while_redis_is_dead_and_flows_when_it_is_back(redis):
 
 
 def test_every_outage_is_told_once(redis):
-    with Restante(redis, smtpd_workers=3, apid_workers=3) as restante:
+    with Restante(redis, smtpd_workers=3, apid_workers=3, api_rate_limit=0) as restante:
         for count in range(1, 6):
             redis.kill()
             restante.log.wait_for("event=redis_lost", count)
             for pid in restante.pids("smtpd"):
                 wait_until(lambda: code_by(restante, pid) == 451, "the worker has noticed")
+            for pid in restante.pids("apid"):
+                wait_until(lambda: status_by(restante, pid) == 503, "the worker has noticed")
             redis.start()
             wait_until_all_are_back(restante)
             assert outage_lines(restante) == ["redis_lost", "redis_back"] * count
