@@ -2,7 +2,7 @@
 # msmtp, which checks the certificate.
 import pytest
 
-from harness import certificate, run, seconds
+from harness import LOCAL, certificate, run, seconds
 from mails import KINDS, Mail
 
 
@@ -13,8 +13,8 @@ def test_msmtp_delivers(restante, kind, tmp_path):
     file = tmp_path / "mail"
     file.write_bytes(mail.data)
     with file.open() as data:
-        sent = run("msmtp", "-C", "/dev/null", "--host=localhost", f"--port={restante.smtp_port}",
-                   "--domain=client", "--auth=off", "--tls=on", "--tls-starttls=on",
+        sent = run("msmtp", "-C", "/dev/null", f"--host={LOCAL}", f"--port={restante.smtp_port}",
+                   "--tls-host-override=localhost", "--domain=client", "--auth=off", "--tls=on", "--tls-starttls=on",
                    f"--tls-trust-file={certificate()[0]}", f"--timeout={int(seconds(50))}",
                    f"--from={mail.sender}", "--", *mail.recipients, stdin=data,
                    env={"LC_ALL": "C.UTF-8"})
