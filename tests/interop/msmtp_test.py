@@ -14,7 +14,8 @@ def test_msmtp_delivers(restante, kind, tmp_path):
     file.write_bytes(mail.data)
     with file.open() as data:
         sent = run("msmtp", "-C", "/dev/null", f"--host={LOCAL}", f"--port={restante.smtp_port}",
-                   "--tls-host-override=localhost", "--domain=client", "--auth=off", "--tls=on", "--tls-starttls=on",
+                   "--tls-host-override=localhost", "--domain=client", "--auth=off",
+                   "--tls=on", "--tls-starttls=on",
                    f"--tls-trust-file={certificate()[0]}", f"--timeout={int(seconds(50))}",
                    f"--from={mail.sender}", "--", *mail.recipients, stdin=data,
                    env={"LC_ALL": "C.UTF-8"})
