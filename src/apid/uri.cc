@@ -9,6 +9,7 @@
 #include <string>
 
 #include "shared/address.h"
+#include "shared/ascii.h"
 
 namespace restante::apid {
 namespace {
@@ -19,8 +20,6 @@ constexpr std::size_t kMaxLabel = 63;
 bool is_alphanumeric(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
-
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 // pchar without pct-encoded, and the "/" between segments: RFC 3986 section 3.3.
 bool is_path_byte(char c) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "mimed/code_words.h"
+#include "shared/ascii.h"
 
 namespace restante::mimed {
 namespace {
@@ -31,7 +32,6 @@ constexpr int kSubjectVerifies = 20;
 constexpr int kSeenAgain = 15;
 constexpr int kAgainst = -80;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 

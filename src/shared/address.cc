@@ -24,7 +24,6 @@ using Syntax = std::unexpected<PathFault>;
 constexpr Syntax syntax_fault() { return Syntax(PathFault::kSyntax); }
 
 constexpr bool is_high(char c) { return (static_cast<unsigned char>(c) & 0x80U) != 0; }
-constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 constexpr bool is_printable(char c) { return c >= ' ' && c <= '~'; }
 

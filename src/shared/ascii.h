@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Case of ASCII letters, whatever the locale: that of protocols' keywords and of domain names.
+// ASCII letters and digits, whatever the locale: those of protocols' keywords and domain names.
 #pragma once
 
 #include <algorithm>
@@ -10,6 +10,8 @@ namespace restante {
 [[nodiscard]] constexpr char ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
 }
+
+[[nodiscard]] constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 [[nodiscard]] constexpr bool starts_ignoring_case(std::string_view text, std::string_view prefix) {
   return text.size() >= prefix.size() &&
