@@ -40,7 +40,9 @@ FLAGS_release  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 FLAGS_debug    := -Og
 FLAGS_asan     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan     := -fsanitize=thread
-FLAGS_fuzz     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+# With clang the stable_sort of GCC 12's library warns of itself.
+FLAGS_fuzz     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+	-Wno-deprecated-declarations
 FLAGS_coverage := -O0 --coverage
 LINK_release   := -pie -Wl,-z,relro,-z,now
 
@@ -56,7 +58,7 @@ PARALLEL_MAKE = $(MAKE) --no-print-directory -j$(shell nproc)
 LIGHT_SENDERS := swaks curl smtplib msmtp
 
 UNIT_TESTS := $(patsubst tests/unit/%.cc,$(BUILD)/unit/%,$(wildcard tests/unit/*/*_test.cc))
-FUZZ_TARGETS := $(patsubst tests/fuzz/fuzz_%.cc,%,$(wildcard tests/fuzz/fuzz_*.cc))
+FUZZ_TARGETS := $(subst fuzz_,,$(patsubst tests/fuzz/%.cc,%,$(wildcard tests/fuzz/*/fuzz_*.cc)))
 HEADERS    := $(wildcard src/*/*.h)
 
 .DELETE_ON_ERROR:
@@ -65,8 +67,9 @@ HEADERS    := $(wildcard src/*/*.h)
 	format tidy compile_commands.json install clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT
 
-# Per folder: an archive of all but main.o, and unit tests that link that archive and shared alone,
-# so that a call into another program does not link.
+# Per folder: an archive of all but main.o, and unit tests and fuzz targets that link that archive and
+# shared alone, so that a call into another program does not link. A fuzz target is an ordinary
+# program that replays its corpus; `make fuzz` gives it a fuzzer (clang 19).
 define folder_rules
 CFLAGS_$(1) = $$(eval CFLAGS_$(1) := $$(shell pkg-config --cflags $(LIBRARIES_$(1)) | sed 's/-I/-isystem /g'))$$(CFLAGS_$(1))
 LIBS_$(1)   = $$(eval LIBS_$(1) := $$(shell pkg-config --libs $(LIBRARIES_$(1))) $(UNISTRING))$$(LIBS_$(1))
@@ -81,6 +84,13 @@ $(BUILD)/unit/$(1)/%: tests/unit/$(1)/%.cc $(BUILD)/lib$(1).a $(BUILD)/libshared
 	$$(if $(V),,@echo "  TEST  $$<")
 	$(Q)$(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -Itests/unit -o $$@ $$< $(BUILD)/lib$(1).a \
 		$(BUILD)/libshared.a $$(LDFLAGS) $$(LIBS_$(1)) -lcmocka
+$(BUILD)/replay/$(1)/%: tests/fuzz/$(1)/fuzz_%.cc tests/fuzz/replay.cc $(BUILD)/lib$(1).a $(BUILD)/libshared.a
+	@mkdir -p $$(@D)
+	$$(if $(V),,@echo "  FUZZ  $$<")
+	$(Q)$(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(LIBS_$(1))
+$(BUILD)/fuzz/$(1)/%: tests/fuzz/$(1)/fuzz_%.cc $(BUILD)/lib$(1).a $(BUILD)/libshared.a
+	@mkdir -p $$(@D)
+	$(Q)$(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -fsanitize=fuzzer -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(LIBS_$(1))
 $(BUILD)/headers/$(1)/%.ok: src/$(1)/%.h
 	@mkdir -p $$(@D)
 	$(Q)echo | $(CXX) $$(filter-out -MMD -MP,$$(CXXFLAGS)) $$(CFLAGS_$(1)) -fsyntax-only -include $$< -x c++ - && touch $$@
@@ -97,7 +107,7 @@ $(ROLES:%=$(BUILD)/restante-%): $(BUILD)/restante-%: $(BUILD)/%/main.o $(BUILD)/
 check: check-deps ## install what is missing, build, run every test
 	@$(PARALLEL_MAKE) all programs-of-tests
 	@$(MAKE) --no-print-directory check-all
-programs-of-tests: $(UNIT_TESTS) $(FUZZ_TARGETS:%=$(BUILD)/fuzz/replay_%)
+programs-of-tests: $(UNIT_TESTS) $(FUZZ_TARGETS:%=$(BUILD)/replay/%)
 check-all: layers headers man unit fuzz-replay integration senders
 
 unit: $(UNIT_TESTS) ## run the unit tests (no sockets)
@@ -105,26 +115,18 @@ unit: $(UNIT_TESTS) ## run the unit tests (no sockets)
 		$$test >$(BUILD)/unit/log 2>&1 || { cat $(BUILD)/unit/log; exit 1; }; \
 		printf '%-40s' $${test#$(BUILD)/unit/}; grep PASSED $(BUILD)/unit/log; done
 
-# Fuzz targets are ordinary programs here; `make fuzz` gives them a fuzzer (clang 19).
-$(BUILD)/fuzz/replay_%: tests/fuzz/fuzz_%.cc tests/fuzz/replay.cc $(BUILD)/libsmtpd.a $(BUILD)/libshared.a
-	@mkdir -p $(@D)
-	$(if $(V),,@echo "  FUZZ  $<")
-	$(Q)$(CXX) $(CXXFLAGS) $(CFLAGS_smtpd) -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(LIBS_smtpd)
-fuzz-replay: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/replay_%) ## run the fuzz targets over their corpora
+fuzz-replay: $(FUZZ_TARGETS:%=$(BUILD)/replay/%) ## run the fuzz targets over their corpora
 	@for target in $(FUZZ_TARGETS); do printf '%-40s' fuzz/$$target; \
-		$(BUILD)/fuzz/replay_$$target tests/fuzz/corpus/$$target || exit 1; done
+		$(BUILD)/replay/$$target tests/fuzz/$$target.corpus || exit 1; done
 
 FUZZ_SECONDS ?= 60
-$(BUILD)/fuzz/fuzz_%: tests/fuzz/fuzz_%.cc $(BUILD)/libsmtpd.a $(BUILD)/libshared.a
-	@mkdir -p $(@D)
-	$(Q)$(CXX) $(CXXFLAGS) $(CFLAGS_smtpd) -fsanitize=fuzzer -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(LIBS_smtpd)
 fuzz: ## fuzz each target for FUZZ_SECONDS; findings are kept in tests/fuzz
 	@$(MAKE) --no-print-directory VARIANT=fuzz CXX=clang++-19 fuzz-run
-fuzz-run: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/fuzz_%)
+fuzz-run: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 	@for target in $(FUZZ_TARGETS); do mkdir -p $(BUILD)/corpus/$$target; \
-		$(BUILD)/fuzz/fuzz_$$target -max_total_time=$(FUZZ_SECONDS) -dict=tests/fuzz/$$target.dict \
-			-artifact_prefix=tests/fuzz/crash-$$target- -print_final_stats=1 -verbosity=0 \
-			$(BUILD)/corpus/$$target tests/fuzz/corpus/$$target || exit 1; done
+		$(BUILD)/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -dict=tests/fuzz/$$target.dict \
+			-artifact_prefix=tests/fuzz/$$target-crash- -print_final_stats=1 -verbosity=0 \
+			$(BUILD)/corpus/$$target tests/fuzz/$$target.corpus || exit 1; done
 
 # Debian's own Python, since pytest is Debian's.
 PYTEST = RESTANTE_BUILD=$(abspath $(BUILD)) RESTANTE_TEST_SLOW=$(if $(filter release,$(VARIANT)),1,4) \

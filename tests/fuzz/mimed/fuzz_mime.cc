@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: ISC
+// Any bytes as a mail: valid JSON, valid UTF-8, names that are safe, and the same from the same.
+#include <cjson/cJSON.h>
+
+#include <cstdlib>
+#include <string>
+#include <string_view>
+
+#include "mimed/charset.h"
+#include "mimed/header_text.h"
+#include "mimed/mime.h"
+#include "shared/c_ptr.h"
+#include "shared/message.h"
+
+using namespace restante;
+using namespace restante::mimed;
+
+namespace {
+
+void require(bool holds) {
+  if (!holds) std::abort();
+}
+
+void check_text(const std::string& text) {
+  require(is_valid_utf8(text) && !text.contains('\0'));
+}
+
+void check_json(const std::string& fragment) {
+  std::string object = "{" + fragment + "}";
+  for (char& c : object) {
+    if (c == '\n') c = ',';  // between the halves of a summary, and nowhere else
+  }
+  const CPtr<cJSON, cJSON_Delete> json(cJSON_ParseWithLength(object.data(), object.size()));
+  require(json != nullptr);
+}
+
+void check_message(const Message& message) {
+  check_text(message.subject);
+  check_text(message.body_text);
+  check_text(message.body_html);
+  for (const Attachment& one : message.attachments) {
+    check_text(one.name);
+    check_text(one.type);
+    require(one.name == safe_file_name(one.name) && !one.name.empty());
+    require(one.sha256.size() == 64);
+  }
+  for (const HeaderText& field : message.headers) check_text(field.value);
+  for (const Link& link : message.links) check_text(link.url + link.text);
+  for (const std::string& code : message.codes) check_text(code);
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
+  static MimeParser parser(PrescanLimits{.parts = 50, .depth = 20});  // one a process
+  const std::string_view raw(reinterpret_cast<const char*>(data), size);
+  const ParsedMail parsed = parser.parse(raw);
+  require(parsed.message.size == size);
+  check_message(parsed.message);
+  const Fragments fragments = make_fragments(parsed.message);
+  check_json(fragments.summary);
+  check_json(fragments.bodies);
+  check_json(fragments.details);
+  require(make_fragments(parser.parse(raw).message).details == fragments.details);
+  return 0;
+}
