@@ -6,6 +6,11 @@
 
 namespace restante::apid {
 
+std::string_view Request::field(std::string_view name) const {
+  const auto found = fields.find(name);
+  return found == fields.end() ? std::string_view() : std::string_view(found->second);
+}
+
 Response json_response(unsigned status, std::string body) {
   // Mail is nobody's to cache (RFC 9111 section 5.2.2.5) and never to be taken for a page.
   return {.status = status,

@@ -2,12 +2,19 @@
 // What a handler is given and what it gives back: HTTP without any socket or library.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <functional>
+#include <map>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "apid/event_stream.h"
+#include "shared/c_ptr.h"
 #include "shared/client_address.h"
 
 namespace restante::apid {
@@ -19,18 +26,89 @@ struct Request {
   std::string query;  // as sent, behind the '?'
   std::string host;   // as sent; may be empty or nonsense
   std::string api_key;
+  // Those of kKeptFields that came, several of a name joined by ", " (RFC 9110 section 5.3).
+  std::map<std::string_view, std::string> fields;
   ClientAddress client;
+
+  // Empty without such a field. `name` is one of kKeptFields.
+  [[nodiscard]] std::string_view field(std::string_view name) const;
+};
+
+// The header fields that handlers ask for, in lower case; the others are not kept.
+inline constexpr std::string_view kKeptFields[] = {
+    "accept-encoding", "access-control-request-method",
+    "if-none-match",   "if-range",
+    "last-event-id",   "origin",
+    "range",           "x-forwarded-for",
+};
+
+// Bytes of a file that need not be in memory.
+struct FileBody {
+  std::shared_ptr<const UniqueFd> fd;  // regular file or memfd
+  std::uint64_t offset = 0, size = 0;
+};
+
+// Told once what became of an answer: all of it was handed to the client's connection, or not. An
+// answer that is thrown away, or given to a client that has gone, was not sent.
+class Receipt {
+ public:
+  explicit Receipt(std::function<void(bool sent)> tell) : tell_(std::move(tell)) {}
+  Receipt(const Receipt&) = delete;
+  Receipt& operator=(const Receipt&) = delete;
+  ~Receipt() { settle(false); }
+  void settle(bool sent) {
+    if (tell_) std::exchange(tell_, nullptr)(sent);
+  }
+
+ private:
+  std::function<void(bool)> tell_;
 };
 
 struct Response {
   unsigned status = 200;
   std::vector<std::pair<const char*, std::string>> headers;  // names are literals
   std::string body;
+  std::optional<FileBody> file = {};         // instead of the body
+  std::shared_ptr<EventStream> stream = {};  // instead of the body
+  std::shared_ptr<Receipt> receipt = {};     // for who wants to know
+  std::chrono::milliseconds send_limit{0};   // cut it when it takes longer; 0: by its size
 };
 
 // Answers one request. It may be called later, from the worker's loop, and as often as one likes:
 // the first answer counts. When the client has gone meanwhile, nothing happens.
-using Responder = std::function<void(Response)>;
+class Responder {
+ public:
+  using Answer = std::function<void(Response)>;
+  using Ended = std::function<void()>;
+  using Hold = std::function<void(std::chrono::milliseconds limit, Ended ended)>;
+
+  template <class Function>
+    requires std::is_invocable_v<Function, Response>
+  Responder(Function answer) : answer_(std::move(answer)) {}
+  Responder(Answer answer, Hold hold) : answer_(std::move(answer)), hold_(std::move(hold)) {}
+
+  void operator()(Response response) const { answer_(std::move(response)); }
+
+  // The answer may take up to `limit` and not only api_timeout. `ended` is called once, at any time
+  // before the answer, if waiting has lost its sense: the client has gone, or the server is going
+  // and wants what answer there is.
+  void hold(std::chrono::milliseconds limit, Ended ended) const {
+    if (hold_) hold_(limit, std::move(ended));
+  }
+
+  // The same, but each answer is given to `change` first.
+  [[nodiscard]] Responder with(std::function<void(Response&)> change) const {
+    return {[answer = answer_, change = std::move(change)](Response response) {
+              change(response);
+              answer(std::move(response));
+            },
+            hold_};
+  }
+
+ private:
+  Answer answer_;
+  Hold hold_;
+};
 
 using Handler = std::function<void(const Request&, Responder)>;
 

@@ -32,6 +32,15 @@ bool forbids_body(std::string_view method) {
   return method == "GET" || method == "HEAD" || method == "DELETE";
 }
 
+void keep_field(Request& request, std::string_view name, std::string_view value) {
+  const auto* const kept = std::ranges::find_if(
+      kKeptFields, [name](std::string_view known) { return equal_ignoring_case(name, known); });
+  if (kept == std::end(kKeptFields)) return;
+  std::string& text = request.fields[*kept];
+  if (!text.empty()) text += ", ";
+  text += value;
+}
+
 }  // namespace
 
 void check_gap(Client& client, std::string_view piece, unsigned longest) {
@@ -55,6 +64,8 @@ void read_field(Client& client, std::string_view name, std::string_view value) {
     fields.has_body = fields.has_body || value != "0";
   } else if (equal_ignoring_case(name, "Transfer-Encoding")) {
     ++fields.transfer_encoding;
+  } else {
+    keep_field(client.request, name, value);
   }
 }
 

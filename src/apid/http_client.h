@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "apid/http.h"
+#include "shared/event_loop.h"
 
 struct MHD_Connection;
 
@@ -49,6 +50,10 @@ struct Client {
   FieldCounts fields;
   const char* read_up_to = nullptr;  // see check_gap
   std::optional<Response> response;
+  Responder::Ended ended;               // of a held request
+  std::optional<HangupWatch> hangup;    // of one, or of a stream
+  std::shared_ptr<EventStream> stream;  // being sent
+  std::shared_ptr<Receipt> receipt;     // of the answer being sent
   std::list<std::shared_ptr<Client>>::iterator self;
 };
 

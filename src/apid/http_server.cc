@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
-// HTTP and HTTPS by libmicrohttpd, which only this file includes.
+// HTTP and HTTPS by libmicrohttpd, which only this file, http_daemon.h and http_body.h include.
 #include "apid/http_server.h"
 
-#include <microhttpd.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -14,8 +13,7 @@
 #include <vector>
 
 #include "apid/guarded.h"
-#include "apid/http_client.h"
-#include "shared/event_loop.h"
+#include "apid/http_daemon.h"
 #include "shared/log.h"
 #include "shared/rate_table.h"
 
@@ -25,35 +23,13 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr std::size_t kConnectionMemory = 32 * 1024;  // a request's head, and the answer's
-constexpr std::uint64_t kSlowestReader = 16 * 1024;   // bytes a second that an answer is waited for
 
-constexpr bool kLosesBytes = MHD_VERSION < 0x00097701;  // see check_gap
 // For a request that is on its way when the drain begins (RFC 9112 section 9.6).
 constexpr milliseconds kIdleGrace{500};
 
 // TLS 1.2 and 1.3 alone: GnuTLS' defaults allow 1.0, 1.1 and insecure renegotiation.
 constexpr const char* kTlsPriorities =
     "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:%SAFE_RENEGOTIATION";
-
-using ResponsePtr = CPtr<MHD_Response, MHD_destroy_response>;
-
-void free_body(void* body) noexcept {
-  std::unique_ptr<std::string>(static_cast<std::string*>(body));
-}
-
-// The library sends from the string that the handler built; it is freed with the response.
-ResponsePtr make_response(Response&& from, bool close) {
-  auto body = std::make_unique<std::string>(std::move(from.body));
-  ResponsePtr response(MHD_create_response_from_buffer_with_free_callback_cls(
-      body->size(), body->data(), free_body, body.get()));
-  if (!response) return nullptr;
-  (void)body.release();
-  for (const auto& [name, value] : from.headers) {
-    MHD_add_response_header(response.get(), name, value.c_str());
-  }
-  if (close) MHD_add_response_header(response.get(), "Connection", "close");
-  return response;
-}
 
 // Leaves the path as it was sent: the library's own decoding turns %00 into the end of the string.
 std::size_t keep_escapes(void*, MHD_Connection*, char* text) noexcept { return std::strlen(text); }
@@ -63,57 +39,7 @@ intptr_t as_option(Function* function) {
   return reinterpret_cast<intptr_t>(function);
 }
 
-// The library's daemon and its clients. The library calls back with this object or with a Client,
-// always from within run(), start() or the destructor: there are no threads.
-class Daemon : public HttpServer {
- public:
-  Daemon(event_base* base, HttpServerOptions options, Handler handler, Observer observer)
-      : base_(base),
-        options_(std::move(options)),
-        handler_(std::move(handler)),
-        observer_(std::move(observer)),
-        run_soon_(base, [this] { run(); }),
-        sweep_(base, [this] { sweep(); }) {}
-  ~Daemon() override;
-
-  [[nodiscard]] Result<void> serve(int listener);
-  void drain(std::function<void()> drained) override;
-
- private:
-  [[nodiscard]] std::vector<MHD_OptionItem> library_options(int listener);
-  void run();
-  void sweep();
-  void expire(Client& client, milliseconds now);
-  void add_client(MHD_Connection* connection, void** context);
-  void begin_request(Client& client, const char* target);
-  void read_head(Client& client, const char* method, const char* version);
-  [[nodiscard]] MHD_Result handle(Client& client, const char* method, const char* version);
-  void ask(Client& client);
-  void answer(Client& client, Response response);
-  [[nodiscard]] MHD_Result send(Client& client);
-
-  static void on_connection(void*, MHD_Connection*, void**,
-                            MHD_ConnectionNotificationCode) noexcept;
-  static void* on_target(void*, const char*, MHD_Connection*) noexcept;
-  static MHD_Result on_request(void*, MHD_Connection*, const char*, const char*, const char*,
-                               const char*, std::size_t*, void**) noexcept;
-  static MHD_Result on_field(void*, MHD_ValueKind, const char*, std::size_t, const char*,
-                             std::size_t) noexcept;
-  static void on_completed(void*, MHD_Connection*, void**, MHD_RequestTerminationCode) noexcept;
-  static void on_log(void* self, const char* format, va_list arguments) noexcept;
-
-  event_base* base_;
-  HttpServerOptions options_;
-  Handler handler_;
-  Observer observer_;
-  std::list<std::shared_ptr<Client>> clients_;
-  std::string last_complaint_;  // of the library
-  bool draining_ = false;
-  std::function<void()> drained_;
-  CPtr<MHD_Daemon, MHD_stop_daemon> daemon_;
-  std::unique_ptr<ReadWatch> watch_;
-  Timer run_soon_, sweep_;
-};
+}  // namespace
 
 std::vector<MHD_OptionItem> Daemon::library_options(int listener) {
   std::vector<MHD_OptionItem> items = {
@@ -168,7 +94,8 @@ Daemon::~Daemon() {
   MHD_quiesce_daemon(daemon_.get());
   for (const auto& client : clients_) {
     client->aborted = true;
-    if (client->suspended) MHD_resume_connection(client->connection);
+    if (client->stream) client->stream->end();
+    if (client->suspended) resume(*client);
   }
   watch_.reset();   // before the descriptor that it watches is closed
   daemon_.reset();  // calls back for every client
@@ -208,95 +135,6 @@ void Daemon::expire(Client& client, milliseconds now) {
   ::shutdown(client.fd, gently ? SHUT_RD : SHUT_RDWR);
 }
 
-void Daemon::begin_request(Client& client, const char* target) {
-  ++client.serial;
-  client.asked_at = monotonic_now();
-  client.stage = Stage::kReading;
-  client.close = false;
-  client.fields = {};
-  client.response.reset();
-  client.request.host.clear();
-  client.request.api_key.clear();
-  read_target(client.request, target);
-  client.read_up_to = target + std::strlen(target);
-}
-
-void Daemon::read_head(Client& client, const char* method, const char* version) {
-  client.request.method = method;
-  check_gap(client, version);
-  MHD_get_connection_values_n(client.connection, MHD_HEADER_KIND, on_field, &client);
-  const MHD_ConnectionInfo* head =
-      MHD_get_connection_info(client.connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-  check_gap(client, {method + head->header_size, 0}, 4);  // CRLF CRLF
-  client.fields.malformed |= kLosesBytes && client.fields.bytes_lost;
-}
-
-MHD_Result Daemon::handle(Client& client, const char* method, const char* version) {
-  switch (client.stage) {
-    case Stage::kReading: {
-      read_head(client, method, version);
-      if (client.aborted) return MHD_NO;
-      client.stage = Stage::kHead;
-      if (std::optional<Response> fault = check_framing(client, version)) {
-        client.close = true;
-        answer(client, *std::move(fault));
-        return send(client);
-      }
-      // An answer given now ends the connection, since the library has not looked for a body yet.
-      // So only a request that has one, which we do not read, is answered at once.
-      if (!client.fields.has_body) return MHD_YES;
-      client.close = true;
-      [[fallthrough]];
-    }
-    case Stage::kHead:
-      ask(client);
-      if (client.stage == Stage::kAnswered) return send(client);
-      MHD_suspend_connection(client.connection);
-      client.suspended = true;
-      return MHD_YES;
-    case Stage::kAnswered:
-      return send(client);
-    default:
-      return MHD_YES;
-  }
-}
-
-void Daemon::ask(Client& client) {
-  client.stage = Stage::kAsked;
-  client.deadline = monotonic_now() + options_.timeout;
-  const auto respond = [this, weak = std::weak_ptr(*client.self),
-                        serial = client.serial](Response response) {
-    const std::shared_ptr<Client> asker = weak.lock();
-    if (!asker || asker->serial != serial || asker->stage != Stage::kAsked) return;
-    answer(*asker, std::move(response));
-  };
-  handler_(client.request, respond);
-}
-
-void Daemon::answer(Client& client, Response response) {
-  client.response = std::move(response);
-  client.stage = Stage::kAnswered;
-  if (!client.suspended) return;
-  client.suspended = false;
-  MHD_resume_connection(client.connection);
-  if (!run_soon_.running()) run_soon_.start(milliseconds{0});
-}
-
-MHD_Result Daemon::send(Client& client) {
-  if (client.aborted) return MHD_NO;
-  const unsigned status = client.response->status;
-  const std::uint64_t size = client.response->body.size();
-  const ResponsePtr response =
-      make_response(*std::move(client.response), client.close || draining_);
-  client.response.reset();
-  client.stage = Stage::kSending;
-  const milliseconds now = monotonic_now();
-  client.deadline = now + options_.timeout + milliseconds{size * 1000 / kSlowestReader};
-  observer_(client.request, status, now - client.asked_at);
-  if (!response) return MHD_NO;
-  return MHD_queue_response(client.connection, status, response.get());
-}
-
 void Daemon::drain(std::function<void()> drained) {
   draining_ = true;
   drained_ = std::move(drained);
@@ -305,6 +143,7 @@ void Daemon::drain(std::function<void()> drained) {
   for (const auto& client : clients_) {
     const bool idle = client->answered > 0 && client->stage == Stage::kReading;
     if (idle) client->deadline = std::min(client->deadline, soon);
+    end_waiting(*client);
   }
   run_soon_.start(milliseconds{0});
 }
@@ -343,16 +182,6 @@ void* Daemon::on_target(void* self, const char* target, MHD_Connection* connecti
   return client;
 }
 
-MHD_Result Daemon::on_field(void* context, MHD_ValueKind, const char* name, std::size_t name_size,
-                            const char* value, std::size_t value_size) noexcept {
-  auto& client = *static_cast<Client*>(context);
-  const std::string_view text(value == nullptr ? "" : value, value_size);
-  client.aborted = !guarded([&] { read_field(client, {name, name_size}, text); });
-  check_gap(client, {name, name_size});
-  if (value != nullptr) client.read_up_to = value + value_size;
-  return client.aborted ? MHD_NO : MHD_YES;
-}
-
 MHD_Result Daemon::on_request(void* self, MHD_Connection*, const char*, const char* method,
                               const char* version, const char*, std::size_t* upload_size,
                               void** context) noexcept {
@@ -365,9 +194,18 @@ MHD_Result Daemon::on_request(void* self, MHD_Connection*, const char*, const ch
 }
 
 void Daemon::on_completed(void* self, MHD_Connection*, void** context,
-                          MHD_RequestTerminationCode) noexcept {
+                          MHD_RequestTerminationCode how) noexcept {
   auto* client = static_cast<Client*>(std::exchange(*context, nullptr));
   if (client == nullptr) return;
+  client->hangup.reset();
+  guarded([&] {
+    if (client->stream) client->stream->when_written(nullptr);
+    end_waiting(*client);
+    if (client->receipt) client->receipt->settle(how == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+  });
+  client->stream.reset();
+  client->receipt.reset();
+  client->response.reset();
   ++client->serial;
   ++client->answered;
   client->stage = Stage::kReading;
@@ -384,8 +222,6 @@ void Daemon::on_log(void* self, const char* format, va_list arguments) noexcept 
   static_cast<Daemon*>(self)->last_complaint_ = text;
   log::debug("http_library", {{"text", text}});  // mostly of clients' faults
 }
-
-}  // namespace
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(event_base* base, int listener,
                                                       HttpServerOptions options, Handler handler,

@@ -48,6 +48,16 @@ void ReadWatch::on_readable(int, short, void* self) noexcept {
   static_cast<ReadWatch*>(self)->readable_();
 }
 
+HangupWatch::HangupWatch(event_base* base, int fd, std::function<void()> closed)
+    : closed_(std::move(closed)), event_(event_new(base, fd, EV_CLOSED, on_closed, this)) {
+  if (event_ == nullptr || event_add(event_.get(), nullptr) != 0) throw std::bad_alloc();
+}
+
+void HangupWatch::on_closed(int, short, void* self) noexcept {
+  const auto closed = std::move(static_cast<HangupWatch*>(self)->closed_);
+  closed();  // may end the watch
+}
+
 EventLoop::EventLoop() : base_(event_base_new()) {
   if (base_ == nullptr) throw std::runtime_error("cannot make an event loop");
   signal(SIGPIPE, SIG_IGN);

@@ -45,6 +45,20 @@ class ReadWatch {
   EventPtr event_;
 };
 
+// Calls back once when the peer of the connected socket `fd` has closed it, or its half of it,
+// though there may be bytes to read. Does not own `fd`.
+class HangupWatch {
+ public:
+  HangupWatch(event_base* base, int fd, std::function<void()> closed);
+  HangupWatch(const HangupWatch&) = delete;
+  HangupWatch& operator=(const HangupWatch&) = delete;
+
+ private:
+  static void on_closed(int fd, short what, void* self) noexcept;
+  std::function<void()> closed_;
+  EventPtr event_;
+};
+
 class EventLoop {
  public:
   EventLoop();

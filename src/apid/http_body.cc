@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: ISC
+// A Response as libmicrohttpd wants it: from memory, from a file, or from a stream.
+#include "apid/http_body.h"
+
+#include <fcntl.h>
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "apid/guarded.h"
+
+namespace restante::apid {
+namespace {
+
+constexpr std::size_t kStreamBlock = 16 * 1024;  // bytes that are read from a stream at once
+
+void free_body(void* body) noexcept {
+  std::unique_ptr<std::string>(static_cast<std::string*>(body));
+}
+
+// The library sends from the string that the handler built; it is freed with the response.
+ResponsePtr from_memory(std::string&& text) {
+  auto body = std::make_unique<std::string>(std::move(text));
+  ResponsePtr response(MHD_create_response_from_buffer_with_free_callback_cls(
+      body->size(), body->data(), free_body, body.get()));
+  if (response) (void)body.release();
+  return response;
+}
+
+// The library closes what it is given, so it gets a descriptor of its own.
+ResponsePtr from_file(const FileBody& file) {
+  UniqueFd fd(fcntl(file.fd->get(), F_DUPFD_CLOEXEC, 0));
+  if (!fd) return nullptr;
+  ResponsePtr response(MHD_create_response_from_fd_at_offset64(file.size, fd.get(), file.offset));
+  if (response) (void)fd.release();
+  return response;
+}
+
+struct Reading {
+  std::shared_ptr<EventStream> stream;
+  std::function<void()> idle;
+};
+
+ssize_t read_stream(void* context, std::uint64_t, char* room, std::size_t size) noexcept {
+  const auto& reading = *static_cast<Reading*>(context);
+  if (const std::size_t got = reading.stream->read({room, size}); got > 0) {
+    return static_cast<ssize_t>(got);
+  }
+  if (reading.stream->has_ended()) return MHD_CONTENT_READER_END_OF_STREAM;
+  return guarded(reading.idle) ? 0 : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+void free_reading(void* context) noexcept {
+  std::unique_ptr<Reading>(static_cast<Reading*>(context));
+}
+
+ResponsePtr from_stream(std::shared_ptr<EventStream> stream, std::function<void()> idle) {
+  auto reading = std::make_unique<Reading>(Reading{std::move(stream), std::move(idle)});
+  ResponsePtr response(MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, kStreamBlock,
+                                                         read_stream, reading.get(), free_reading));
+  if (response) (void)reading.release();
+  return response;
+}
+
+}  // namespace
+
+ResponsePtr make_library_response(Response&& from, std::function<void()> idle) {
+  ResponsePtr response = from.stream ? from_stream(std::move(from.stream), std::move(idle))
+                         : from.file ? from_file(*from.file)
+                                     : from_memory(std::move(from.body));
+  if (!response) return nullptr;
+  for (const auto& [name, value] : from.headers) {
+    MHD_add_response_header(response.get(), name, value.c_str());
+  }
+  return response;
+}
+
+}  // namespace restante::apid

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: ISC
+// The HTTP server's inside: http_server.cc keeps the clients, http_exchange.cc answers a request.
+#pragma once
+
+#include <microhttpd.h>
+
+#include <cstdarg>
+#include <list>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apid/http_client.h"
+#include "apid/http_server.h"
+#include "shared/c_ptr.h"
+#include "shared/event_loop.h"
+
+namespace restante::apid {
+
+// The library's daemon and its clients. The library calls back with this object or with a Client,
+// always from within run(), start() or the destructor: there are no threads.
+class Daemon : public HttpServer {
+ public:
+  Daemon(event_base* base, HttpServerOptions options, Handler handler, Observer observer)
+      : base_(base),
+        options_(std::move(options)),
+        handler_(std::move(handler)),
+        observer_(std::move(observer)),
+        run_soon_(base, [this] { run(); }),
+        sweep_(base, [this] { sweep(); }) {}
+  ~Daemon() override;
+
+  [[nodiscard]] Result<void> serve(int listener);
+  void drain(std::function<void()> drained) override;
+
+ private:
+  [[nodiscard]] std::vector<MHD_OptionItem> library_options(int listener);
+  void run();
+  void sweep();
+  void expire(Client& client, std::chrono::milliseconds now);
+  void add_client(MHD_Connection* connection, void** context);
+  void begin_request(Client& client, const char* target);
+  void read_head(Client& client, const char* method, const char* version);
+  [[nodiscard]] MHD_Result handle(Client& client, const char* method, const char* version);
+  void ask(Client& client);
+  void hold(Client& client, std::chrono::milliseconds limit, Responder::Ended ended);
+  void answer(Client& client, Response response);
+  [[nodiscard]] MHD_Result send(Client& client);
+  void begin_stream(Client& client);
+  void suspend(Client& client);
+  void resume(Client& client);
+  void watch_for_hangup(Client& client);
+  void hung_up(Client& client);
+  static void end_waiting(Client& client);
+
+  static void on_connection(void*, MHD_Connection*, void**,
+                            MHD_ConnectionNotificationCode) noexcept;
+  static void* on_target(void*, const char*, MHD_Connection*) noexcept;
+  static MHD_Result on_request(void*, MHD_Connection*, const char*, const char*, const char*,
+                               const char*, std::size_t*, void**) noexcept;
+  static void on_completed(void*, MHD_Connection*, void**, MHD_RequestTerminationCode) noexcept;
+  static void on_log(void* self, const char* format, va_list arguments) noexcept;
+
+  event_base* base_;
+  HttpServerOptions options_;
+  Handler handler_;
+  Observer observer_;
+  std::list<std::shared_ptr<Client>> clients_;
+  std::string last_complaint_;  // of the library
+  bool draining_ = false;
+  std::function<void()> drained_;
+  CPtr<MHD_Daemon, MHD_stop_daemon> daemon_;
+  std::unique_ptr<ReadWatch> watch_;
+  Timer run_soon_, sweep_;
+};
+
+}  // namespace restante::apid

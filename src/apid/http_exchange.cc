@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: ISC
+// One request of a client, from its head to its answer.
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "apid/guarded.h"
+#include "apid/http_body.h"
+#include "apid/http_daemon.h"
+#include "shared/rate_table.h"
+
+namespace restante::apid {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::uint64_t kSlowestReader = 16 * 1024;  // bytes a second that an answer is waited for
+constexpr bool kLosesBytes = MHD_VERSION < 0x00097701;  // see check_gap
+constexpr milliseconds kForever = milliseconds::max();
+
+// To MHD_get_connection_values_n: each header field of a request.
+MHD_Result on_field(void* context, MHD_ValueKind, const char* name, std::size_t name_size,
+                    const char* value, std::size_t value_size) noexcept {
+  auto& client = *static_cast<Client*>(context);
+  const std::string_view text(value == nullptr ? "" : value, value_size);
+  client.aborted = !guarded([&] { read_field(client, {name, name_size}, text); });
+  check_gap(client, {name, name_size});
+  if (value != nullptr) client.read_up_to = value + value_size;
+  return client.aborted ? MHD_NO : MHD_YES;
+}
+
+}  // namespace
+
+void Daemon::begin_request(Client& client, const char* target) {
+  ++client.serial;
+  client.asked_at = monotonic_now();
+  client.stage = Stage::kReading;
+  client.close = false;
+  client.fields = {};
+  client.response.reset();
+  client.request.host.clear();
+  client.request.api_key.clear();
+  client.request.fields.clear();
+  read_target(client.request, target);
+  client.read_up_to = target + std::strlen(target);
+}
+
+void Daemon::read_head(Client& client, const char* method, const char* version) {
+  client.request.method = method;
+  check_gap(client, version);
+  MHD_get_connection_values_n(client.connection, MHD_HEADER_KIND, on_field, &client);
+  const MHD_ConnectionInfo* head =
+      MHD_get_connection_info(client.connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+  check_gap(client, {method + head->header_size, 0}, 4);  // CRLF CRLF
+  client.fields.malformed |= kLosesBytes && client.fields.bytes_lost;
+}
+
+MHD_Result Daemon::handle(Client& client, const char* method, const char* version) {
+  switch (client.stage) {
+    case Stage::kReading: {
+      read_head(client, method, version);
+      if (client.aborted) return MHD_NO;
+      client.stage = Stage::kHead;
+      if (std::optional<Response> fault = check_framing(client, version)) {
+        client.close = true;
+        answer(client, *std::move(fault));
+        return send(client);
+      }
+      // An answer given now ends the connection, since the library has not looked for a body yet.
+      // So only a request that has one, which we do not read, is answered at once.
+      if (!client.fields.has_body) return MHD_YES;
+      client.close = true;
+      [[fallthrough]];
+    }
+    case Stage::kHead:
+      ask(client);
+      if (client.stage == Stage::kAnswered) return send(client);
+      suspend(client);
+      return MHD_YES;
+    case Stage::kAnswered:
+      return send(client);
+    default:
+      return MHD_YES;
+  }
+}
+
+void Daemon::ask(Client& client) {
+  client.stage = Stage::kAsked;
+  client.deadline = monotonic_now() + options_.timeout;
+  const auto asker = [weak = std::weak_ptr(*client.self), serial = client.serial] {
+    std::shared_ptr<Client> found = weak.lock();
+    const bool waits = found && found->serial == serial && found->stage == Stage::kAsked;
+    return waits ? std::move(found) : nullptr;
+  };
+  handler_(client.request, Responder(
+                               [this, asker](Response response) {
+                                 if (const auto found = asker())
+                                   answer(*found, std::move(response));
+                               },
+                               [this, asker](milliseconds limit, Responder::Ended ended) {
+                                 if (const auto found = asker())
+                                   hold(*found, limit, std::move(ended));
+                               }));
+}
+
+void Daemon::hold(Client& client, milliseconds limit, Responder::Ended ended) {
+  if (draining_) return ended();
+  client.deadline = monotonic_now() + limit + options_.timeout;
+  client.ended = std::move(ended);
+  watch_for_hangup(client);
+}
+
+void Daemon::end_waiting(Client& client) {
+  if (client.ended) std::exchange(client.ended, nullptr)();
+  if (client.stream) client.stream->end();
+}
+
+// The library does not look at a suspended connection.
+void Daemon::watch_for_hangup(Client& client) {
+  if (!client.hangup) client.hangup.emplace(base_, client.fd, [this, &client] { hung_up(client); });
+}
+
+void Daemon::hung_up(Client& client) {
+  client.aborted = true;
+  guarded([&] { end_waiting(client); });
+  ::shutdown(client.fd, SHUT_RDWR);
+  if (client.suspended) resume(client);
+}
+
+void Daemon::suspend(Client& client) {
+  MHD_suspend_connection(client.connection);
+  client.suspended = true;
+}
+
+void Daemon::resume(Client& client) {
+  client.suspended = false;
+  MHD_resume_connection(client.connection);
+  if (!run_soon_.running()) run_soon_.start(milliseconds{0});
+}
+
+void Daemon::answer(Client& client, Response response) {
+  client.response = std::move(response);
+  client.stage = Stage::kAnswered;
+  client.ended = nullptr;
+  if (client.suspended) resume(client);
+}
+
+MHD_Result Daemon::send(Client& client) {
+  if (client.aborted) return MHD_NO;
+  Response from = *std::exchange(client.response, std::nullopt);
+  const unsigned status = from.status;
+  const std::uint64_t size = from.file ? from.file->size : from.body.size();
+  client.stage = Stage::kSending;
+  client.receipt = std::move(from.receipt);
+  client.stream = from.stream;
+  const milliseconds now = monotonic_now();
+  const milliseconds by_size = options_.timeout + milliseconds{size * 1000 / kSlowestReader};
+  client.deadline = now + (from.send_limit.count() > 0 ? from.send_limit : by_size);
+  observer_(client.request, status, now - client.asked_at);
+  if (client.stream) begin_stream(client);
+  const ResponsePtr response = make_library_response(std::move(from), [this, &client] {
+    client.deadline = kForever;
+    suspend(client);
+  });
+  if (!response) return MHD_NO;
+  if (client.close || draining_) {
+    MHD_add_response_header(response.get(), MHD_HTTP_HEADER_CONNECTION, "close");
+  }
+  return MHD_queue_response(client.connection, status, response.get());
+}
+
+void Daemon::begin_stream(Client& client) {
+  watch_for_hangup(client);
+  client.stream->when_written([this, &client] {
+    client.deadline = monotonic_now() + options_.timeout;
+    if (client.suspended) resume(client);
+  });
+  if (draining_) client.stream->end();
+}
+
+}  // namespace restante::apid
