@@ -40,9 +40,10 @@ FLAGS_release  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 FLAGS_debug    := -Og
 FLAGS_asan     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan     := -fsanitize=thread
-# With clang the stable_sort of GCC 12's library warns of itself.
+# With clang the stable_sort of GCC 12's library warns of itself; GCC says with that macro that there is a
+# sanitizer.
 FLAGS_fuzz     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
-	-Wno-deprecated-declarations
+	-Wno-deprecated-declarations -D__SANITIZE_ADDRESS__
 FLAGS_coverage := -O0 --coverage
 LINK_release   := -pie -Wl,-z,relro,-z,now
 
