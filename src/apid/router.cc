@@ -15,9 +15,12 @@ struct Row {
   Access access;
 };
 
+// A pattern comes before those that are less particular.
 constexpr std::array kRows = {
     Row{"GET", "/emails/USER", Endpoint::kListMails, Access::kWithKey},
     Row{"DELETE", "/emails/USER", Endpoint::kClearMailbox, Access::kWithKey},
+    Row{"POST", "/emails/USER/claim", Endpoint::kClaimMail, Access::kWithKey},
+    Row{"GET", "/emails/USER/events", Endpoint::kEvents, Access::kWithKey},
     Row{"GET", "/emails/USER/ID", Endpoint::kGetMail, Access::kWithKey},
     Row{"GET", "/emails/USER/ID/raw", Endpoint::kGetRaw, Access::kWithKey},
     Row{"DELETE", "/emails/USER/ID", Endpoint::kDeleteMail, Access::kWithKey},
@@ -62,9 +65,11 @@ std::optional<Segments> match(std::string_view pattern, std::string_view path) {
 Route find_route(std::string_view method, std::string_view path) {
   if (!path.starts_with('/')) return NoSuchPath{};
   std::string allow;
+  std::string_view fitting;  // the first pattern that fits is the one
   for (const Row& row : kRows) {
     const std::optional<Segments> found = match(row.pattern, path);
-    if (!found) continue;
+    if (!found || (!fitting.empty() && row.pattern != fitting)) continue;
+    fitting = row.pattern;
     const bool also_head = row.method == "GET";
     if (method == row.method || (also_head && method == "HEAD")) {
       return RouteMatch{row.endpoint, row.access, found->user, found->id};

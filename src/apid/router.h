@@ -16,6 +16,8 @@ enum class Endpoint : std::uint8_t {
   kGetMail,
   kGetRaw,
   kDeleteMail,
+  kClaimMail,
+  kEvents,
   kMtaStsPolicy,
   kHealth,
   kReadiness
