@@ -10,6 +10,7 @@
 #include "mimed/digest.h"
 #include "mimed/flowed.h"
 #include "mimed/header_fields.h"
+#include "mimed/html_text.h"
 #include "mimed/transfer_encoding.h"
 #include "shared/ascii.h"
 
@@ -58,10 +59,24 @@ void normalise_line_ends(std::string& text) {
   text.resize(to);
 }
 
+// The label of a text. For HTML without one the text itself may have it, but UTF-8 is taken for
+// what it is, and what could be read so far is neither UTF-16 nor UTF-32.
+std::string charset_of(const Part& part, std::string_view bytes, CharsetConverter& converter) {
+  std::string charset = part.type.text(converter, "charset");
+  if (!charset.empty() || part.type.value != "text/html") return charset;
+  const bool is_ascii = std::ranges::all_of(bytes, [](char c) { return (c & 0x80) == 0; });
+  if (!is_ascii && is_valid_utf8(bytes)) return charset;
+  charset = html_charset(bytes);
+  const bool is_wide =
+      starts_ignoring_case(charset, "utf-16") || starts_ignoring_case(charset, "utf-32");
+  return is_wide ? std::string() : charset;
+}
+
 std::string text_of(const Part& part, CharsetConverter& converter) {
   std::string bytes =
       decode_transfer(part.content, find_field(part.header, "content-transfer-encoding"));
-  std::string text = converter.to_utf8(std::move(bytes), part.type.text(converter, "charset"));
+  const std::string charset = charset_of(part, bytes, converter);
+  std::string text = converter.to_utf8(std::move(bytes), charset);
   normalise_line_ends(text);
   if (!is_flowed(part.type)) return text;
   return unflow(text, equal_ignoring_case(part.type.plain("delsp"), "yes"));
