@@ -58,6 +58,7 @@ struct Message {
   std::string subject;
   std::string body_text;
   std::string body_html;
+  std::string snippet;  // the beginning of what a reader sees, on one line
   std::vector<Attachment> attachments;
   std::uint64_t size = 0;    // bytes of the raw mail
   bool parse_error = false;  // stored as well as it could be read
