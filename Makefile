@@ -97,6 +97,8 @@ $(BUILD)/headers/$(1)/%.ok: src/$(1)/%.h
 endef
 $(foreach folder,$(FOLDERS),$(eval $(call folder_rules,$(folder))))
 
+$(BUILD)/apid/openapi.o: src/apid/openapi.json  # embedded, which -MMD does not see
+
 $(BUILD)/restante: $(BUILD)/master/main.o $(BUILD)/libmaster.a $(BUILD)/libshared.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CXX) -o $@ $^ $(LDFLAGS) $(LIBS_master)

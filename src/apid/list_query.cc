@@ -94,24 +94,21 @@ constexpr std::array kRows = {
     Row{"view", read_view, Use::kForm},
 };
 
-enum class For : std::uint8_t { kList, kLatest };
+bool is_taken(const Row& row, QueryFor what) {
+  return what == QueryFor::kList || row.use == Use::kFilter;
+}
 
-bool is_taken(const Row& row, For what) { return what == For::kList || row.use == Use::kFilter; }
-
-std::string unknown(std::string_view name, For what) {
+std::string unknown(std::string_view name, QueryFor what) {
   std::string text = fmt::format("unknown query parameter \"{}\"; there are ", name);
-  const auto count = std::ranges::count_if(kRows, [&](auto& row) { return is_taken(row, what); });
-  std::ptrdiff_t named = 0;
-  for (const Row& row : kRows) {
-    if (!is_taken(row, what)) continue;
-    if (named != 0) text += named + 1 == count ? " and " : ", ";
-    text += row.name;
-    ++named;
+  const auto names = parameter_names(what);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i != 0) text += i + 1 == names.size() ? " and " : ", ";
+    text += names[i];
   }
   return text;
 }
 
-std::expected<ListRequest, std::string> parse(std::string_view query, For what) {
+std::expected<ListRequest, std::string> parse(std::string_view query, QueryFor what) {
   const auto parameters = parse_query(query);
   if (!parameters) return std::unexpected(parameters.error());
   Parsed parsed;
@@ -138,15 +135,23 @@ std::expected<ListRequest, std::string> parse(std::string_view query, For what) 
 }  // namespace
 
 std::expected<ListRequest, std::string> parse_list_request(std::string_view query) {
-  return parse(query, For::kList);
+  return parse(query, QueryFor::kList);
 }
 
 std::expected<ListQuery, std::string> parse_latest_query(std::string_view query) {
-  auto request = parse(query, For::kLatest);
+  auto request = parse(query, QueryFor::kOne);
   if (!request) return std::unexpected(std::move(request).error());
   request->query.limit = 1;
   request->query.with_bodies = false;
   return std::move(request->query);
+}
+
+std::vector<std::string_view> parameter_names(QueryFor what) {
+  std::vector<std::string_view> names;
+  for (const Row& row : kRows) {
+    if (is_taken(row, what)) names.push_back(row.name);
+  }
+  return names;
 }
 
 std::string next_link(std::string_view path, const ListRequest& request, MailId last) {

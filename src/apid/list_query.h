@@ -2,13 +2,21 @@
 // What a list is asked for: the parameters of a query, and the link to the next page.
 #pragma once
 
+#include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/mail_store.h"
 
 namespace restante::apid {
+
+// What takes the parameters: not all of them have a meaning everywhere.
+enum class QueryFor : std::uint8_t {
+  kList,
+  kOne,  // the newest mail: filters
+};
 
 struct ListRequest {
   ListQuery query;
@@ -20,6 +28,9 @@ struct ListRequest {
 
 // For the newest mail alone: what a list takes, but for limit, before and view.
 [[nodiscard]] std::expected<ListQuery, std::string> parse_latest_query(std::string_view query);
+
+// The names of the parameters that it takes, in the order of the table.
+[[nodiscard]] std::vector<std::string_view> parameter_names(QueryFor what);
 
 // The value of the Link field (RFC 8288 section 3): it leads to what is older than `last`. The
 // target is relative to the request for `path`.
