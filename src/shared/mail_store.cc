@@ -81,6 +81,9 @@ std::string seen_key(std::string_view mailbox, std::string_view fingerprint) {
   return fmt::format("seen:{{{}}}:{}", mailbox, fingerprint);
 }
 
+// The end of a range that leaves `id` out. Redis takes "(0-0" for an error; there is no mail 0-0.
+std::string newest_before(MailId id) { return (id == MailId{} ? "" : "(") + id.stream_id(); }
+
 // Mail before this one is past its age.
 MailId oldest_mail(std::chrono::milliseconds retention) {
   const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
@@ -285,7 +288,7 @@ void MailStore::list(std::string_view mailbox, const ListQuery& query,
       Listing{.redis = redis_,
               .inbox = inbox_key(mailbox),
               .prefix = mail_prefix(mailbox),
-              .newest = query.before ? "(" + query.before->stream_id() : "+",
+              .newest = query.before ? newest_before(*query.before) : "+",
               .oldest = is_after ? "(" + query.after->stream_id() : oldest.stream_id(),
               .query = query,
               .done = std::move(done),
