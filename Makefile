@@ -32,7 +32,7 @@ CHECK_PACKAGES := libcmocka-dev python3 python3-pytest procps mandoc zstd haprox
 # What `make interop` needs besides. Postfix takes the place of another MTA, and apt starts it on
 # port 25: for machines to throw away. Exim and OpenSMTPD cannot stand beside it; the tests unpack
 # them.
-INTEROP_PACKAGES := postfix nodejs
+INTEROP_PACKAGES := postfix nodejs python3-venv
 
 CXX ?= g++
 CXXFLAGS ?= -O2 -g
