@@ -209,6 +209,7 @@ install: all ## install into DESTDIR/PREFIX
 	test -e $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf || \
 		install -D -m 640 etc/restante.conf $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf
 	install -D -m 644 man/restante.8 $(DESTDIR)$(PREFIX)/share/man/man8/restante.8
+	install -D -m 644 man/restante-api.7 $(DESTDIR)$(PREFIX)/share/man/man7/restante-api.7
 	install -D -m 644 man/restante.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/restante.conf.5
 
 format: ## format the sources (clang-format 19)

@@ -61,7 +61,7 @@ std::string pattern_of(std::string_view path) {
     path.remove_prefix(segment.size());
     if (segment == "latest") segment = "{id}";
     if (segment.starts_with('{')) {
-      segment = segment == "{number}" ? "N" : segment.substr(1, segment.size() - 2);
+      segment = segment.substr(1, segment.size() - 2);
       std::ranges::transform(segment, segment.begin(), [](char c) {
         return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
       });
