@@ -3,17 +3,18 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <expected>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "apid/api_keys.h"
+#include "apid/claims.h"
 #include "apid/http.h"
+#include "apid/list_query.h"
 #include "apid/router.h"
+#include "apid/waits.h"
 #include "shared/config.h"
 #include "shared/error.h"
 #include "shared/mail_store.h"
@@ -33,27 +34,16 @@ struct Mailboxes {
       get_raw;
   std::function<void(std::string_view, MailId, std::function<void(Result<bool>)>)> remove;
   std::function<void(std::function<void(Result<void>)>)> ping;
-};
-
-// The configured keys, laid out so that a comparison takes the same time whatever is offered.
-class ApiKeys {
- public:
-  explicit ApiKeys(std::span<const std::string> keys);
-  [[nodiscard]] bool contains(std::string_view offered) const;
-
- private:
-  using Slot = std::vector<std::uint8_t>;  // the key, zeros, and its length in the last two bytes
-  [[nodiscard]] Slot make_slot(std::string_view key) const;
-  std::size_t slot_size_;
-  std::vector<Slot> slots_;
+  ClaimStore claims;
+  WatchMailbox watch;
 };
 
 // Answers every request, checking in this order: rate limit and key (unless the route has none),
 // path, method, arguments.
 class Api {
  public:
-  // `config` outlives the object.
-  Api(const Config& config, Mailboxes mailboxes, RateTable rates);
+  // `config` and `base` outlive the object.
+  Api(const Config& config, Mailboxes mailboxes, RateTable rates, event_base* base);
 
   // `now` is of the clock that the rate table wants (monotonic_now).
   void handle(const Request& request, std::chrono::milliseconds now, const Responder& respond);
@@ -65,19 +55,27 @@ class Api {
   void clear_mailbox(const Request& request, std::string_view user, const Responder& respond);
   void get_mail(const Request& request, const RouteMatch& match, const Responder& respond);
   void get_raw(const Request& request, const RouteMatch& match, const Responder& respond);
+  void claim_mail(const Request& request, std::string_view user, const Responder& respond);
+  void stream_events(const Request& request, std::string_view user, const Responder& respond);
   void delete_mail(const Request& request, const RouteMatch& match, const Responder& respond);
   // The mailbox key and the mail that a request is about, or the answer to give instead.
   struct OneMail {
     std::string mailbox;
-    std::optional<MailId> id;         // the latest one without it
-    std::optional<ListQuery> filter;  // the latest one that fits
+    std::optional<MailId> id;           // the latest one without it
+    std::optional<ListRequest> wanted;  // the latest one that fits
   };
   [[nodiscard]] std::expected<OneMail, Response> mail_of(const Request& request,
                                                          const RouteMatch& match) const;
   // Goes on with the mail's id, or with nothing for the latest one of all; or answers.
-  using WithMail = std::function<void(const std::string& mailbox, std::optional<MailId>)>;
+  using WithMail = std::function<void(const std::string& mailbox, std::optional<MailId>,
+                                      const Responder& respond)>;
   void find_mail(const Request& request, const RouteMatch& match, const Responder& respond,
                  WithMail then);
+  [[nodiscard]] Waits::Look look_for_latest(const std::string& mailbox, ListQuery query,
+                                            WithMail then);
+  // Looks once, or for as long as the request wants to wait; `otherwise` if nothing is found.
+  void look(const Request& request, const std::string& mailbox, std::chrono::milliseconds wait,
+            Waits::Look look, Response otherwise, const Responder& respond);
   // The mailbox that USER names, or the answer to give instead.
   [[nodiscard]] std::expected<std::string, Response> mailbox_of(std::string_view user) const;
 
@@ -85,6 +83,8 @@ class Api {
   Mailboxes mailboxes_;
   RateTable rates_;
   ApiKeys keys_;
+  event_base* base_;
+  Waits waits_;
 };
 
 }  // namespace restante::apid

@@ -54,6 +54,7 @@ void Daemon::read_head(Client& client, const char* method, const char* version) 
   const MHD_ConnectionInfo* head =
       MHD_get_connection_info(client.connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
   check_gap(client, {method + head->header_size, 0}, 4);  // CRLF CRLF
+  client.request.has_body = client.fields.has_body;
   client.fields.malformed |= kLosesBytes && client.fields.bytes_lost;
 }
 

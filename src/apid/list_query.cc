@@ -18,10 +18,12 @@ namespace restante::apid {
 namespace {
 
 constexpr std::size_t kMaxLimit = 1000;
+constexpr std::size_t kMaxWait = 60;     // seconds
 constexpr std::size_t kUnixDigits = 10;  // enough until 2286
 
 struct Parsed {
   ListQuery query;
+  std::chrono::milliseconds wait{0};
   MailFilter filter;
 };
 
@@ -75,10 +77,20 @@ std::string read_view(Parsed& parsed, std::string_view value) {
   return value == "summary" ? "" : "view must be summary, or left out";
 }
 
+std::string read_wait(Parsed& parsed, std::string_view value) {
+  const auto wait = parse_number(value);
+  if (!wait || *wait > kMaxWait) {
+    return fmt::format("wait must be a number of seconds from 0 to {}", kMaxWait);
+  }
+  parsed.wait = std::chrono::seconds(*wait);
+  return {};
+}
+
 enum class Use : std::uint8_t {
-  kPage,    // the link to the next page has its own
-  kFilter,  // for the latest mail too
+  kPage,  // the link to the next page has its own
+  kFilter,
   kForm,
+  kWait,  // for this request, not for the next page
 };
 
 struct Row {
@@ -91,11 +103,12 @@ constexpr std::array kRows = {
     Row{"limit", read_limit, Use::kPage},   Row{"before", read_before, Use::kPage},
     Row{"after", read_after, Use::kFilter}, Row{"since", read_since, Use::kFilter},
     Row{"from", read_from, Use::kFilter},   Row{"subject", read_subject, Use::kFilter},
-    Row{"view", read_view, Use::kForm},
+    Row{"view", read_view, Use::kForm},     Row{"wait", read_wait, Use::kWait},
 };
 
 bool is_taken(const Row& row, QueryFor what) {
-  return what == QueryFor::kList || row.use == Use::kFilter;
+  if (what == QueryFor::kList || row.use == Use::kFilter) return true;
+  return what == QueryFor::kOne && row.use == Use::kWait;
 }
 
 std::string unknown(std::string_view name, QueryFor what) {
@@ -108,7 +121,9 @@ std::string unknown(std::string_view name, QueryFor what) {
   return text;
 }
 
-std::expected<ListRequest, std::string> parse(std::string_view query, QueryFor what) {
+}  // namespace
+
+std::expected<ListRequest, std::string> parse_list_request(std::string_view query, QueryFor what) {
   const auto parameters = parse_query(query);
   if (!parameters) return std::unexpected(parameters.error());
   Parsed parsed;
@@ -121,29 +136,22 @@ std::expected<ListRequest, std::string> parse(std::string_view query, QueryFor w
     if (std::string error = row->read(parsed, parameter.value); !error.empty()) {
       return std::unexpected(std::move(error));
     }
-    if (row->use != Use::kPage)
+    if (row->use == Use::kFilter || row->use == Use::kForm)
       kept += fmt::format("&{}={}", row->name, escape_query(parameter.value));
+  }
+  if (parsed.query.before && parsed.wait.count() > 0) {
+    return std::unexpected("wait is for mail to come, and before for mail that has come: give one");
   }
   if (!parsed.filter.from.empty() || !parsed.filter.subject.empty()) {
     parsed.query.fits = [filter = std::move(parsed.filter)](std::string_view summary) {
       return filter.fits(summary);
     };
   }
-  return ListRequest{std::move(parsed.query), std::move(kept)};
-}
-
-}  // namespace
-
-std::expected<ListRequest, std::string> parse_list_request(std::string_view query) {
-  return parse(query, QueryFor::kList);
-}
-
-std::expected<ListQuery, std::string> parse_latest_query(std::string_view query) {
-  auto request = parse(query, QueryFor::kOne);
-  if (!request) return std::unexpected(std::move(request).error());
-  request->query.limit = 1;
-  request->query.with_bodies = false;
-  return std::move(request->query);
+  if (what != QueryFor::kList) {
+    parsed.query.limit = 1;
+    parsed.query.with_bodies = false;
+  }
+  return ListRequest{std::move(parsed.query), std::move(kept), parsed.wait};
 }
 
 std::vector<std::string_view> parameter_names(QueryFor what) {

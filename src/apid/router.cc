@@ -8,9 +8,12 @@
 namespace restante::apid {
 namespace {
 
+// A pattern comes before those that are less particular.
 constexpr std::array kRows = {
     RouteRow{"GET", "/emails/USER", Endpoint::kListMails, Access::kWithKey},
     RouteRow{"DELETE", "/emails/USER", Endpoint::kClearMailbox, Access::kWithKey},
+    RouteRow{"POST", "/emails/USER/claim", Endpoint::kClaimMail, Access::kWithKey},
+    RouteRow{"GET", "/emails/USER/events", Endpoint::kEvents, Access::kWithKey},
     RouteRow{"GET", "/emails/USER/ID", Endpoint::kGetMail, Access::kWithKey},
     RouteRow{"GET", "/emails/USER/ID/raw", Endpoint::kGetRaw, Access::kWithKey},
     RouteRow{"DELETE", "/emails/USER/ID", Endpoint::kDeleteMail, Access::kWithKey},
@@ -56,9 +59,11 @@ std::optional<Segments> match(std::string_view pattern, std::string_view path) {
 Route find_route(std::string_view method, std::string_view path) {
   if (!path.starts_with('/')) return NoSuchPath{};
   std::string allow;
+  std::string_view fitting;  // the first pattern that fits is the one
   for (const RouteRow& row : kRows) {
     const std::optional<Segments> found = match(row.pattern, path);
-    if (!found) continue;
+    if (!found || (!fitting.empty() && row.pattern != fitting)) continue;
+    fitting = row.pattern;
     const bool also_head = row.method == "GET";
     if (method == row.method || (also_head && method == "HEAD")) {
       return RouteMatch{row.endpoint, row.access, found->user, found->id};

@@ -17,6 +17,8 @@ enum class Endpoint : std::uint8_t {
   kGetMail,
   kGetRaw,
   kDeleteMail,
+  kClaimMail,
+  kEvents,
   kMtaStsPolicy,
   kOpenApi,
   kHealth,

@@ -18,6 +18,7 @@
 #include "shared/event_loop.h"
 #include "shared/log.h"
 #include "shared/mail_store.h"
+#include "shared/mail_watch.h"
 #include "shared/rate_table.h"
 #include "shared/redis.h"
 #include "shared/segment.h"
@@ -44,27 +45,38 @@ std::uint16_t local_port(int fd) {
   return ntohs(address.sin6_port);
 }
 
-Mailboxes mailboxes_of(MailStore& store) {
-  return {.list = [&store](auto mailbox, auto& query,
-                           auto done) { store.list(mailbox, query, std::move(done)); },
-          .clear = [&store](auto mailbox, auto done) { store.clear(mailbox, std::move(done)); },
-          .get = [&store](auto mailbox, auto id,
-                          auto done) { store.get(mailbox, id, std::move(done)); },
-          .get_raw = [&store](auto mailbox, auto id,
-                              auto done) { store.get_raw(mailbox, id, std::move(done)); },
-          .remove = [&store](auto mailbox, auto id,
-                             auto done) { store.remove(mailbox, id, std::move(done)); },
-          .ping = [&store](auto done) { store.ping(std::move(done)); }};
+Mailboxes mailboxes_of(MailStore& store, MailWatch& watch) {
+  return {
+      .list = [&store](auto mailbox, auto& query,
+                       auto done) { store.list(mailbox, query, std::move(done)); },
+      .clear = [&store](auto mailbox, auto done) { store.clear(mailbox, std::move(done)); },
+      .get = [&store](auto mailbox, auto id,
+                      auto done) { store.get(mailbox, id, std::move(done)); },
+      .get_raw = [&store](auto mailbox, auto id,
+                          auto done) { store.get_raw(mailbox, id, std::move(done)); },
+      .remove = [&store](auto mailbox, auto id,
+                         auto done) { store.remove(mailbox, id, std::move(done)); },
+      .ping = [&store](auto done) { store.ping(std::move(done)); },
+      .claims = {.claim = [&store](auto mailbox, auto& query,
+                                   auto done) { store.claim(mailbox, query, std::move(done)); },
+                 .take = [&store](auto mailbox, auto& id, auto lease,
+                                  auto done) { store.take(mailbox, id, lease, std::move(done)); },
+                 .give_back = [&store](auto mailbox, auto& id,
+                                       auto lease) { store.give_back(mailbox, id, lease); }},
+      .watch = [&watch](auto mailbox,
+                        auto changed) { return watch.watch(mailbox, std::move(changed)); }};
 }
 
 class Worker {
  public:
   Worker(WorkerContext& context, RedisAddress redis, const Segment& segment)
       : context_(context),
-        redis_(loop_.base(), std::move(redis), context.config.redis_timeout,
-               segment.redis_outage()),
+        redis_(loop_.base(), redis, context.config.redis_timeout, segment.redis_outage()),
+        subscriber_(loop_.base(), std::move(redis), context.config.redis_timeout,
+                    segment.redis_outage()),
         store_(redis_, context.config.retention),
-        api_(context.config, mailboxes_of(store_), segment.api_rates()),
+        watch_(subscriber_),
+        api_(context.config, mailboxes_of(store_, watch_), segment.api_rates(), loop_.base()),
         grace_over_(loop_.base(), [this] { loop_.stop(); }) {}
 
   // Until drained, or until it turns out that nothing can be served.
@@ -82,8 +94,9 @@ class Worker {
 
   WorkerContext& context_;
   EventLoop loop_;
-  Redis redis_;
+  Redis redis_, subscriber_;
   MailStore store_;
+  MailWatch watch_;
   Api api_;
   Result<void> started_;
   bool draining_ = false;

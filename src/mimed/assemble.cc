@@ -10,6 +10,7 @@
 #include "mimed/digest.h"
 #include "mimed/flowed.h"
 #include "mimed/header_fields.h"
+#include "mimed/html_text.h"
 #include "mimed/transfer_encoding.h"
 #include "shared/ascii.h"
 
@@ -35,6 +36,14 @@ bool is_attachment(const Part& part) {
   });
 }
 
+bool is_alternative(const Part& part) { return part.type.value == "multipart/alternative"; }
+bool is_related(const Part& part) { return part.type.value == "multipart/related"; }
+
+// Parts side by side, which all belong to what is shown.
+bool is_compound(const Part& part) {
+  return part.is_multipart() && !is_alternative(part) && !is_related(part);
+}
+
 void normalise_line_ends(std::string& text) {
   std::size_t at = text.find('\r');
   if (at == std::string::npos) return;
@@ -50,10 +59,24 @@ void normalise_line_ends(std::string& text) {
   text.resize(to);
 }
 
+// The label of a text. For HTML without one the text itself may have it, but UTF-8 is taken for
+// what it is, and what could be read so far is neither UTF-16 nor UTF-32.
+std::string charset_of(const Part& part, std::string_view bytes, CharsetConverter& converter) {
+  std::string charset = part.type.text(converter, "charset");
+  if (!charset.empty() || part.type.value != "text/html") return charset;
+  const bool is_ascii = std::ranges::all_of(bytes, [](char c) { return (c & 0x80) == 0; });
+  if (!is_ascii && is_valid_utf8(bytes)) return charset;
+  charset = html_charset(bytes);
+  const bool is_wide =
+      starts_ignoring_case(charset, "utf-16") || starts_ignoring_case(charset, "utf-32");
+  return is_wide ? std::string() : charset;
+}
+
 std::string text_of(const Part& part, CharsetConverter& converter) {
   std::string bytes =
       decode_transfer(part.content, find_field(part.header, "content-transfer-encoding"));
-  std::string text = converter.to_utf8(std::move(bytes), part.type.text(converter, "charset"));
+  const std::string charset = charset_of(part, bytes, converter);
+  std::string text = converter.to_utf8(std::move(bytes), charset);
   normalise_line_ends(text);
   if (!is_flowed(part.type)) return text;
   return unflow(text, equal_ignoring_case(part.type.plain("delsp"), "yes"));
@@ -117,9 +140,14 @@ class Assembler {
       if (!is_text(part) || is_attachment(part)) return;
       const Part*& body = part.type.value == "text/plain" ? text_ : html_;
       if (body == nullptr) body = &part;
-    } else if (part.type.value == "multipart/alternative") {
-      for (const Part& child : part.children | std::views::reverse) choose(child);
-    } else if (part.type.value == "multipart/related") {
+    } else if (is_alternative(part)) {
+      for (const Part& form : part.children | std::views::reverse) {
+        if (!is_compound(form)) choose(form);
+      }
+      for (const Part& form : part.children | std::views::reverse) {
+        if (is_compound(form)) choose(form);
+      }
+    } else if (is_related(part)) {
       if (!part.children.empty()) choose(root_of(part));
     } else {
       for (const Part& child : part.children) choose(child);
@@ -127,15 +155,17 @@ class Assembler {
   }
 
   // Names all that is neither a body nor another form of one.
-  void list(const Part& part, bool is_alternative) {
+  void list(const Part& part, bool is_form) {
     if (part.is_multipart()) {
-      const bool alternatives = part.type.value == "multipart/alternative" ||
-                                (is_alternative && part.type.value == "multipart/related");
-      for (const Part& child : part.children) list(child, alternatives);
+      if (is_alternative(part)) is_form = is_form || has_body(part);
+      const bool passes_on = is_form && is_alternative(part);
+      const Part* root =
+          is_form && is_related(part) && !part.children.empty() ? &root_of(part) : nullptr;
+      for (const Part& child : part.children) list(child, passes_on || &child == root);
       return;
     }
     if (&part == text_ || &part == html_) return;
-    if (is_alternative && is_text(part) && !is_attachment(part)) return;
+    if (is_form && is_text(part) && !is_attachment(part)) return;
     message_.attachments.push_back(describe(part));
   }
 
@@ -154,6 +184,12 @@ class Assembler {
     };
     const auto found = std::ranges::find_if(related.children, is_start);
     return found == related.children.end() ? related.children.front() : *found;
+  }
+
+  [[nodiscard]] bool has_body(const Part& part) const {
+    if (!part.is_multipart()) return &part == text_ || &part == html_;
+    return std::ranges::any_of(part.children,
+                               [this](const Part& child) { return has_body(child); });
   }
 
   [[nodiscard]] Attachment describe(const Part& part) const {

@@ -170,6 +170,10 @@ constexpr std::array kSettings = {
           "private key of the certificate, PEM; several in the same order"},
   Setting{"user", Type::kText, &Config::user, "restante", kNotEmpty, 0, 0, false, nullptr,
           "user that everything runs as once the ports are bound"},
+  Setting{"wait_key_limit", Type::kCount, &Config::wait_key_limit, "500", 1, 100000, kApid, false, nullptr,
+          "requests with one API key that one API worker holds until mail comes"},
+  Setting{"wait_limit", Type::kCount, &Config::wait_limit, "1000", 1, 100000, kApid, false, nullptr,
+          "requests that one API worker holds until mail comes"},
 };
 // clang-format on
 

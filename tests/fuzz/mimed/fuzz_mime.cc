@@ -2,7 +2,9 @@
 // Any bytes as a mail: valid JSON, valid UTF-8, names that are safe, and the same from the same.
 #include <cjson/cJSON.h>
 
+#include <cstdio>
 #include <cstdlib>
+#include <source_location>
 #include <string>
 #include <string_view>
 
@@ -17,8 +19,10 @@ using namespace restante::mimed;
 
 namespace {
 
-void require(bool holds) {
-  if (!holds) std::abort();
+void require(bool holds, std::source_location where = std::source_location::current()) {
+  if (holds) return;
+  std::fprintf(stderr, "line %u does not hold\n", where.line());
+  std::abort();
 }
 
 void check_text(const std::string& text) {

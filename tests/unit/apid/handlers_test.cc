@@ -9,6 +9,7 @@
 
 #include "apid/http_client.h"
 #include "apid/redirect.h"
+#include "shared/event_loop.h"
 #include "testing.h"
 
 namespace {
@@ -94,7 +95,8 @@ Request make_request(std::string method, std::string target, std::string key = "
 }
 
 Response answer_of(Setup& setup, const Request& request) {
-  Api api(setup.config, setup.mailboxes(), RateTable(setup.words, {1, 2}));
+  const EventLoop loop;
+  Api api(setup.config, setup.mailboxes(), RateTable(setup.words, {1, 2}), loop.base());
   Response answer{.status = 0, .headers = {}, .body = {}};
   api.handle(request, milliseconds{1000}, [&](Response given) { answer = std::move(given); });
   return answer;
@@ -225,7 +227,7 @@ void a_bad_argument_is_named(void**) {
        "400 {\"error\":\"before must be the id of a mail: 19 digits\"}");
   same(ask(setup, make_request("GET", "/emails/bob?sort=up")),
        "400 {\"error\":\"unknown query parameter \\\"sort\\\"; there are limit, before, after, "
-       "since, from, subject and view\"}");
+       "since, from, subject, view and wait\"}");
   same(ask(setup, make_request("DELETE", "/emails/bob?before=1700000001000000007")),
        "400 {\"error\":\"DELETE takes no query parameters\"}");
   same(setup.asked, "");
@@ -318,7 +320,7 @@ void the_latest_mail_has_no_page(void**) {
     const Response response =
         answer_of(setup, make_request("GET", std::string("/emails/bob/latest?") + query));
     assert_int_equal(response.status, 400);
-    assert_true(response.body.ends_with("; there are after, since, from and subject\"}"));
+    assert_true(response.body.ends_with("; there are after, since, from, subject and wait\"}"));
   }
   assert_int_equal(answer_of(setup, make_request("GET", "/emails/b/latest?since=x")).status, 400);
   same(setup.asked, "");

@@ -104,8 +104,9 @@ Names query_parameters(const cJSON* root, const Operation& operation) {
 Names parameters_taken(const std::string& method, const std::string& path) {
   std::vector<std::string_view> names;
   if (method == "GET" && path == "/emails/{user}") names = parameter_names(QueryFor::kList);
-  if (method == "GET" && path.starts_with("/emails/{user}/latest"))
-    names = parameter_names(QueryFor::kOne);
+  if (path.starts_with("/emails/{user}/latest")) names = parameter_names(QueryFor::kOne);
+  if (path == "/emails/{user}/claim") names = parameter_names(QueryFor::kOne);
+  if (path == "/emails/{user}/events") names = parameter_names(QueryFor::kEvents);
   return {names.begin(), names.end()};
 }
 

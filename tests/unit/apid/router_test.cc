@@ -36,6 +36,10 @@ std::string route(std::string_view method, std::string_view path) {
       return "raw " + text + " " + std::string(match.id);
     case Endpoint::kDeleteMail:
       return "delete " + text + " " + std::string(match.id);
+    case Endpoint::kClaimMail:
+      return "claim " + text;
+    case Endpoint::kEvents:
+      return "events " + text;
     case Endpoint::kMtaStsPolicy:
       return "policy " + text;
     case Endpoint::kOpenApi:
@@ -86,6 +90,10 @@ void a_mail_is_read_by_get_and_head(void**) {
   same(route("HEAD", "/emails/bob/latest"), "get bob latest");
   same(route("GET", "/emails/a%2Fb/%41"), "get a%2Fb %41");
   same(route("POST", "/emails/bob/latest"), "405 GET, HEAD, DELETE");
+  same(route("POST", "/emails/bob/claim"), "claim bob");
+  same(route("GET", "/emails/bob/claim"), "405 POST");
+  same(route("GET", "/emails/bob/events"), "events bob");
+  same(route("DELETE", "/emails/bob/events"), "405 GET, HEAD");
   same(route("GET", "/emails/bob/latest/raw"), "raw bob latest");
   same(route("HEAD", "/emails/bob/1/raw"), "raw bob 1");
   same(route("DELETE", "/emails/bob/1/raw"), "405 GET, HEAD");
@@ -145,8 +153,9 @@ void other_methods_are_told_what_there_is(void**) {
 
 void the_table_describes_itself(void**) {
   same(describe_routes(),
-       "GET /emails/USER, DELETE /emails/USER, GET /emails/USER/ID, GET /emails/USER/ID/raw, "
-       "DELETE /emails/USER/ID, GET /.well-known/mta-sts.txt, "
+       "GET /emails/USER, DELETE /emails/USER, POST /emails/USER/claim, GET /emails/USER/events, "
+       "GET /emails/USER/ID, GET /emails/USER/ID/raw, DELETE /emails/USER/ID, GET "
+       "/.well-known/mta-sts.txt, "
        "GET /openapi.json, GET /healthz, GET /readyz");
 }
 
