@@ -25,7 +25,7 @@ continue-on-failure = true
 warnings = false
 
 [generation]
-max-examples = 200
+max-examples = 120
 
 [checks]
 enabled = true
