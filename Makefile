@@ -34,7 +34,7 @@ CHECK_PACKAGES := libcmocka-dev python3 python3-pytest procps mandoc zstd haprox
 # What `make interop` needs besides. Postfix takes the place of another MTA, and apt starts it on
 # port 25: for machines to throw away. Exim and OpenSMTPD cannot stand beside it; the tests unpack
 # them.
-INTEROP_PACKAGES := postfix nodejs
+INTEROP_PACKAGES := postfix nodejs python3-venv
 
 CXX ?= g++
 CXXFLAGS ?= -O2 -g
@@ -99,6 +99,8 @@ $(BUILD)/headers/$(1)/%.ok: src/$(1)/%.h
 	$(Q)echo | $(CXX) $$(filter-out -MMD -MP,$$(CXXFLAGS)) $$(CFLAGS_$(1)) -fsyntax-only -include $$< -x c++ - && touch $$@
 endef
 $(foreach folder,$(FOLDERS),$(eval $(call folder_rules,$(folder))))
+
+$(BUILD)/apid/openapi.o: src/apid/openapi.json  # embedded, which -MMD does not see
 
 $(BUILD)/restante: $(BUILD)/master/main.o $(BUILD)/libmaster.a $(BUILD)/libshared.a
 	$(if $(V),,@echo "  LINK  $@")
@@ -210,6 +212,7 @@ install: all ## install into DESTDIR/PREFIX
 	test -e $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf || \
 		install -D -m 640 etc/restante.conf $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf
 	install -D -m 644 man/restante.8 $(DESTDIR)$(PREFIX)/share/man/man8/restante.8
+	install -D -m 644 man/restante-api.7 $(DESTDIR)$(PREFIX)/share/man/man7/restante-api.7
 	install -D -m 644 man/restante.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/restante.conf.5
 
 format: ## format the sources (clang-format 19)

@@ -10,6 +10,7 @@
 
 #include "apid/mail_json.h"
 #include "apid/mta_sts.h"
+#include "apid/openapi.h"
 #include "apid/raw_mail.h"
 #include "apid/uri.h"
 #include "shared/address.h"
@@ -109,6 +110,8 @@ void Api::dispatch(const Request& request, const Route& route, const Responder& 
       return stream_events(request, match->user, respond);
     case Endpoint::kMtaStsPolicy:
       return respond(mta_sts_response(config_));
+    case Endpoint::kOpenApi:
+      return respond(json_response(200, std::string(openapi_document())));
     case Endpoint::kHealth:
       return respond(json_response(200, kStatusOk));
     case Endpoint::kReadiness:

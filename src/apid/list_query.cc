@@ -113,13 +113,10 @@ bool is_taken(const Row& row, QueryFor what) {
 
 std::string unknown(std::string_view name, QueryFor what) {
   std::string text = fmt::format("unknown query parameter \"{}\"; there are ", name);
-  const auto count = std::ranges::count_if(kRows, [&](auto& row) { return is_taken(row, what); });
-  std::ptrdiff_t named = 0;
-  for (const Row& row : kRows) {
-    if (!is_taken(row, what)) continue;
-    if (named != 0) text += named + 1 == count ? " and " : ", ";
-    text += row.name;
-    ++named;
+  const auto names = parameter_names(what);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i != 0) text += i + 1 == names.size() ? " and " : ", ";
+    text += names[i];
   }
   return text;
 }
@@ -155,6 +152,14 @@ std::expected<ListRequest, std::string> parse_list_request(std::string_view quer
     parsed.query.with_bodies = false;
   }
   return ListRequest{std::move(parsed.query), std::move(kept), parsed.wait};
+}
+
+std::vector<std::string_view> parameter_names(QueryFor what) {
+  std::vector<std::string_view> names;
+  for (const Row& row : kRows) {
+    if (is_taken(row, what)) names.push_back(row.name);
+  }
+  return names;
 }
 
 std::string next_link(std::string_view path, const ListRequest& request, MailId last) {

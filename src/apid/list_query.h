@@ -7,6 +7,7 @@
 #include <expected>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/mail_store.h"
 
@@ -28,6 +29,9 @@ struct ListRequest {
 // The error is the text of a 400.
 [[nodiscard]] std::expected<ListRequest, std::string> parse_list_request(
     std::string_view query, QueryFor what = QueryFor::kList);
+
+// The names of the parameters that it takes, in the order of the table.
+[[nodiscard]] std::vector<std::string_view> parameter_names(QueryFor what);
 
 // The value of the Link field (RFC 8288 section 3): it leads to what is older than `last`. The
 // target is relative to the request for `path`.

@@ -8,25 +8,19 @@
 namespace restante::apid {
 namespace {
 
-struct Row {
-  std::string_view method;
-  std::string_view pattern;  // segments in capitals stand for one segment of any content
-  Endpoint endpoint;
-  Access access;
-};
-
 // A pattern comes before those that are less particular.
 constexpr std::array kRows = {
-    Row{"GET", "/emails/USER", Endpoint::kListMails, Access::kWithKey},
-    Row{"DELETE", "/emails/USER", Endpoint::kClearMailbox, Access::kWithKey},
-    Row{"POST", "/emails/USER/claim", Endpoint::kClaimMail, Access::kWithKey},
-    Row{"GET", "/emails/USER/events", Endpoint::kEvents, Access::kWithKey},
-    Row{"GET", "/emails/USER/ID", Endpoint::kGetMail, Access::kWithKey},
-    Row{"GET", "/emails/USER/ID/raw", Endpoint::kGetRaw, Access::kWithKey},
-    Row{"DELETE", "/emails/USER/ID", Endpoint::kDeleteMail, Access::kWithKey},
-    Row{"GET", "/.well-known/mta-sts.txt", Endpoint::kMtaStsPolicy, Access::kAnyone},
-    Row{"GET", "/healthz", Endpoint::kHealth, Access::kAnyoneUncounted},
-    Row{"GET", "/readyz", Endpoint::kReadiness, Access::kAnyoneUncounted},
+    RouteRow{"GET", "/emails/USER", Endpoint::kListMails, Access::kWithKey},
+    RouteRow{"DELETE", "/emails/USER", Endpoint::kClearMailbox, Access::kWithKey},
+    RouteRow{"POST", "/emails/USER/claim", Endpoint::kClaimMail, Access::kWithKey},
+    RouteRow{"GET", "/emails/USER/events", Endpoint::kEvents, Access::kWithKey},
+    RouteRow{"GET", "/emails/USER/ID", Endpoint::kGetMail, Access::kWithKey},
+    RouteRow{"GET", "/emails/USER/ID/raw", Endpoint::kGetRaw, Access::kWithKey},
+    RouteRow{"DELETE", "/emails/USER/ID", Endpoint::kDeleteMail, Access::kWithKey},
+    RouteRow{"GET", "/.well-known/mta-sts.txt", Endpoint::kMtaStsPolicy, Access::kAnyone},
+    RouteRow{"GET", "/openapi.json", Endpoint::kOpenApi, Access::kAnyone},
+    RouteRow{"GET", "/healthz", Endpoint::kHealth, Access::kAnyoneUncounted},
+    RouteRow{"GET", "/readyz", Endpoint::kReadiness, Access::kAnyoneUncounted},
 };
 
 constexpr std::string_view kUser = "USER", kId = "ID";
@@ -66,7 +60,7 @@ Route find_route(std::string_view method, std::string_view path) {
   if (!path.starts_with('/')) return NoSuchPath{};
   std::string allow;
   std::string_view fitting;  // the first pattern that fits is the one
-  for (const Row& row : kRows) {
+  for (const RouteRow& row : kRows) {
     const std::optional<Segments> found = match(row.pattern, path);
     if (!found || (!fitting.empty() && row.pattern != fitting)) continue;
     fitting = row.pattern;
@@ -82,9 +76,11 @@ Route find_route(std::string_view method, std::string_view path) {
   return NoSuchMethod{std::move(allow)};
 }
 
+std::span<const RouteRow> all_routes() { return kRows; }
+
 std::string describe_routes() {
   std::string text;
-  for (const Row& row : kRows) {
+  for (const RouteRow& row : kRows) {
     if (!text.empty()) text += ", ";
     text.append(row.method).append(" ").append(row.pattern);
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -19,6 +20,7 @@ enum class Endpoint : std::uint8_t {
   kClaimMail,
   kEvents,
   kMtaStsPolicy,
+  kOpenApi,
   kHealth,
   kReadiness
 };
@@ -35,6 +37,13 @@ struct RouteMatch {
   std::string_view user, id;
 };
 
+struct RouteRow {
+  std::string_view method;
+  std::string_view pattern;  // segments in capitals stand for one segment of any content
+  Endpoint endpoint;
+  Access access;
+};
+
 struct NoSuchPath {};
 
 struct NoSuchMethod {
@@ -46,6 +55,9 @@ using Route = std::variant<RouteMatch, NoSuchPath, NoSuchMethod>;
 // HEAD is served wherever GET is (RFC 9110 section 9.3.2). `path` is compared as it was sent:
 // "/%65mails/a" is not "/emails/a", so that a proxy's idea of a path and ours never differ.
 [[nodiscard]] Route find_route(std::string_view method, std::string_view path);
+
+// The whole table.
+[[nodiscard]] std::span<const RouteRow> all_routes();
 
 // "GET /emails/USER, DELETE /emails/USER, …": the whole table, for the 404.
 [[nodiscard]] std::string describe_routes();

@@ -76,6 +76,9 @@ if redis.call('XLEN', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[1]) end
 return 1
 )";
 
+// The end of a range that leaves `id` out. Redis takes "(0-0" for an error; there is no mail 0-0.
+std::string newest_before(MailId id) { return (id == MailId{} ? "" : "(") + id.stream_id(); }
+
 std::string oldest_id(std::chrono::milliseconds retention) {
   return oldest_mail(retention).stream_id();
 }
@@ -223,17 +226,17 @@ std::string MailStore::oldest_of(const ListQuery& query) const {
 
 void MailStore::list(std::string_view mailbox, const ListQuery& query,
                      std::function<void(Result<Page>)> done) {
-  Listing::read(std::make_shared<Listing>(
-      Listing{.redis = redis_,
-              .inbox = inbox_key(mailbox),
-              .prefix = mail_prefix(mailbox),
-              .newest = query.before ? "(" + query.before->stream_id() : "+",
-              .oldest = oldest_of(query),
-              .query = query,
-              .done = std::move(done),
-              .page = {},
-              .large = {},
-              .error = {}}));
+  Listing::read(
+      std::make_shared<Listing>(Listing{.redis = redis_,
+                                        .inbox = inbox_key(mailbox),
+                                        .prefix = mail_prefix(mailbox),
+                                        .newest = query.before ? newest_before(*query.before) : "+",
+                                        .oldest = oldest_of(query),
+                                        .query = query,
+                                        .done = std::move(done),
+                                        .page = {},
+                                        .large = {},
+                                        .error = {}}));
 }
 
 void MailStore::find(std::string_view mailbox, std::optional<MailId> id,

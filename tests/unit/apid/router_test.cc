@@ -14,8 +14,8 @@ namespace {
 
 using namespace restante::apid;
 
-// "list USER", "clear USER", "get USER ID", "raw USER ID", "delete USER ID", "policy ", "404" or
-// "405 METHODS"; with a "!" behind it: no key needed.
+// "list USER", "clear USER", "get USER ID", "raw USER ID", "delete USER ID", "policy ",
+// "openapi ", "404" or "405 METHODS"; with a "!" behind it: no key needed.
 std::string route(std::string_view method, std::string_view path) {
   const Exact exact(path);
   const Route found = find_route(method, exact.view());
@@ -42,6 +42,8 @@ std::string route(std::string_view method, std::string_view path) {
       return "events " + text;
     case Endpoint::kMtaStsPolicy:
       return "policy " + text;
+    case Endpoint::kOpenApi:
+      return "openapi " + text;
     case Endpoint::kHealth:
       return "health " + text;
     case Endpoint::kReadiness:
@@ -123,6 +125,12 @@ void the_policy_needs_no_key(void**) {
   }
 }
 
+void the_description_needs_no_key(void**) {
+  same(route("GET", "/openapi.json"), "openapi !");
+  same(route("HEAD", "/openapi.json"), "openapi !");
+  same(route("POST", "/openapi.json"), "405 GET, HEAD");
+}
+
 void a_user_stays_encoded_and_one_segment(void**) {
   same(route("GET", "/emails/a%2Fb"), "list a%2Fb");
   same(route("GET", "/emails/.."), "list ..");
@@ -148,7 +156,7 @@ void the_table_describes_itself(void**) {
        "GET /emails/USER, DELETE /emails/USER, POST /emails/USER/claim, GET /emails/USER/events, "
        "GET /emails/USER/ID, GET /emails/USER/ID/raw, DELETE /emails/USER/ID, GET "
        "/.well-known/mta-sts.txt, "
-       "GET /healthz, GET /readyz");
+       "GET /openapi.json, GET /healthz, GET /readyz");
 }
 
 void escapes_are_decoded(void**) {
@@ -226,6 +234,7 @@ int main() {
       cmocka_unit_test(a_mail_is_deleted_by_delete),
       cmocka_unit_test(health_and_readiness_need_no_key_and_are_not_counted),
       cmocka_unit_test(the_policy_needs_no_key),
+      cmocka_unit_test(the_description_needs_no_key),
       cmocka_unit_test(a_user_stays_encoded_and_one_segment),
       cmocka_unit_test(other_paths_do_not_exist),
       cmocka_unit_test(other_methods_are_told_what_there_is),
