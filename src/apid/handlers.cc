@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <expected>
+#include <memory>
 #include <optional>
 
+#include "apid/attachment.h"
 #include "apid/list_query.h"
 #include "apid/mta_sts.h"
-#include "apid/raw_mail.h"
+#include "apid/ranges.h"
 #include "apid/uri.h"
 #include "shared/address.h"
 #include "shared/mailbox_name.h"
@@ -135,10 +137,8 @@ void Api::handle(const Request& request, std::chrono::milliseconds now, const Re
   const auto limit = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(config_.api_rate_limit, RateTable::kMaxLimit));
   const RateVerdict verdict = rates_.take(request.client.rate_key, limit, now);
-  const auto respond_with_limit = [verdict, limit, respond](Response response) {
-    add_rate_headers(response, verdict, limit);
-    respond(std::move(response));
-  };
+  const Responder respond_with_limit = respond.with(
+      [verdict, limit](Response& response) { add_rate_headers(response, verdict, limit); });
   if (verdict.admitted) return dispatch(request, route, respond_with_limit);
   Response response = error_response(429, "rate limit exceeded");  // RFC 6585 section 4
   response.headers.emplace_back("Retry-After", whole_seconds(verdict.reset_in));
@@ -172,6 +172,8 @@ void Api::dispatch(const Request& request, const Route& route, const Responder& 
       return get_mail(request, *match, respond);
     case Endpoint::kGetRaw:
       return get_raw(request, *match, respond);
+    case Endpoint::kGetAttachment:
+      return get_attachment(request, *match, respond);
     case Endpoint::kDeleteMail:
       return delete_mail(request, *match, respond);
     case Endpoint::kMtaStsPolicy:
@@ -282,17 +284,48 @@ void Api::get_mail(const Request& request, const RouteMatch& match, const Respon
             });
 }
 
-void Api::get_raw(const Request& request, const RouteMatch& match, const Responder& respond) {
-  const auto answer = [respond,
-                       limit = config_.message_size_limit](Result<std::optional<RawMail>> mail) {
-    if (!mail) return respond(store_error(mail.error()));
-    if (!*mail) return respond(no_such_message());
-    respond(raw_response(**mail, limit));
+void Api::read_raw(const Request& request, const RouteMatch& match, const Responder& respond,
+                   RawReader::Into into, std::function<void(RawReader&)> then) {
+  const auto reader = std::make_shared<RawReader>(config_.message_size_limit, into);
+  const auto take = [reader](const RawMail& mail, std::string_view piece) {
+    return reader->take(mail, piece);
+  };
+  const auto done = [respond, reader, then = std::move(then)](Result<bool> found) {
+    if (!found) return respond(store_error(found.error()));
+    if (!*found) return respond(no_such_message());
+    then(*reader);
   };
   find_mail(request, match, respond,
-            [this, answer](const std::string& mailbox, std::optional<MailId> id) {
-              mailboxes_.get_raw(mailbox, id, answer);
+            [this, take, done](const std::string& mailbox, std::optional<MailId> id) {
+              mailboxes_.get_raw(mailbox, id, take, done);
             });
+}
+
+void Api::get_raw(const Request& request, const RouteMatch& match, const Responder& respond) {
+  read_raw(request, match, respond, RawReader::Into::kMemoryWhileSmall,
+           [respond, wanted = Conditions(request)](RawReader& reader) {
+             const std::string etag = fmt::format("\"{}\"", reader.id().text());
+             respond(serve(raw_response(reader), etag, wanted));
+           });
+}
+
+void Api::get_attachment(const Request& request, const RouteMatch& match,
+                         const Responder& respond) {
+  const auto number = parse_attachment_number(match.number);
+  if (!number) return respond(number.error());
+  respond.hold(MimeClient::longest_wait(config_.mime_timeout), [] {});
+  const auto extract = [this, respond, number = *number,
+                        wanted = Conditions(request)](RawReader& reader) {
+    Response mail = reader.finish();
+    if (!mail.file) return respond(std::move(mail));
+    mailboxes_.extract(
+        *mail.file, number,
+        [respond, wanted, etag = fmt::format("\"{}-{}\"", reader.id().text(), number)](
+            MimeClient::Extraction found) {
+          respond(serve(attachment_response(std::move(found)), etag, wanted));
+        });
+  };
+  read_raw(request, match, respond, RawReader::Into::kFileWithoutTrace, extract);
 }
 
 void Api::delete_mail(const Request& request, const RouteMatch& match, const Responder& respond) {

@@ -13,10 +13,12 @@
 #include <vector>
 
 #include "apid/http.h"
+#include "apid/raw_mail.h"
 #include "apid/router.h"
 #include "shared/config.h"
 #include "shared/error.h"
 #include "shared/mail_store.h"
+#include "shared/mime_client.h"
 #include "shared/rate_table.h"
 
 namespace restante::apid {
@@ -28,11 +30,13 @@ struct Mailboxes {
   std::function<void(std::string_view, std::optional<MailId>,
                      std::function<void(Result<std::optional<StoredMail>>)>)>
       get;
-  std::function<void(std::string_view, std::optional<MailId>,
-                     std::function<void(Result<std::optional<RawMail>>)>)>
+  std::function<void(std::string_view, std::optional<MailId>, MailStore::TakePiece,
+                     std::function<void(Result<bool>)>)>
       get_raw;
   std::function<void(std::string_view, MailId, std::function<void(Result<bool>)>)> remove;
   std::function<void(std::function<void(Result<void>)>)> ping;
+  // Of a MimeClient: the file is a raw mail.
+  std::function<void(const FileBody&, std::uint64_t number, MimeClient::ExtractDone)> extract;
 };
 
 // The configured keys, laid out so that a comparison takes the same time whatever is offered.
@@ -65,6 +69,7 @@ class Api {
   void clear_mailbox(const Request& request, std::string_view user, const Responder& respond);
   void get_mail(const Request& request, const RouteMatch& match, const Responder& respond);
   void get_raw(const Request& request, const RouteMatch& match, const Responder& respond);
+  void get_attachment(const Request& request, const RouteMatch& match, const Responder& respond);
   void delete_mail(const Request& request, const RouteMatch& match, const Responder& respond);
   // The mailbox key and the mail that a request is about, or the answer to give instead.
   struct OneMail {
@@ -78,6 +83,9 @@ class Api {
   using WithMail = std::function<void(const std::string& mailbox, std::optional<MailId>)>;
   void find_mail(const Request& request, const RouteMatch& match, const Responder& respond,
                  WithMail then);
+  // Goes on with the mail when all its pieces are there, be they sound or not; or answers.
+  void read_raw(const Request& request, const RouteMatch& match, const Responder& respond,
+                RawReader::Into into, std::function<void(RawReader&)> then);
   // The mailbox that USER names, or the answer to give instead.
   [[nodiscard]] std::expected<std::string, Response> mailbox_of(std::string_view user) const;
 

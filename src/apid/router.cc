@@ -20,13 +20,14 @@ constexpr std::array kRows = {
     Row{"DELETE", "/emails/USER", Endpoint::kClearMailbox, Access::kWithKey},
     Row{"GET", "/emails/USER/ID", Endpoint::kGetMail, Access::kWithKey},
     Row{"GET", "/emails/USER/ID/raw", Endpoint::kGetRaw, Access::kWithKey},
+    Row{"GET", "/emails/USER/ID/attachments/NUMBER", Endpoint::kGetAttachment, Access::kWithKey},
     Row{"DELETE", "/emails/USER/ID", Endpoint::kDeleteMail, Access::kWithKey},
     Row{"GET", "/.well-known/mta-sts.txt", Endpoint::kMtaStsPolicy, Access::kAnyone},
     Row{"GET", "/healthz", Endpoint::kHealth, Access::kAnyoneUncounted},
     Row{"GET", "/readyz", Endpoint::kReadiness, Access::kAnyoneUncounted},
 };
 
-constexpr std::string_view kUser = "USER", kId = "ID";
+constexpr std::string_view kUser = "USER", kId = "ID", kNumber = "NUMBER";
 
 // Takes the first segment, "/name", off `path`.
 std::string_view take_segment(std::string_view& path) {
@@ -36,9 +37,9 @@ std::string_view take_segment(std::string_view& path) {
   return segment;
 }
 
-// What stands for USER and ID in `path`; or nothing when `path` does not fit the pattern.
+// What stands for USER, ID and NUMBER in `path`; or nothing when `path` does not fit the pattern.
 struct Segments {
-  std::string_view user, id;
+  std::string_view user, id, number;
 };
 std::optional<Segments> match(std::string_view pattern, std::string_view path) {
   Segments found;
@@ -49,6 +50,8 @@ std::optional<Segments> match(std::string_view pattern, std::string_view path) {
       found.user = given;
     } else if (wanted == kId && !given.empty()) {
       found.id = given;
+    } else if (wanted == kNumber && !given.empty()) {
+      found.number = given;
     } else if (wanted != given) {
       return std::nullopt;
     }
@@ -67,7 +70,7 @@ Route find_route(std::string_view method, std::string_view path) {
     if (!found) continue;
     const bool also_head = row.method == "GET";
     if (method == row.method || (also_head && method == "HEAD")) {
-      return RouteMatch{row.endpoint, row.access, found->user, found->id};
+      return RouteMatch{row.endpoint, row.access, found->user, found->id, found->number};
     }
     if (!allow.empty()) allow += ", ";
     allow += row.method;
