@@ -6,12 +6,14 @@
 
 #include <algorithm>
 #include <expected>
+#include <memory>
 #include <optional>
 
+#include "apid/attachment.h"
 #include "apid/mail_json.h"
 #include "apid/mta_sts.h"
 #include "apid/openapi.h"
-#include "apid/raw_mail.h"
+#include "apid/ranges.h"
 #include "apid/uri.h"
 #include "shared/address.h"
 #include "shared/mailbox_name.h"
@@ -65,10 +67,8 @@ void Api::handle(const Request& request, std::chrono::milliseconds now, const Re
   const auto limit = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(config_.api_rate_limit, RateTable::kMaxLimit));
   const RateVerdict verdict = rates_.take(request.client.rate_key, limit, now);
-  const auto respond_with_limit = [verdict, limit, respond](Response response) {
-    add_rate_headers(response, verdict, limit);
-    respond(std::move(response));
-  };
+  const Responder respond_with_limit = respond.with(
+      [verdict, limit](Response& response) { add_rate_headers(response, verdict, limit); });
   if (verdict.admitted) return dispatch(request, route, respond_with_limit);
   Response response = error_response(429, "rate limit exceeded");  // RFC 6585 section 4
   response.headers.emplace_back("Retry-After", whole_seconds(verdict.reset_in));
@@ -102,6 +102,8 @@ void Api::dispatch(const Request& request, const Route& route, const Responder& 
       return get_mail(request, *match, respond);
     case Endpoint::kGetRaw:
       return get_raw(request, *match, respond);
+    case Endpoint::kGetAttachment:
+      return get_attachment(request, *match, respond);
     case Endpoint::kDeleteMail:
       return delete_mail(request, *match, respond);
     case Endpoint::kClaimMail:
@@ -192,17 +194,48 @@ void Api::get_mail(const Request& request, const RouteMatch& match, const Respon
             });
 }
 
+void Api::read_raw(const Request& request, const RouteMatch& match, const Responder& asker,
+                   RawReader::Into into, WithRaw then) {
+  const auto read = [this, into, then = std::move(then)](const std::string& mailbox,
+                                                         std::optional<MailId> id,
+                                                         const Responder& respond) {
+    const auto reader = std::make_shared<RawReader>(config_.message_size_limit, into);
+    const auto take = [reader](const RawMail& mail, std::string_view piece) {
+      return reader->take(mail, piece);
+    };
+    mailboxes_.get_raw(mailbox, id, take, [respond, reader, then](Result<bool> found) {
+      if (!found) return respond(store_away());
+      if (!*found) return respond(no_such_message());
+      then(*reader, respond);
+    });
+  };
+  find_mail(request, match, asker, read);
+}
+
 void Api::get_raw(const Request& request, const RouteMatch& match, const Responder& asker) {
-  find_mail(request, match, asker,
-            [this](const std::string& mailbox, std::optional<MailId> id, const Responder& respond) {
-              mailboxes_.get_raw(mailbox, id,
-                                 [respond, limit = config_.message_size_limit](
-                                     Result<std::optional<RawMail>> mail) {
-                                   if (!mail) return respond(store_away());
-                                   if (!*mail) return respond(no_such_message());
-                                   respond(raw_response(**mail, limit));
-                                 });
-            });
+  read_raw(request, match, asker, RawReader::Into::kMemoryWhileSmall,
+           [wanted = Conditions(request)](RawReader& reader, const Responder& respond) {
+             const std::string etag = fmt::format("\"{}\"", reader.id().text());
+             respond(serve(raw_response(reader), etag, wanted));
+           });
+}
+
+void Api::get_attachment(const Request& request, const RouteMatch& match, const Responder& asker) {
+  const auto number = parse_attachment_number(match.number);
+  if (!number) return asker(number.error());
+  asker.hold(MimeClient::longest_wait(config_.mime_timeout), [] {});
+  const auto extract = [this, number = *number, wanted = Conditions(request)](
+                           RawReader& reader, const Responder& respond) {
+    Response mail = reader.finish();
+    if (!mail.file) return respond(std::move(mail));
+    mailboxes_.extract(
+        *mail.file, number,
+        [respond, wanted, etag = fmt::format("\"{}-{}\"", reader.id().text(), number)](
+            MimeClient::Extraction found) {
+          respond(serve(attachment_response(std::move(found)), etag, wanted));
+        });
+  };
+  read_raw(request, match, asker, RawReader::Into::kFileWithoutTrace, extract);
 }
 
 void Api::delete_mail(const Request& request, const RouteMatch& match, const Responder& respond) {

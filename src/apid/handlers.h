@@ -13,11 +13,13 @@
 #include "apid/claims.h"
 #include "apid/http.h"
 #include "apid/list_query.h"
+#include "apid/raw_mail.h"
 #include "apid/router.h"
 #include "apid/waits.h"
 #include "shared/config.h"
 #include "shared/error.h"
 #include "shared/mail_store.h"
+#include "shared/mime_client.h"
 #include "shared/rate_table.h"
 
 namespace restante::apid {
@@ -29,13 +31,15 @@ struct Mailboxes {
   std::function<void(std::string_view, std::optional<MailId>,
                      std::function<void(Result<std::optional<StoredMail>>)>)>
       get;
-  std::function<void(std::string_view, std::optional<MailId>,
-                     std::function<void(Result<std::optional<RawMail>>)>)>
+  std::function<void(std::string_view, std::optional<MailId>, MailStore::TakePiece,
+                     std::function<void(Result<bool>)>)>
       get_raw;
   std::function<void(std::string_view, MailId, std::function<void(Result<bool>)>)> remove;
   std::function<void(std::function<void(Result<void>)>)> ping;
   ClaimStore claims;
   WatchMailbox watch;
+  // Of a MimeClient: the file is a raw mail.
+  std::function<void(const FileBody&, std::uint64_t number, MimeClient::ExtractDone)> extract;
 };
 
 // Answers every request, checking in this order: rate limit and key (unless the route has none),
@@ -57,6 +61,7 @@ class Api {
   void get_raw(const Request& request, const RouteMatch& match, const Responder& respond);
   void claim_mail(const Request& request, std::string_view user, const Responder& respond);
   void stream_events(const Request& request, std::string_view user, const Responder& respond);
+  void get_attachment(const Request& request, const RouteMatch& match, const Responder& respond);
   void delete_mail(const Request& request, const RouteMatch& match, const Responder& respond);
   // The mailbox key and the mail that a request is about, or the answer to give instead.
   struct OneMail {
@@ -71,11 +76,13 @@ class Api {
                                       const Responder& respond)>;
   void find_mail(const Request& request, const RouteMatch& match, const Responder& respond,
                  WithMail then);
-  [[nodiscard]] Waits::Look look_for_latest(const std::string& mailbox, ListQuery query,
-                                            WithMail then);
   // Looks once, or for as long as the request wants to wait; `otherwise` if nothing is found.
   void look(const Request& request, const std::string& mailbox, std::chrono::milliseconds wait,
             Waits::Look look, Response otherwise, const Responder& respond);
+  // Goes on with the mail when all its pieces are there, be they sound or not; or answers.
+  using WithRaw = std::function<void(RawReader&, const Responder& respond)>;
+  void read_raw(const Request& request, const RouteMatch& match, const Responder& respond,
+                RawReader::Into into, WithRaw then);
   // The mailbox that USER names, or the answer to give instead.
   [[nodiscard]] std::expected<std::string, Response> mailbox_of(std::string_view user) const;
 

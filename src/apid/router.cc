@@ -16,6 +16,8 @@ constexpr std::array kRows = {
     RouteRow{"GET", "/emails/USER/events", Endpoint::kEvents, Access::kWithKey},
     RouteRow{"GET", "/emails/USER/ID", Endpoint::kGetMail, Access::kWithKey},
     RouteRow{"GET", "/emails/USER/ID/raw", Endpoint::kGetRaw, Access::kWithKey},
+    RouteRow{"GET", "/emails/USER/ID/attachments/NUMBER", Endpoint::kGetAttachment,
+             Access::kWithKey},
     RouteRow{"DELETE", "/emails/USER/ID", Endpoint::kDeleteMail, Access::kWithKey},
     RouteRow{"GET", "/.well-known/mta-sts.txt", Endpoint::kMtaStsPolicy, Access::kAnyone},
     RouteRow{"GET", "/openapi.json", Endpoint::kOpenApi, Access::kAnyone},
@@ -23,7 +25,7 @@ constexpr std::array kRows = {
     RouteRow{"GET", "/readyz", Endpoint::kReadiness, Access::kAnyoneUncounted},
 };
 
-constexpr std::string_view kUser = "USER", kId = "ID";
+constexpr std::string_view kUser = "USER", kId = "ID", kNumber = "NUMBER";
 
 // Takes the first segment, "/name", off `path`.
 std::string_view take_segment(std::string_view& path) {
@@ -33,9 +35,9 @@ std::string_view take_segment(std::string_view& path) {
   return segment;
 }
 
-// What stands for USER and ID in `path`; or nothing when `path` does not fit the pattern.
+// What stands for USER, ID and NUMBER in `path`; or nothing when `path` does not fit the pattern.
 struct Segments {
-  std::string_view user, id;
+  std::string_view user, id, number;
 };
 std::optional<Segments> match(std::string_view pattern, std::string_view path) {
   Segments found;
@@ -46,6 +48,8 @@ std::optional<Segments> match(std::string_view pattern, std::string_view path) {
       found.user = given;
     } else if (wanted == kId && !given.empty()) {
       found.id = given;
+    } else if (wanted == kNumber && !given.empty()) {
+      found.number = given;
     } else if (wanted != given) {
       return std::nullopt;
     }
@@ -66,7 +70,7 @@ Route find_route(std::string_view method, std::string_view path) {
     fitting = row.pattern;
     const bool also_head = row.method == "GET";
     if (method == row.method || (also_head && method == "HEAD")) {
-      return RouteMatch{row.endpoint, row.access, found->user, found->id};
+      return RouteMatch{row.endpoint, row.access, found->user, found->id, found->number};
     }
     if (!allow.empty()) allow += ", ";
     allow += row.method;

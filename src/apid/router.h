@@ -16,6 +16,7 @@ enum class Endpoint : std::uint8_t {
   kClearMailbox,
   kGetMail,
   kGetRaw,
+  kGetAttachment,
   kDeleteMail,
   kClaimMail,
   kEvents,
@@ -33,8 +34,8 @@ enum class Access : std::uint8_t {
 struct RouteMatch {
   Endpoint endpoint;
   Access access;
-  // Views of the path, still percent-encoded; empty where the pattern has no USER or ID.
-  std::string_view user, id;
+  // Views of the path, still percent-encoded; empty where the pattern has no USER, ID or NUMBER.
+  std::string_view user, id, number;
 };
 
 struct RouteRow {

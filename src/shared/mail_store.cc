@@ -14,6 +14,7 @@ namespace restante {
 namespace {
 
 constexpr std::size_t kInlineBodies = 16 * 1024;  // larger bodies live in the mail's hash
+constexpr std::size_t kRawPiece = std::size_t{1024} * 1024;
 // What one list that leaves mail out reads of a mailbox, and at a time.
 constexpr std::size_t kScanLimit = 10'000, kScanBatch = 100;
 
@@ -21,13 +22,14 @@ constexpr std::size_t kScanLimit = 10'000, kScanBatch = 100;
 // sender not told: there is nothing to do again. Redis refuses the first command that writes when
 // it is full, and none after it, so a script that fails has done nothing.
 // KEYS inbox, mail, seen if there is a fingerprint; ARGV token, retention in ms, summary, bodies,
-// raw, "1" if bodies are large, details
+// first piece of raw, "1" if bodies are large, details, further pieces of raw
 constexpr std::string_view kPut = R"(
 local stored = KEYS[3] and redis.call('GET', KEYS[3])
 if stored then return stored end
 local time = redis.call('TIME')
 local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[2]
 redis.call('HSET', KEYS[2], 'r', ARGV[5], 'd', ARGV[7])
+for i = 8, #ARGV do redis.call('HSET', KEYS[2], 'r' .. i - 7, ARGV[i]) end
 local id
 if ARGV[6] == '1' then
   redis.call('HSET', KEYS[2], 'b', ARGV[4])
@@ -197,8 +199,12 @@ void MailStore::put(const NewMail& mail, std::function<void(Result<MailId>)> don
   const std::string retention = fmt::format("{}", retention_.count());
   const std::array<std::string_view, 3> keys = {inbox, hash, seen};
   const std::string_view large = mail.bodies.size() > kInlineBodies ? "1" : "0";
-  const std::array<std::string_view, 7> arguments = {
-      mail.token, retention, mail.summary, mail.bodies, mail.raw, large, mail.details};
+  std::vector<std::string_view> arguments = {
+      mail.token, retention,   mail.summary, mail.bodies, mail.raw.substr(0, kRawPiece),
+      large,      mail.details};
+  for (std::size_t at = kRawPiece; at < mail.raw.size(); at += kRawPiece) {
+    arguments.push_back(mail.raw.substr(at, kRawPiece));
+  }
   const std::size_t key_count = mail.fingerprint.empty() ? 2 : 3;
   redis_.run_script(kPut, std::span(keys).first(key_count), arguments,
                     [done = std::move(done)](Result<RedisReply> reply) {
@@ -256,8 +262,7 @@ void MailStore::find(std::string_view mailbox, std::optional<MailId> id,
       });
 }
 
-// In both, a hash that expired between the two reads is of a mail that has reached its age.
-
+// A hash that expired between the two reads is of a mail that has reached its age.
 void MailStore::get(std::string_view mailbox, std::optional<MailId> id,
                     std::function<void(Result<std::optional<StoredMail>>)> done) {
   find(mailbox, id, [this, done = std::move(done)](Result<std::optional<Found>> found) {
@@ -271,20 +276,6 @@ void MailStore::get(std::string_view mailbox, std::optional<MailId> id,
                      if (mail.bodies.empty()) mail.bodies = fields->at(1).text();
                      if (mail.bodies.empty()) return done(std::nullopt);
                      done(std::move(mail));
-                   });
-  });
-}
-
-void MailStore::get_raw(std::string_view mailbox, std::optional<MailId> id,
-                        std::function<void(Result<std::optional<RawMail>>)> done) {
-  find(mailbox, id, [this, done = std::move(done)](Result<std::optional<Found>> found) {
-    if (!found) return done(std::unexpected(found.error()));
-    if (!*found) return done(std::nullopt);
-    redis_.command({"HGET", (*found)->key, "r"},
-                   [id = (*found)->mail.id, done](Result<RedisReply> raw) {
-                     if (!raw) return done(std::unexpected(raw.error()));
-                     if (!raw->is_text()) return done(std::nullopt);
-                     done(RawMail{.id = id, .compressed = std::string(raw->text())});
                    });
   });
 }

@@ -4,11 +4,10 @@
 //
 //   inbox:{USER}        stream   an entry a mail: `s` summary, `t` token, and `b` bodies or, when
 //                                they are large, `n` their size
-//   mail:{USER}:TOKEN   hash     `r` the raw mail (zstd), `d` the details, `b` the bodies when they
-//                                are large
-//   claimed:{USER}      hash     end of the lease (Unix time in ms) of each mail that is being
-//   claimed seen:{USER}:PRINT   string   id of a delivery that is not yet acknowledged, by its
-//   fingerprint
+//   mail:{USER}:TOKEN   hash     `r` the raw mail (zstd), cut after each MiB: `r1`, `r2`, … go on;
+//                                `d` the details, `b` the bodies when they are large
+//   claimed:{USER}      hash     end of the lease (Unix time in ms) of each mail being claimed
+//   seen:{USER}:PRINT   string   id of a delivery that is not yet acknowledged, by its fingerprint
 //
 // USER is a mailbox key (address.h). Its braces are a hash tag: all keys of a mailbox are in one
 // slot. A mail's id is its stream id as one number of 19 digits: milliseconds × 10⁶ + sequence.
@@ -61,9 +60,10 @@ struct StoredMail {
   std::string summary, bodies, details;
 };
 
+// A mail whose raw form is read.
 struct RawMail {
   MailId id;
-  std::string compressed;  // zstd: the trace header and the mail as it was received
+  std::optional<std::uint64_t> size;  // as it was received, so behind the trace header
 };
 
 struct ListQuery {
@@ -124,8 +124,12 @@ class MailStore {
   void get(std::string_view mailbox, std::optional<MailId> id,
            std::function<void(Result<std::optional<StoredMail>>)> done);
 
-  void get_raw(std::string_view mailbox, std::optional<MailId> id,
-               std::function<void(Result<std::optional<RawMail>>)> done);
+  // The raw mail, which is the trace header and the mail as it was received as one zstd frame,
+  // piece by piece; the next one is read once `take` has had this one and says true. `done` gets
+  // true when it has said false or there is no further piece, false when there is no such mail.
+  using TakePiece = std::function<bool(const RawMail&, std::string_view piece)>;
+  void get_raw(std::string_view mailbox, std::optional<MailId> id, TakePiece take,
+               std::function<void(Result<bool>)> done);
 
   // Removes every mail that is in the mailbox when Redis gets the command; later ones stay.
   void clear(std::string_view mailbox, std::function<void(Result<void>)> done);

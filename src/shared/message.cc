@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "shared/c_ptr.h"
@@ -157,6 +158,17 @@ Fragments make_fragments(const Message& message) {
                [&bodies](const Attachment& one) { append_json_string(bodies, one.name); });
   bodies += parse_error;
   return made;
+}
+
+std::optional<std::uint64_t> size_in_summary(std::string_view summary) {
+  constexpr std::string_view kSize = "\n\"size\":";
+  const std::size_t at = summary.find(kSize);
+  if (at == summary.npos) return std::nullopt;
+  summary.remove_prefix(at + kSize.size());
+  std::uint64_t size = 0;
+  const auto [end, error] = std::from_chars(summary.data(), summary.data() + summary.size(), size);
+  if (error != std::errc{}) return std::nullopt;
+  return size;
 }
 
 std::string json_string(std::string_view text) {

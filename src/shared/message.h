@@ -81,6 +81,9 @@ struct Fragments {
 
 [[nodiscard]] Fragments make_fragments(const Message& message);
 
+// What a summary, with its envelope or without, says of the bytes of the raw mail.
+[[nodiscard]] std::optional<std::uint64_t> size_in_summary(std::string_view summary);
+
 // A JSON string with its quotes. `text` is valid UTF-8 without NUL.
 [[nodiscard]] std::string json_string(std::string_view text);
 

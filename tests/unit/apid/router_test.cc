@@ -14,8 +14,8 @@ namespace {
 
 using namespace restante::apid;
 
-// "list USER", "clear USER", "get USER ID", "raw USER ID", "delete USER ID", "policy ",
-// "openapi ", "404" or "405 METHODS"; with a "!" behind it: no key needed.
+// "list USER", "clear USER", "get USER ID", "raw USER ID", "attachment USER ID NUMBER", …, "404" or
+// "405 METHODS"; with a "!" behind it: no key needed.
 std::string route(std::string_view method, std::string_view path) {
   const Exact exact(path);
   const Route found = find_route(method, exact.view());
@@ -34,6 +34,8 @@ std::string route(std::string_view method, std::string_view path) {
       return "get " + text + " " + std::string(match.id);
     case Endpoint::kGetRaw:
       return "raw " + text + " " + std::string(match.id);
+    case Endpoint::kGetAttachment:
+      return "attachment " + text + " " + std::string(match.id) + " " + std::string(match.number);
     case Endpoint::kDeleteMail:
       return "delete " + text + " " + std::string(match.id);
     case Endpoint::kClaimMail:
@@ -101,6 +103,16 @@ void a_mail_is_read_by_get_and_head(void**) {
   same(route("GET", "/emails/bob/1/raw/"), "404");
 }
 
+void an_attachment_is_read_by_get_and_head(void**) {
+  same(route("GET", "/emails/bob/1/attachments/2"), "attachment bob 1 2");
+  same(route("HEAD", "/emails/bob/latest/attachments/%31"), "attachment bob latest %31");
+  same(route("DELETE", "/emails/bob/1/attachments/2"), "405 GET, HEAD");
+  for (const char* path : {"/emails/bob/1/attachments", "/emails/bob/1/attachments/",
+                           "/emails/bob/1/attachments/2/", "/emails/bob/1/Attachments/2"}) {
+    same(route("GET", path), "404");
+  }
+}
+
 void a_mail_is_deleted_by_delete(void**) {
   same(route("DELETE", "/emails/bob/1700000001000000007"), "delete bob 1700000001000000007");
 }
@@ -154,8 +166,8 @@ void other_methods_are_told_what_there_is(void**) {
 void the_table_describes_itself(void**) {
   same(describe_routes(),
        "GET /emails/USER, DELETE /emails/USER, POST /emails/USER/claim, GET /emails/USER/events, "
-       "GET /emails/USER/ID, GET /emails/USER/ID/raw, DELETE /emails/USER/ID, GET "
-       "/.well-known/mta-sts.txt, "
+       "GET /emails/USER/ID, GET /emails/USER/ID/raw, GET /emails/USER/ID/attachments/NUMBER, "
+       "DELETE /emails/USER/ID, GET /.well-known/mta-sts.txt, "
        "GET /openapi.json, GET /healthz, GET /readyz");
 }
 
@@ -231,6 +243,7 @@ int main() {
       cmocka_unit_test(an_inbox_is_listed_by_get_and_head),
       cmocka_unit_test(an_inbox_is_cleared_by_delete),
       cmocka_unit_test(a_mail_is_read_by_get_and_head),
+      cmocka_unit_test(an_attachment_is_read_by_get_and_head),
       cmocka_unit_test(a_mail_is_deleted_by_delete),
       cmocka_unit_test(health_and_readiness_need_no_key_and_are_not_counted),
       cmocka_unit_test(the_policy_needs_no_key),

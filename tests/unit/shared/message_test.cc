@@ -146,11 +146,24 @@ void a_body_of_25_mib_is_written_in_linear_time(void**) {
   assert_true(seconds < 5.0);
 }
 
+void a_summary_says_the_size_of_its_mail(void**) {
+  Message message;
+  message.size = 1234;
+  message.subject = "\n\"size\":5";
+  const Fragments made = make_fragments(message);
+  assert_int_equal(size_in_summary(envelope_fragment("a", "b", "") + made.summary).value_or(0),
+                   1234);
+  for (const char* text : {"", "\"size\":5", "a\n\"size\":", "a\n\"size\":x"}) {
+    assert_false(size_in_summary(Exact(text).view()).has_value());
+  }
+}
+
 }  // namespace
 
 int main() {
   const std::vector<CMUnitTest> tests = {
       cmocka_unit_test(a_message_becomes_fragments),
+      cmocka_unit_test(a_summary_says_the_size_of_its_mail),
       cmocka_unit_test(details_of_a_message_have_all_fields),
       cmocka_unit_test(details_of_a_mail_that_was_not_parsed_are_empty_and_have_its_size),
       cmocka_unit_test(the_envelope_stands_before_the_details),
