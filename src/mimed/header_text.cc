@@ -155,6 +155,11 @@ bool is_hidden(std::string_view character) {
          character == "\xEF\xBB\xBF";
 }
 
+// Windows drops dots and blanks at the end of a name; `.` and `..` go with them.
+std::string_view without_end(std::string_view name) {
+  return name.substr(0, name.find_last_not_of(". ") + 1);
+}
+
 }  // namespace
 
 ParsedValue parse_value(std::string_view raw) {
@@ -205,14 +210,13 @@ std::string safe_file_name(std::string_view name) {
     if (!is_hidden(name.substr(0, size))) safe += name.substr(0, size);
     name.remove_prefix(size);
   }
-  std::string_view kept = trimmed(safe);
-  // Windows drops dots and blanks at the end; `.` and `..` go with them.
-  kept = kept.substr(0, kept.find_last_not_of(". ") + 1);
+  const std::string_view kept = without_end(trimmed(safe));
   if (kept.size() <= kFileNameLimit) return std::string(kept);
   const std::size_t dot = kept.rfind('.');
   const bool has_ending = dot != std::string_view::npos && kept.size() - dot <= kEndingLimit;
   const std::string_view ending = has_ending ? kept.substr(dot) : std::string_view();
-  return std::string(cut_utf8(kept, kFileNameLimit - ending.size())) + std::string(ending);
+  const std::string_view cut = cut_utf8(kept, kFileNameLimit - ending.size());
+  return has_ending ? std::string(cut) + std::string(ending) : std::string(without_end(cut));
 }
 
 }  // namespace restante::mimed
