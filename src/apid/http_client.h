@@ -46,6 +46,7 @@ struct Client {
   std::uint64_t answered = 0;
   std::chrono::milliseconds asked_at{};
   std::chrono::milliseconds deadline{};  // for what the stage waits for
+  ClientAddress peer;  // who is connected; request.client may be someone behind it
   Request request;
   FieldCounts fields;
   const char* read_up_to = nullptr;  // see check_gap

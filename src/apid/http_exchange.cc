@@ -55,6 +55,10 @@ void Daemon::read_head(Client& client, const char* method, const char* version) 
       MHD_get_connection_info(client.connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
   check_gap(client, {method + head->header_size, 0}, 4);  // CRLF CRLF
   client.fields.malformed |= kLosesBytes && client.fields.bytes_lost;
+  if (options_.client_of) {
+    client.request.client =
+        options_.client_of(client.peer, client.request.field("x-forwarded-for"));
+  }
 }
 
 MHD_Result Daemon::handle(Client& client, const char* method, const char* version) {

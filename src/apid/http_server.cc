@@ -152,8 +152,9 @@ void Daemon::add_client(MHD_Connection* connection, void** context) {
   auto client = std::make_shared<Client>();
   client->connection = connection;
   client->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-  client->request.client = describe_client(
+  client->peer = describe_client(
       MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+  client->request.client = client->peer;
   client->deadline = monotonic_now() + options_.timeout;
   clients_.push_front(client);
   client->self = clients_.begin();

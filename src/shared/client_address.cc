@@ -18,6 +18,9 @@ ClientAddress describe_client(const sockaddr* address) {
     inet_ntop(AF_INET, &ipv4.sin_addr, text, sizeof text);
     return {text, text};
   }
+  if (address->sa_family == AF_UNIX) {
+    return {.text = std::string(kUnixClient), .rate_key = std::string(kUnixClient)};
+  }
   if (address->sa_family != AF_INET6) return {"unknown", "unknown"};
   sockaddr_in6 ipv6{};
   std::memcpy(&ipv6, address, sizeof ipv6);

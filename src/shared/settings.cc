@@ -49,6 +49,11 @@ std::optional<std::string> check_listen(std::string_view value) {
   return {};
 }
 
+std::optional<std::string> check_local_listen(std::string_view value) {
+  if (auto parsed = parse_local_listen(value); !parsed) return parsed.error().what;
+  return {};
+}
+
 std::optional<std::string> check_network(std::string_view value) {
   if (auto parsed = Network::parse(value); !parsed) return parsed.error().what;
   return {};
@@ -100,6 +105,8 @@ constexpr std::array kSettings = {
           "Received fields of one message; past it the mail goes in circles"},
   Setting{"hostname", Type::kText, &Config::hostname, "", 0, 0, kSmtpd | kApid, false, check_domain,
           "name in the SMTP greeting; empty: the machine's full name, else the first domain"},
+  Setting{"http_api_listen", Type::kWords, &Config::http_api_listen, "", 0, 0, 0, false, check_local_listen,
+          "loopback addresses and Unix sockets where the API is served without TLS, to a reverse proxy"},
   Setting{"http_listen", Type::kWords, &Config::http_listen, "*:80", 0, 0, 0, false, check_listen,
           "addresses of the HTTP port, which redirects to HTTPS; empty: none"},
   Setting{"https_listen", Type::kWords, &Config::https_listen, "*:443", kNotEmpty, 0, 0, false, check_listen,
@@ -130,8 +137,8 @@ constexpr std::array kSettings = {
           "MTA-STS policy that senders are given: none, testing or enforce; needs DNS records"},
   Setting{"page_size_limit", Type::kSize, &Config::page_size_limit, "32M", kKiB, kGiB, kApid, false, nullptr,
           "bytes of one API answer; a longer list ends early and links to the next page"},
-  Setting{"proxy_allow", Type::kWords, &Config::proxy_allow, "127.0.0.0/8 ::1", 0, 0, kSmtpd, false, check_network,
-          "addresses and networks of load balancers, who alone may connect to smtp_proxy_listen"},
+  Setting{"proxy_allow", Type::kWords, &Config::proxy_allow, "127.0.0.0/8 ::1", 0, 0, kSmtpd | kApid, false, check_network,
+          "addresses and networks of load balancers and proxies: who may connect to smtp_proxy_listen, and is believed at http_api_listen"},
   Setting{"recipient_limit", Type::kCount, &Config::recipient_limit, "100", 1, 10000, kSmtpd, false, nullptr,
           "recipients of one message"},
   Setting{"redis", Type::kText, &Config::redis, "localhost:6379", kNotEmpty, 0, kSmtpd | kApid, true, check_redis,
