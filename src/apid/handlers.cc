@@ -125,9 +125,19 @@ bool ApiKeys::contains(std::string_view offered) const {
 }
 
 Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates)
-    : config_(config), mailboxes_(std::move(mailboxes)), rates_(rates), keys_(config.api_key) {}
+    : config_(config),
+      mailboxes_(std::move(mailboxes)),
+      rates_(rates),
+      keys_(config.api_key),
+      cors_(std::make_shared<Cors>(config.api_cors_origin)) {}
 
-void Api::handle(const Request& request, std::chrono::milliseconds now, const Responder& respond) {
+Responder Api::finishing(const Request& request, const Responder& respond) const {
+  return respond.with([cors = cors_, origin = std::string(request.field("origin"))](
+                          Response& response) { cors->admit(response, origin); });
+}
+
+void Api::handle(const Request& request, std::chrono::milliseconds now, const Responder& asker) {
+  const Responder respond = finishing(request, asker);
   const Route route = find_route(request.method, request.path);
   const auto* match = std::get_if<RouteMatch>(&route);
   const bool is_counted = match == nullptr || match->access != Access::kAnyoneUncounted;
@@ -135,10 +145,8 @@ void Api::handle(const Request& request, std::chrono::milliseconds now, const Re
   const auto limit = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(config_.api_rate_limit, RateTable::kMaxLimit));
   const RateVerdict verdict = rates_.take(request.client.rate_key, limit, now);
-  const auto respond_with_limit = [verdict, limit, respond](Response response) {
-    add_rate_headers(response, verdict, limit);
-    respond(std::move(response));
-  };
+  const Responder respond_with_limit = respond.with(
+      [verdict, limit](Response& response) { add_rate_headers(response, verdict, limit); });
   if (verdict.admitted) return dispatch(request, route, respond_with_limit);
   Response response = error_response(429, "rate limit exceeded");  // RFC 6585 section 4
   response.headers.emplace_back("Retry-After", whole_seconds(verdict.reset_in));
@@ -147,6 +155,11 @@ void Api::handle(const Request& request, std::chrono::milliseconds now, const Re
 
 void Api::dispatch(const Request& request, const Route& route, const Responder& respond) {
   const auto* match = std::get_if<RouteMatch>(&route);
+  const auto* no_method = std::get_if<NoSuchMethod>(&route);
+  if (no_method != nullptr && request.method == "OPTIONS") {
+    // Browsers ask without the key, and which paths there are is in the manual.
+    return respond(cors_->answer_options(request, no_method->allow));
+  }
   // Who has no key learns of no path or method but those that are for anyone.
   const bool for_anyone = match != nullptr && match->access != Access::kWithKey;
   if (!for_anyone && !keys_.contains(request.api_key)) {
@@ -158,9 +171,9 @@ void Api::dispatch(const Request& request, const Route& route, const Responder& 
   if (std::holds_alternative<NoSuchPath>(route)) {
     return respond(refuse(404, "not found; there is {}", describe_routes()));
   }
-  if (const auto* method = std::get_if<NoSuchMethod>(&route)) {
-    Response response = refuse(405, "method not allowed; there is {}", method->allow);
-    response.headers.emplace_back("Allow", method->allow);
+  if (no_method != nullptr) {
+    Response response = refuse(405, "method not allowed; there is {}", no_method->allow);
+    response.headers.emplace_back("Allow", no_method->allow + ", OPTIONS");
     return respond(std::move(response));
   }
   switch (match->endpoint) {

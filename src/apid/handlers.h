@@ -6,12 +6,14 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "apid/cors.h"
 #include "apid/http.h"
 #include "apid/router.h"
 #include "shared/config.h"
@@ -48,8 +50,8 @@ class ApiKeys {
   std::vector<Slot> slots_;
 };
 
-// Answers every request, checking in this order: rate limit and key (unless the route has none),
-// path, method, arguments.
+// Answers every request but OPTIONS, checking in this order: rate limit and key (unless the route
+// has none), path, method, arguments.
 class Api {
  public:
   // `config` outlives the object.
@@ -59,6 +61,8 @@ class Api {
   void handle(const Request& request, std::chrono::milliseconds now, const Responder& respond);
 
  private:
+  // The same, with what every answer gets.
+  [[nodiscard]] Responder finishing(const Request& request, const Responder& respond) const;
   void dispatch(const Request& request, const Route& route, const Responder& respond);
   void tell_readiness(const Responder& respond);
   void list_mails(const Request& request, std::string_view user, const Responder& respond);
@@ -85,6 +89,7 @@ class Api {
   Mailboxes mailboxes_;
   RateTable rates_;
   ApiKeys keys_;
+  std::shared_ptr<const Cors> cors_;  // shared: a late answer may come after this object's end
 };
 
 }  // namespace restante::apid

@@ -41,6 +41,7 @@ struct Config {
   std::vector<std::string> smtp_listen, http_listen, https_listen;  // address:port
   std::vector<std::string> smtp_proxy_listen;  // address:port, behind a load balancer
   std::vector<std::string> http_api_listen;    // loopback:port or unix:/path, behind a proxy
+  std::vector<std::string> api_cors_origin;    // https://host[:port], or *
   std::vector<std::string> proxy_allow;        // addresses and networks of such balancers, proxies
   SmtpTls smtp_tls{};
   BareNewline smtp_bare_newline{};

@@ -441,7 +441,8 @@ void checks_come_in_their_order(void**) {
 
 void a_refused_method_names_the_others(void**) {
   Setup setup;
-  same(header(answer_of(setup, make_request("PUT", "/emails/a")), "Allow"), "GET, HEAD, DELETE;");
+  same(header(answer_of(setup, make_request("PUT", "/emails/a")), "Allow"),
+       "GET, HEAD, DELETE, OPTIONS;");
 }
 
 void the_rate_limit_is_told_on_every_answer(void**) {
