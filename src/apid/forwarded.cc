@@ -16,12 +16,6 @@
 namespace restante::apid {
 namespace {
 
-std::string_view trim(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
 bool is_port(std::string_view text) {
   return !text.empty() && text.size() <= 5 && std::ranges::all_of(text, is_digit);
 }
@@ -85,7 +79,7 @@ ClientAddress forwarded_client(const ClientAddress& peer, std::string_view field
   while (!field.empty()) {
     const std::size_t comma = field.rfind(',');
     const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
-    const std::string_view element = trim(field.substr(begin));
+    const std::string_view element = trim_blanks(field.substr(begin));
     field = field.substr(0, comma == std::string_view::npos ? 0 : comma);
     if (element.empty()) continue;  // RFC 9110 section 5.6.1.2
     const auto host = bare_address(element);

@@ -129,11 +129,16 @@ Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates)
       mailboxes_(std::move(mailboxes)),
       rates_(rates),
       keys_(config.api_key),
-      cors_(std::make_shared<Cors>(config.api_cors_origin)) {}
+      cors_(std::make_shared<Cors>(config.api_cors_origin)),
+      gzip_(std::make_shared<Gzip>()) {}
 
 Responder Api::finishing(const Request& request, const Responder& respond) const {
-  return respond.with([cors = cors_, origin = std::string(request.field("origin"))](
-                          Response& response) { cors->admit(response, origin); });
+  return respond.with(
+      [cors = cors_, origin = std::string(request.field("origin")), gzip = gzip_,
+       packed = prefers_gzip(request.field("accept-encoding"))](Response& response) {
+        cors->admit(response, origin);
+        gzip->encode(response, packed);
+      });
 }
 
 void Api::handle(const Request& request, std::chrono::milliseconds now, const Responder& asker) {

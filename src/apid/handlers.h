@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "apid/compression.h"
 #include "apid/cors.h"
 #include "apid/http.h"
 #include "apid/router.h"
@@ -89,7 +90,9 @@ class Api {
   Mailboxes mailboxes_;
   RateTable rates_;
   ApiKeys keys_;
-  std::shared_ptr<const Cors> cors_;  // shared: a late answer may come after this object's end
+  // Shared: a late answer may come after this object's end.
+  std::shared_ptr<const Cors> cors_;
+  std::shared_ptr<Gzip> gzip_;
 };
 
 }  // namespace restante::apid

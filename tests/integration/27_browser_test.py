@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: ISC
 # What browsers are told: CORS by setting, and how an answer is to be taken.
+import gzip
+import json
+
 import pytest
 
 from harness import Restante
@@ -82,3 +85,39 @@ def test_json_is_never_a_page(restante):
             "default-src 'none'; frame-ancestors 'none'")
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
         assert answer.headers["Cache-Control"] == "no-store"
+
+
+def long_list(daemon, user):
+    daemon.send(f"{user}@example.com", "Subject: long\r\n\r\n" + "All the same again.\r\n" * 500)
+    return f"/emails/{user}"
+
+
+def test_json_is_packed_for_who_asks(restante):
+    path = long_list(restante, "packed")
+    plain = restante.api(path, headers={"Accept-Encoding": "identity"})
+    packed = restante.api(path, headers={"Accept-Encoding": "br, gzip;q=0.8"})
+    assert gzip.decompress(packed.body) == plain.body
+    assert len(packed.body) < len(plain.body) / 5
+    assert (packed.headers["Content-Encoding"], plain.headers["Content-Encoding"]) == ("gzip", None)
+    for answer in (plain, packed):
+        assert answer.headers["Vary"] == "Accept-Encoding"
+    assert json.loads(restante.curl(path, "--compressed").stdout) == plain.json()
+
+
+def test_head_has_the_fields_of_get(restante):
+    path = long_list(restante, "headed")
+    for encoding in ("identity", "gzip"):
+        get, head = (restante.api(path, method=method, headers={"Accept-Encoding": encoding})
+                     for method in ("GET", "HEAD"))
+        assert head.body == b""
+        for answer in (get, head):
+            del answer.headers["Date"]
+        assert head.headers.items() == get.headers.items()
+
+
+def test_a_raw_message_and_a_small_answer_are_never_packed(restante):
+    path = long_list(restante, "unpacked")
+    for answer in (restante.api(f"{path}/latest/raw", headers={"Accept-Encoding": "gzip"}),
+                   restante.api("/healthz", headers={"Accept-Encoding": "gzip"})):
+        assert (answer.status, answer.headers["Content-Encoding"]) == (200, None)
+        assert answer.headers["Vary"] is None
