@@ -21,12 +21,12 @@ LIBRARIES_master := fmt libidn2 libsystemd
 UNISTRING := -lunistring
 LIBRARIES_smtpd  := $(LIBRARIES_shared) openssl libzstd
 LIBRARIES_mimed  := $(LIBRARIES_shared) gmime-3.0
-LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd libzstd
+LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd libzstd zlib
 
 # The Debian packages of all that: to build it and to run the demo.
 PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libidn2-dev \
 	libunistring-dev libsystemd-dev libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev \
-	redis-server openssl swaks libnet-ssleay-perl curl
+	zlib1g-dev redis-server openssl swaks libnet-ssleay-perl curl
 # What `make check` needs besides. Where systemd runs, apt starts haproxy, which listens nowhere. The
 # last has the mails of Python's own tests: libpython3.11-testsuite in Debian 12, 3.13 in Debian 13.
 CHECK_PACKAGES := libcmocka-dev python3 python3-pytest procps mandoc zstd haproxy msmtp \
@@ -171,6 +171,7 @@ layers: ## check that includes follow the arrows: programs use shared, shared us
 	$(call forbid,src/mimed/*,master/|smtpd/|apid/|hiredis|microhttpd|openssl|event2)
 	$(call forbid,src/apid/*,master/|smtpd/|mimed/|hiredis|gmime|glib|openssl)
 	$(call forbid,$(filter-out src/apid/raw_mail.cc,$(wildcard src/apid/*)),zstd)
+	$(call forbid,$(filter-out src/apid/compression.cc,$(wildcard src/apid/*)),zlib)
 	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/smtpd/header_check.* src/smtpd/proxy_header.* src/smtpd/time_limits.* src/smtpd/client_table.* src/shared/address.*,$(NO_IO))
 	$(call forbid,$(filter-out src/shared/redis.cc,$(wildcard src/shared/*)),hiredis)
 	$(call forbid,$(filter-out src/shared/message.cc,$(wildcard src/shared/*)),cjson)

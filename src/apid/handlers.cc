@@ -55,11 +55,23 @@ Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates, event_base*
       mailboxes_(std::move(mailboxes)),
       rates_(rates),
       keys_(config.api_key),
+      cors_(std::make_shared<Cors>(config.api_cors_origin)),
+      gzip_(std::make_shared<Gzip>()),
       base_(base),
       waits_(base, mailboxes_.watch, {.all = config.wait_limit, .per_key = config.wait_key_limit}) {
 }
 
-void Api::handle(const Request& request, std::chrono::milliseconds now, const Responder& respond) {
+Responder Api::finishing(const Request& request, const Responder& respond) const {
+  return respond.with(
+      [cors = cors_, origin = std::string(request.field("origin")), gzip = gzip_,
+       packed = prefers_gzip(request.field("accept-encoding"))](Response& response) {
+        cors->admit(response, origin);
+        gzip->encode(response, packed);
+      });
+}
+
+void Api::handle(const Request& request, std::chrono::milliseconds now, const Responder& asker) {
+  const Responder respond = finishing(request, asker);
   const Route route = find_route(request.method, request.path);
   const auto* match = std::get_if<RouteMatch>(&route);
   const bool is_counted = match == nullptr || match->access != Access::kAnyoneUncounted;
@@ -77,6 +89,11 @@ void Api::handle(const Request& request, std::chrono::milliseconds now, const Re
 
 void Api::dispatch(const Request& request, const Route& route, const Responder& respond) {
   const auto* match = std::get_if<RouteMatch>(&route);
+  const auto* no_method = std::get_if<NoSuchMethod>(&route);
+  if (no_method != nullptr && request.method == "OPTIONS") {
+    // Browsers ask without the key, and which paths there are is in the manual.
+    return respond(cors_->answer_options(request, no_method->allow));
+  }
   // Who has no key learns of no path or method but those that are for anyone.
   const bool for_anyone = match != nullptr && match->access != Access::kWithKey;
   if (!for_anyone && !keys_.contains(request.api_key)) {
@@ -88,9 +105,9 @@ void Api::dispatch(const Request& request, const Route& route, const Responder& 
   if (std::holds_alternative<NoSuchPath>(route)) {
     return respond(refuse(404, "not found; there is {}", describe_routes()));
   }
-  if (const auto* method = std::get_if<NoSuchMethod>(&route)) {
-    Response response = refuse(405, "method not allowed; there is {}", method->allow);
-    response.headers.emplace_back("Allow", method->allow);
+  if (no_method != nullptr) {
+    Response response = refuse(405, "method not allowed; there is {}", no_method->allow);
+    response.headers.emplace_back("Allow", no_method->allow + ", OPTIONS");
     return respond(std::move(response));
   }
   switch (match->endpoint) {

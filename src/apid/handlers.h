@@ -5,12 +5,15 @@
 #include <chrono>
 #include <expected>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "apid/api_keys.h"
 #include "apid/claims.h"
+#include "apid/compression.h"
+#include "apid/cors.h"
 #include "apid/http.h"
 #include "apid/list_query.h"
 #include "apid/raw_mail.h"
@@ -42,8 +45,8 @@ struct Mailboxes {
   std::function<void(const FileBody&, std::uint64_t number, MimeClient::ExtractDone)> extract;
 };
 
-// Answers every request, checking in this order: rate limit and key (unless the route has none),
-// path, method, arguments.
+// Answers every request but OPTIONS, checking in this order: rate limit and key (unless the route
+// has none), path, method, arguments.
 class Api {
  public:
   // `config` and `base` outlive the object.
@@ -53,6 +56,8 @@ class Api {
   void handle(const Request& request, std::chrono::milliseconds now, const Responder& respond);
 
  private:
+  // The same, with what every answer gets.
+  [[nodiscard]] Responder finishing(const Request& request, const Responder& respond) const;
   void dispatch(const Request& request, const Route& route, const Responder& respond);
   void tell_readiness(const Responder& respond);
   void list_mails(const Request& request, std::string_view user, const Responder& respond);
@@ -90,6 +95,9 @@ class Api {
   Mailboxes mailboxes_;
   RateTable rates_;
   ApiKeys keys_;
+  // Shared: a late answer may come after this object's end.
+  std::shared_ptr<const Cors> cors_;
+  std::shared_ptr<Gzip> gzip_;
   event_base* base_;
   Waits waits_;
 };

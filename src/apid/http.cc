@@ -21,6 +21,7 @@ Response json_response(unsigned status, std::string body) {
   return {.status = status,
           .headers = {{"Content-Type", "application/json; charset=utf-8"},
                       {"Cache-Control", "no-store"},
+                      {"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
                       {"X-Content-Type-Options", "nosniff"}},
           .body = std::move(body)};
 }

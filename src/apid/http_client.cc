@@ -2,6 +2,8 @@
 // One client of the HTTP server: what is known of its connection and of the request in hand.
 #include "apid/http_client.h"
 
+#include <fmt/core.h>
+
 #include <algorithm>
 
 #include "apid/uri.h"
@@ -43,10 +45,10 @@ void keep_field(Request& request, std::string_view name, std::string_view value)
 
 }  // namespace
 
-void check_gap(Client& client, std::string_view piece, unsigned longest) {
-  const auto gap = reinterpret_cast<std::uintptr_t>(piece.data()) -
-                   reinterpret_cast<std::uintptr_t>(client.read_up_to);
-  if (gap < 1 || gap > longest) client.fields.bytes_lost = true;
+void check_gap(Client& client, std::string_view piece, std::size_t gap) {
+  const auto found = reinterpret_cast<std::uintptr_t>(piece.data()) -
+                     reinterpret_cast<std::uintptr_t>(client.read_up_to);
+  if (found != gap) client.fields.bytes_lost = true;
   client.read_up_to = piece.data() + piece.size();
 }
 
@@ -81,6 +83,14 @@ std::optional<Response> check_framing(const Client& client, std::string_view ver
   const auto refuse = [](std::string_view text) { return error_response(400, text); };
   if (version != "HTTP/1.1" && version != "HTTP/1.0") {
     return error_response(version.starts_with("HTTP/1.") ? 400 : 505, "use HTTP/1.1 or HTTP/1.0");
+  }
+  if (request.path.size() + request.query.size() > kMaxTarget) {
+    return error_response(414,
+                          fmt::format("the request target has more than {} bytes", kMaxTarget));
+  }
+  if (client.head_size > kMaxHead) {
+    return error_response(431,
+                          fmt::format("the head of the request has more than {} bytes", kMaxHead));
   }
   if (fields.malformed) return refuse("a header field is malformed");
   // RFC 9112 section 6.3: more than one way to find the end of a request is none.

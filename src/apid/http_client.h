@@ -46,8 +46,11 @@ struct Client {
   std::uint64_t answered = 0;
   std::chrono::milliseconds asked_at{};
   std::chrono::milliseconds deadline{};  // for what the stage waits for
+  ClientAddress peer;  // who is connected; request.client may be someone behind it
   Request request;
   FieldCounts fields;
+  std::size_t head_size = 0;         // bytes of the request's head
+  std::string_view target;           // of the request, in the library's memory
   const char* read_up_to = nullptr;  // see check_gap
   std::optional<Response> response;
   Responder::Ended ended;               // of a held request
@@ -61,10 +64,16 @@ struct Client {
 //
 // That version loses bytes without a word: a value ends at a NUL, and a folded line (RFC 9112
 // section 5.2) is glued to the field's *name*, so that "Content-Length:", CRLF, " 5" is no length
-// to it and the body becomes the next request. It splits a head in place, so where nothing was lost
-// each piece begins one or two bytes (SP, LF, CRLF) behind the end of the one before. Later
-// versions refuse such requests themselves.
-void check_gap(Client& client, std::string_view piece, unsigned longest = 2);
+// to it and the body becomes the next request. It also takes a CR or LF alone for a line end, which
+// others do not (RFC 9112 section 2.2). It splits a head in place, so where nothing was lost each
+// piece begins `gap` bytes, one SP or CRLF, behind the end of the one before. Later versions refuse
+// such requests themselves. What cannot be seen is a line of one ":" or NUL whose own end, or that
+// before it, is LF alone: it ends the head, in the place of the empty line.
+void check_gap(Client& client, std::string_view piece, std::size_t gap);
+
+// The largest request target and head that are answered; past them 414 and 431.
+inline constexpr std::size_t kMaxTarget = std::size_t{8} * 1024;
+inline constexpr std::size_t kMaxHead = std::size_t{16} * 1024;
 
 // Reads one header field of the request, of any case.
 void read_field(Client& client, std::string_view name, std::string_view value);

@@ -18,6 +18,7 @@ using std::chrono::milliseconds;
 
 constexpr std::uint64_t kSlowestReader = 16 * 1024;  // bytes a second that an answer is waited for
 constexpr bool kLosesBytes = MHD_VERSION < 0x00097701;  // see check_gap
+constexpr std::size_t kLineEnd = 2;                     // CRLF
 constexpr milliseconds kForever = milliseconds::max();
 
 // To MHD_get_connection_values_n: each header field of a request.
@@ -26,7 +27,7 @@ MHD_Result on_field(void* context, MHD_ValueKind, const char* name, std::size_t 
   auto& client = *static_cast<Client*>(context);
   const std::string_view text(value == nullptr ? "" : value, value_size);
   client.aborted = !guarded([&] { read_field(client, {name, name_size}, text); });
-  check_gap(client, {name, name_size});
+  check_gap(client, {name, name_size}, kLineEnd);
   if (value != nullptr) client.read_up_to = value + value_size;
   return client.aborted ? MHD_NO : MHD_YES;
 }
@@ -44,18 +45,25 @@ void Daemon::begin_request(Client& client, const char* target) {
   client.request.api_key.clear();
   client.request.fields.clear();
   read_target(client.request, target);
-  client.read_up_to = target + std::strlen(target);
+  client.target = target;
 }
 
 void Daemon::read_head(Client& client, const char* method, const char* version) {
   client.request.method = method;
-  check_gap(client, version);
+  client.read_up_to = method + client.request.method.size();
+  check_gap(client, client.target, 1);
+  check_gap(client, version, 1);
   MHD_get_connection_values_n(client.connection, MHD_HEADER_KIND, on_field, &client);
   const MHD_ConnectionInfo* head =
       MHD_get_connection_info(client.connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-  check_gap(client, {method + head->header_size, 0}, 4);  // CRLF CRLF
+  client.head_size = head->header_size;
+  check_gap(client, {method + client.head_size, 0}, 2 * kLineEnd);
   client.request.has_body = client.fields.has_body;
   client.fields.malformed |= kLosesBytes && client.fields.bytes_lost;
+  if (options_.client_of) {
+    client.request.client =
+        options_.client_of(client.peer, client.request.field("x-forwarded-for"));
+  }
 }
 
 MHD_Result Daemon::handle(Client& client, const char* method, const char* version) {

@@ -22,7 +22,10 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t kConnectionMemory = 32 * 1024;  // a request's head, and the answer's
+// A request's head, what the library notes of its fields, and the answer's head. It is twice of
+// what check_framing lets pass, so that mostly it is we who say what was too much, in JSON. The
+// library clears it for each request, and maps a larger one for each connection.
+constexpr std::size_t kConnectionMemory = 32 * 1024;
 
 // For a request that is on its way when the drain begins (RFC 9112 section 9.6).
 constexpr milliseconds kIdleGrace{500};
@@ -152,8 +155,9 @@ void Daemon::add_client(MHD_Connection* connection, void** context) {
   auto client = std::make_shared<Client>();
   client->connection = connection;
   client->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-  client->request.client = describe_client(
+  client->peer = describe_client(
       MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+  client->request.client = client->peer;
   client->deadline = monotonic_now() + options_.timeout;
   clients_.push_front(client);
   client->self = clients_.begin();

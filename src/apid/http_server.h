@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "apid/http.h"
 #include "shared/error.h"
@@ -20,6 +21,10 @@ struct HttpServerOptions {
   unsigned connection_limit = 0;
   std::chrono::milliseconds timeout{};  // for a request to come whole, and again for its answer
   std::string certificate, key;         // PEM; both empty: plain HTTP
+  // Behind a proxy: who the client is, by who is connected and by X-Forwarded-For. Without it the
+  // field means nothing.
+  std::function<ClientAddress(const ClientAddress& peer, std::string_view forwarded)> client_of =
+      {};
 };
 
 // One closing line of the log for each request that was answered.

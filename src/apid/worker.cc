@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "apid/forwarded.h"
 #include "apid/handlers.h"
 #include "apid/http_server.h"
 #include "apid/redirect.h"
@@ -20,6 +21,7 @@
 #include "shared/mail_store.h"
 #include "shared/mail_watch.h"
 #include "shared/mime_client.h"
+#include "shared/network.h"
 #include "shared/rate_table.h"
 #include "shared/redis.h"
 #include "shared/segment.h"
@@ -96,6 +98,8 @@ class Worker {
  private:
   void begin();
   [[nodiscard]] Result<void> start();
+  [[nodiscard]] Handler api_handler();
+  [[nodiscard]] Handler redirect_handler();
   [[nodiscard]] Result<void> add_server(const NamedFd& listener);
   void drain();
 
@@ -132,6 +136,20 @@ Result<void> Worker::start() {
   return {};
 }
 
+Handler Worker::api_handler() {
+  return [this](const Request& request, const Responder& respond) {
+    api_.handle(request, monotonic_now(), respond);
+  };
+}
+
+Handler Worker::redirect_handler() {
+  const std::uint16_t port = local_port(context_.listener(fd_name::kHttps));
+  return [port, host = context_.config.domain.front()](const Request& request,
+                                                       const Responder& respond) {
+    respond(answer_in_clear(request, host, port));
+  };
+}
+
 Result<void> Worker::add_server(const NamedFd& listener) {
   const Config& config = context_.config;
   HttpServerOptions options{.connection_limit = static_cast<unsigned>(config.api_connection_limit),
@@ -145,15 +163,15 @@ Result<void> Worker::add_server(const NamedFd& listener) {
     }
     options.certificate = context_.tls_pairs.front().certificate;
     options.key = context_.tls_pairs.front().key;
-    handler = [this](const Request& request, const Responder& respond) {
-      api_.handle(request, monotonic_now(), respond);
+    handler = api_handler();
+  } else if (listener.name == fd_name::kHttpApi) {
+    options.client_of = [trusted = parse_networks(config.proxy_allow)](const ClientAddress& peer,
+                                                                       std::string_view forwarded) {
+      return forwarded_client(peer, forwarded, trusted);
     };
+    handler = api_handler();
   } else if (listener.name == fd_name::kHttp) {
-    const std::uint16_t port = local_port(context_.listener(fd_name::kHttps));
-    handler = [port, host = config.domain.front()](const Request& request,
-                                                   const Responder& respond) {
-      respond(answer_in_clear(request, host, port));
-    };
+    handler = redirect_handler();
   } else {
     return {};  // another program's
   }

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "master/unix_socket.h"
 #include "shared/log.h"
 
 namespace restante::master {
@@ -104,7 +105,38 @@ std::uint16_t bound_port(int fd) {
   return ntohs(reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_port);
 }
 
-Result<std::vector<NamedFd>> bind_listeners(const Config& config) {
+namespace {
+
+Result<UniqueFd> bind_port(std::string_view setting, std::string_view name,
+                           const std::string& text) {
+  const auto address = parse_listen(text);
+  if (!address) return std::unexpected(address.error());
+  UniqueFd fd = open_listener(*address);
+  if (!fd) {
+    const int error_number = errno;
+    return fail(ErrorKind::kSystem, "{}: cannot listen on {}: {}; {}", setting, text,
+                errno_text(error_number), advice(error_number, setting));
+  }
+  log::notice("listening", {{"for", name},
+                            {"address", address->host.empty() ? "*" : address->host},
+                            {"port", bound_port(fd.get())}});
+  return fd;
+}
+
+Result<UniqueFd> bind_local(const std::string& text, const Identity& identity) {
+  constexpr std::string_view kSetting = "http_api_listen";
+  const auto local = parse_local_listen(text);
+  if (!local) return std::unexpected(local.error());
+  if (local->path.empty()) return bind_port(kSetting, fd_name::kHttpApi, text);
+  auto fd = listen_for_others(local->path, identity);
+  if (!fd) return fail(fd.error().kind, "{}: {}", kSetting, fd.error().what);
+  log::notice("listening", {{"for", fd_name::kHttpApi}, {"address", text}});
+  return fd;
+}
+
+}  // namespace
+
+Result<std::vector<NamedFd>> bind_listeners(const Config& config, const Identity& identity) {
   struct Group {
     std::string_view name, setting;
     const std::vector<std::string>& addresses;
@@ -116,21 +148,24 @@ Result<std::vector<NamedFd>> bind_listeners(const Config& config) {
   std::vector<NamedFd> listeners;
   for (const Group& group : groups) {
     for (const std::string& text : group.addresses) {
-      const auto address = parse_listen(text);
-      if (!address) return std::unexpected(address.error());
-      UniqueFd fd = open_listener(*address);
-      if (!fd) {
-        const int error_number = errno;
-        return fail(ErrorKind::kSystem, "{}: cannot listen on {}: {}; {}", group.setting, text,
-                    errno_text(error_number), advice(error_number, group.setting));
-      }
-      log::notice("listening", {{"for", group.name},
-                                {"address", address->host.empty() ? "*" : address->host},
-                                {"port", bound_port(fd.get())}});
-      listeners.push_back({std::string(group.name), std::move(fd)});
+      auto fd = bind_port(group.setting, group.name, text);
+      if (!fd) return std::unexpected(fd.error());
+      listeners.push_back({std::string(group.name), std::move(*fd)});
     }
   }
+  for (const std::string& text : config.http_api_listen) {
+    auto fd = bind_local(text, identity);
+    if (!fd) return std::unexpected(fd.error());
+    listeners.push_back({std::string(fd_name::kHttpApi), std::move(*fd)});
+  }
   return listeners;
+}
+
+void remove_unix_sockets(const Config& config) {
+  for (const std::string& text : config.http_api_listen) {
+    const auto local = parse_local_listen(text);
+    if (local && !local->path.empty()) remove_socket(local->path);
+  }
 }
 
 Result<UniqueFd> listen_unix(const std::string& path) {

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "master/privileges.h"
 #include "shared/config.h"
 #include "shared/error.h"
 #include "shared/worker_context.h"
@@ -13,8 +14,13 @@
 namespace restante::master {
 
 // Binds every address that the configuration names for SMTP, HTTP and HTTPS, and logs each with the
-// port that it got. The error names the setting, the address and what to do.
-[[nodiscard]] Result<std::vector<NamedFd>> bind_listeners(const Config& config);
+// port that it got. The error names the setting, the address and what to do. A Unix socket is for
+// `identity` and its group alone.
+[[nodiscard]] Result<std::vector<NamedFd>> bind_listeners(const Config& config,
+                                                          const Identity& identity);
+
+// Removes the Unix sockets that bind_listeners has made, where this user may.
+void remove_unix_sockets(const Config& config);
 
 // A SOCK_SEQPACKET listener at `path`, for mimed. What is left there of an earlier run goes.
 [[nodiscard]] Result<UniqueFd> listen_unix(const std::string& path);

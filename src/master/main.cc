@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "master/demo.h"
+#include "master/listeners.h"
 #include "master/options.h"
 #include "master/privileges.h"
 #include "master/service.h"
@@ -106,6 +107,7 @@ Result<int> serve(const Config& config, const std::optional<Demo>& demo) {
     Demo::print_welcome(config, service->port_of(fd_name::kSmtp), service->port_of(fd_name::kHttp),
                         service->port_of(fd_name::kHttps));
   });
+  remove_unix_sockets(config);
   log::notice("stopped", {{"status", status}});
   return status;
 }

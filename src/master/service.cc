@@ -99,7 +99,7 @@ Result<void> read_key_file(Config& config) {
 Result<Service> Service::make_as_root(const Config& config, const Identity& identity) {
   Service service;
   const std::string segment = config.runtime_dir + "/segment";
-  if (auto done = into(service.listeners_, bind_listeners(config)); !done) {
+  if (auto done = into(service.listeners_, bind_listeners(config, identity)); !done) {
     return std::unexpected(done.error());
   }
   if (auto done = into(service.tls_pairs_, load_tls_pairs(config)); !done) {

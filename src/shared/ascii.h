@@ -23,4 +23,11 @@ namespace restante {
   return a.size() == b.size() && starts_ignoring_case(a, b);
 }
 
+// Without the blanks (SP, HTAB) around it.
+[[nodiscard]] constexpr std::string_view trim_blanks(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t");
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
 }  // namespace restante

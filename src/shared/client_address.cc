@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstring>
 
 namespace restante {
@@ -17,6 +18,9 @@ ClientAddress describe_client(const sockaddr* address) {
     std::memcpy(&ipv4, address, sizeof ipv4);
     inet_ntop(AF_INET, &ipv4.sin_addr, text, sizeof text);
     return {text, text};
+  }
+  if (address->sa_family == AF_UNIX) {
+    return {.text = std::string(kUnixClient), .rate_key = std::string(kUnixClient)};
   }
   if (address->sa_family != AF_INET6) return {"unknown", "unknown"};
   sockaddr_in6 ipv6{};

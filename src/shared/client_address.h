@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include <string>
+#include <string_view>
 
 namespace restante {
 
@@ -13,7 +14,10 @@ struct ClientAddress {
   std::string rate_key;  // the same, but of IPv6 only the /64, which is what one customer has
 };
 
-// Of an IPv4 or IPv6 socket address; "unknown" for any other family.
+// What a client of a Unix socket is called.
+inline constexpr std::string_view kUnixClient = "unix";
+
+// Of an IPv4 or IPv6 socket address; kUnixClient for a Unix socket, "unknown" for any other family.
 [[nodiscard]] ClientAddress describe_client(const sockaddr* address);
 
 }  // namespace restante

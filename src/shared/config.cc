@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -93,6 +94,26 @@ Result<ListenAddress> parse_listen(std::string_view text) {
     return fail(ErrorKind::kConfig, "{}", kHelp);
   }
   return address;
+}
+
+Result<LocalListen> parse_local_listen(std::string_view text) {
+  constexpr std::string_view kUnix = "unix:";
+  if (text.starts_with(kUnix)) {
+    LocalListen local{.path = std::string(text.substr(kUnix.size())), .address = {}};
+    if (local.path.starts_with('/') && local.path.size() < sizeof sockaddr_un::sun_path) {
+      return local;
+    }
+    return fail(ErrorKind::kConfig, "is no absolute path of at most {} bytes behind unix:",
+                sizeof sockaddr_un::sun_path - 1);
+  }
+  auto address = parse_listen(text);
+  if (!address) return std::unexpected(address.error());
+  if (address->host.starts_with("127.") || address->host == "::1") {
+    return LocalListen{.path = {}, .address = std::move(*address)};
+  }
+  return fail(ErrorKind::kConfig,
+              "is no loopback address: API keys and mail would go over the wire in clear; write "
+              "127.0.0.1:8080, [::1]:8080 or unix:/path, and have a reverse proxy speak TLS");
 }
 
 ConfigReader::ConfigReader() {

@@ -40,7 +40,9 @@ struct Config {
   std::string redis_directory;
   std::vector<std::string> smtp_listen, http_listen, https_listen;  // address:port
   std::vector<std::string> smtp_proxy_listen;  // address:port, behind a load balancer
-  std::vector<std::string> proxy_allow;        // addresses and networks of load balancers
+  std::vector<std::string> http_api_listen;    // loopback:port or unix:/path, behind a proxy
+  std::vector<std::string> api_cors_origin;    // https://host[:port], or *
+  std::vector<std::string> proxy_allow;        // addresses and networks of such balancers, proxies
   SmtpTls smtp_tls{};
   BareNewline smtp_bare_newline{};
   std::vector<std::string> tls_certificate, tls_key;  // paths of PEM files, in pairs
@@ -85,6 +87,15 @@ struct ListenAddress {
 
 // `address:port`, `[ipv6]:port`, `:port`, `*:port` or `port`.
 [[nodiscard]] Result<ListenAddress> parse_listen(std::string_view text);
+
+// Where the API may be served in clear: a port of the loopback addresses, or a Unix socket.
+struct LocalListen {
+  std::string path;       // of the Unix socket, or empty:
+  ListenAddress address;  // then this
+};
+
+// `unix:/path`, `127.0.0.1:port` or `[::1]:port`. The error says why no other address will do.
+[[nodiscard]] Result<LocalListen> parse_local_listen(std::string_view text);
 
 // Gathers settings from its sources in order of precedence and checks each where it is read, so
 // that every error names its place. `finish` checks what can only be known at the end.

@@ -76,4 +76,12 @@ bool Network::contains(const sockaddr* address) const {
   return bytes && same_start(*bytes, address_, bits_);
 }
 
+std::vector<Network> parse_networks(const std::vector<std::string>& texts) {
+  std::vector<Network> networks;
+  for (const std::string& text : texts) {
+    if (const auto network = Network::parse(text)) networks.push_back(*network);
+  }
+  return networks;
+}
+
 }  // namespace restante

@@ -6,7 +6,9 @@
 
 #include <array>
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/error.h"
 
@@ -23,5 +25,8 @@ class Network {
   std::array<std::uint8_t, 16> address_{};
   unsigned bits_ = 128;
 };
+
+// Of texts that have been checked: one that is no network is left out.
+[[nodiscard]] std::vector<Network> parse_networks(const std::vector<std::string>& texts);
 
 }  // namespace restante

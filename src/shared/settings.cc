@@ -49,6 +49,32 @@ std::optional<std::string> check_listen(std::string_view value) {
   return {};
 }
 
+std::optional<std::string> check_local_listen(std::string_view value) {
+  if (auto parsed = parse_local_listen(value); !parsed) return parsed.error().what;
+  return {};
+}
+
+// An origin as browsers write it (RFC 6454 section 6.2): compared byte by byte.
+std::optional<std::string> check_origin(std::string_view value) {
+  constexpr std::string_view kCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-._:[]";
+  if (value == "*") return {};
+  if (value == "null") return "would be any page without an origin of its own; write * for all";
+  const std::size_t end = value.find("://");
+  const bool is_web = value.starts_with("https://") || value.starts_with("http://");
+  if (!is_web || end + 3 == value.size()) {
+    return "is no origin; write https://app.example.com or *, several separated by spaces";
+  }
+  const std::string_view host = value.substr(end + 3);
+  if (host.contains('/')) return "has a path; an origin ends before it: https://app.example.com";
+  if (host.find_first_not_of(kCharacters) != std::string_view::npos) {
+    return "has a character that no browser sends; write it in lower case, and xn-- for other "
+           "letters";
+  }
+  const bool https = value.starts_with("https:");
+  if (host.ends_with(https ? ":443" : ":80")) return "has a port that browsers leave out";
+  return {};
+}
+
 std::optional<std::string> check_network(std::string_view value) {
   if (auto parsed = Network::parse(value); !parsed) return parsed.error().what;
   return {};
@@ -74,6 +100,8 @@ std::optional<std::string> check_paths(std::string_view value) {
 constexpr std::array kSettings = {
   Setting{"api_connection_limit", Type::kCount, &Config::api_connection_limit, "1000", 1, 100000, kApid, false, nullptr,
           "API connections that one worker holds at once"},
+  Setting{"api_cors_origin", Type::kWords, &Config::api_cors_origin, "", 0, 0, kApid, false, check_origin,
+          "origins whose pages may use the API in a browser, such as https://app.example.com; * is all"},
   Setting{"api_key", Type::kWords, &Config::api_key, "", 0, 0, kApid, true, check_key,
           "key that API requests carry in X-API-KEY; several are separated by spaces"},
   Setting{"api_key_file", Type::kText, &Config::api_key_file, "", 0, 0, 0, false, check_path,
@@ -100,6 +128,8 @@ constexpr std::array kSettings = {
           "Received fields of one message; past it the mail goes in circles"},
   Setting{"hostname", Type::kText, &Config::hostname, "", 0, 0, kSmtpd | kApid, false, check_domain,
           "name in the SMTP greeting; empty: the machine's full name, else the first domain"},
+  Setting{"http_api_listen", Type::kWords, &Config::http_api_listen, "", 0, 0, 0, false, check_local_listen,
+          "loopback addresses and Unix sockets where the API is served without TLS, to a reverse proxy"},
   Setting{"http_listen", Type::kWords, &Config::http_listen, "*:80", 0, 0, 0, false, check_listen,
           "addresses of the HTTP port, which redirects to HTTPS; empty: none"},
   Setting{"https_listen", Type::kWords, &Config::https_listen, "*:443", kNotEmpty, 0, 0, false, check_listen,
@@ -130,8 +160,8 @@ constexpr std::array kSettings = {
           "MTA-STS policy that senders are given: none, testing or enforce; needs DNS records"},
   Setting{"page_size_limit", Type::kSize, &Config::page_size_limit, "32M", kKiB, kGiB, kApid, false, nullptr,
           "bytes of one API answer; a longer list ends early and links to the next page"},
-  Setting{"proxy_allow", Type::kWords, &Config::proxy_allow, "127.0.0.0/8 ::1", 0, 0, kSmtpd, false, check_network,
-          "addresses and networks of load balancers, who alone may connect to smtp_proxy_listen"},
+  Setting{"proxy_allow", Type::kWords, &Config::proxy_allow, "127.0.0.0/8 ::1", 0, 0, kSmtpd | kApid, false, check_network,
+          "addresses and networks of load balancers and proxies: who may connect to smtp_proxy_listen, and is believed at http_api_listen"},
   Setting{"recipient_limit", Type::kCount, &Config::recipient_limit, "100", 1, 10000, kSmtpd, false, nullptr,
           "recipients of one message"},
   Setting{"redis", Type::kText, &Config::redis, "localhost:6379", kNotEmpty, 0, kSmtpd | kApid, true, check_redis,

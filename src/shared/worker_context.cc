@@ -51,7 +51,7 @@ UniqueFd take(std::vector<NamedFd>& fds, std::string_view name) {
 
 bool is_listener(std::string_view name) {
   return name == fd_name::kSmtp || name == fd_name::kSmtpProxy || name == fd_name::kHttp ||
-         name == fd_name::kHttps || name == fd_name::kMime;
+         name == fd_name::kHttps || name == fd_name::kHttpApi || name == fd_name::kMime;
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ inline constexpr std::string_view kSmtp = "smtp";             // listening, may 
 inline constexpr std::string_view kSmtpProxy = "smtp_proxy";  // the same, behind a load balancer
 inline constexpr std::string_view kHttp = "http";             // listening, may come several times
 inline constexpr std::string_view kHttps = "https";           // listening, may come several times
+inline constexpr std::string_view kHttpApi = "http_api";      // the same, behind a reverse proxy
 inline constexpr std::string_view kMime = "mime";             // listening, SOCK_SEQPACKET
 inline constexpr std::string_view kConfig = "config";  // memfd: format_config() for this program
 inline constexpr std::string_view kTlsCertificate = "tls_certificate";  // memfd: PEM, one a pair
@@ -45,7 +46,8 @@ struct TlsPair {
 
 struct WorkerContext {
   Config config;
-  std::vector<NamedFd> listeners;  // kSmtp, kSmtpProxy, kHttp, kHttps, kMime; non-blocking
+  std::vector<NamedFd>
+      listeners;  // kSmtp, kSmtpProxy, kHttp, kHttps, kHttpApi, kMime; non-blocking
   std::vector<TlsPair> tls_pairs;  // as configured; empty where the program has no use for them
   UniqueFd segment;
   UniqueFd ticket_keys;

@@ -41,14 +41,6 @@ SessionSettings make_session_settings(const Config& config) {
           .tls_required = config.smtp_tls == SmtpTls::kRequired};
 }
 
-std::vector<Network> parse_networks(const std::vector<std::string>& texts) {
-  std::vector<Network> networks;
-  for (const std::string& text : texts) {
-    if (auto network = Network::parse(text)) networks.push_back(*network);  // checked by the master
-  }
-  return networks;
-}
-
 // How many connections there can be; the limit of descriptors may be changed from outside.
 std::size_t capacity(std::uint64_t connection_limit) {
   rlimit descriptors{};

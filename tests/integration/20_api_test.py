@@ -36,7 +36,7 @@ def test_what_is_not_there_is_404(restante, path):
     error_of(restante.api(path), 404)
 
 
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "OPTIONS"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "BREW"])
 def test_other_methods_are_405_and_hear_which_there_are(restante, method):
     answer = restante.api("/emails/alice", method=method)
     error_of(answer, 405)

@@ -74,7 +74,7 @@ def test_what_a_claim_does_not_take_is_refused(restante, query):
 def test_other_methods_are_refused(restante):
     for method in ("GET", "DELETE", "PUT"):
         answer = restante.api("/emails/anyone/claim", method=method)
-        assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+        assert (answer.status, answer.headers["Allow"]) == (405, "POST, OPTIONS")
 
 
 def test_a_body_is_refused_and_takes_nothing(restante):

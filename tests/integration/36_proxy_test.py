@@ -5,12 +5,11 @@ import re
 import smtplib
 import socket
 import struct
-import subprocess
 
 import pytest
 
-from harness import (
-    LOCAL, Dialogue, Lines, Restante, deliver, installed, new_directory, seconds, tls)
+from harness import LOCAL, Dialogue, Restante, deliver, seconds, tls
+from proxies import haproxy
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 
@@ -151,40 +150,10 @@ def test_at_a_stop_a_connection_without_its_header_is_told_so():
 
 # HAProxy
 
-@contextlib.contextmanager
-def haproxy(port, option):
-    """Debian's HAProxy before `port`; its own port."""
-    with socket.socket() as probe:
-        probe.bind((LOCAL, 0))
-        own = probe.getsockname()[1]
-    file = new_directory() / "haproxy.cfg"
-    file.write_text(f"""
-defaults
-    mode tcp
-    timeout connect 5s
-    timeout client 1m
-    timeout server 1m
-frontend smtp
-    bind {LOCAL}:{own}
-    default_backend restante
-backend restante
-    server restante {LOCAL}:{port} {option} check inter 200ms
-""")
-    process = subprocess.Popen([installed("haproxy"), "-db", "-f", file], stdout=subprocess.PIPE,
-                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-    output = Lines(process.stdout)
-    try:
-        yield own
-        assert process.poll() is None, output.text()
-    finally:
-        process.terminate()
-        process.wait(seconds(10))
-
-
 @pytest.mark.parametrize("option", ["send-proxy", "send-proxy-v2"])
 def test_behind_haproxy_the_true_client_is_in_the_log_and_the_limits(option):
     with Restante(smtp_proxy_listen=f"{LOCAL}:0", smtp_rate_limit=2) as restante, \
-            haproxy(restante.proxy_port, option) as port:
+            haproxy("tcp", f"{LOCAL}:{restante.proxy_port} {option}") as port:
         # Its health check is the sign that it has started.
         restante.log.wait_for("event=client_closed .*ip=127.0.0.1 ")
         for source in ("127.0.0.21", "127.0.0.22"):

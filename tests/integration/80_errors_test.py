@@ -145,6 +145,29 @@ def test_two_certificates_of_one_type_are_refused():
                    "1 of 2")
 
 
+@pytest.mark.parametrize("address", ["*:8080", "8080", "192.0.2.1:8080", "[::]:8080", "0.0.0.0:1"])
+def test_the_api_in_clear_is_for_this_machine_alone(address):
+    for options in (settings(http_api_listen=address), ["-t", *settings(http_api_listen=address)]):
+        expect(run_restante(*options), CONFIG, "http_api_listen", address, "loopback", "in clear")
+
+
+def test_a_unix_socket_that_cannot_be_had_is_named(tmp_path):
+    tmp_path.chmod(0o755)
+    file = tmp_path / "file"
+    file.write_text("dear")
+    taken = tmp_path / "taken"
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(str(taken))
+        other.listen()
+        expect(run_restante(*settings(http_api_listen=f"unix:{taken}")), FAILURE,
+               "http_api_listen", taken, "another program")
+    expect(run_restante(*settings(http_api_listen=f"unix:{file}")), CONFIG, "http_api_listen",
+           file, "no socket")
+    assert file.read_text() == "dear"
+    expect(run_restante(*settings(http_api_listen="unix:/nonexistent/api.sock")), FAILURE,
+           "http_api_listen", "/nonexistent/api.sock", "No such file")
+
+
 @pytest.mark.skipif(IS_ROOT, reason="root can read every file")
 def test_a_certificate_that_may_not_be_read_is_named(tmp_path):
     closed = tmp_path / "closed.pem"

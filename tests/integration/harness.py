@@ -353,12 +353,14 @@ class Restante:
                 self._port(name) for name in ("smtp", "http", "https"))
             if "smtp_proxy_listen" in self.settings:
                 self.proxy_port = self._port("smtp_proxy")
+            if LOCAL in str(self.settings.get("http_api_listen")):
+                self.http_api_port = self._port("http_api")
         except BaseException:
             self._end()
             raise
 
     def _port(self, name):
-        line, = self.log.find(f"event=listening for={name} ")
+        line, = self.log.find(f"event=listening for={name} .*port=")
         return int(re.search(r"port=(\d+)", line)[1])
 
     # Processes

@@ -554,7 +554,8 @@ void checks_come_in_their_order(void**) {
 
 void a_refused_method_names_the_others(void**) {
   Setup setup;
-  same(header(answer_of(setup, make_request("PUT", "/emails/a")), "Allow"), "GET, HEAD, DELETE;");
+  same(header(answer_of(setup, make_request("PUT", "/emails/a")), "Allow"),
+       "GET, HEAD, DELETE, OPTIONS;");
 }
 
 void the_rate_limit_is_told_on_every_answer(void**) {
@@ -729,12 +730,30 @@ void a_bad_request_line_is_refused(void**) {
   }
 }
 
+unsigned status_of_size(std::size_t target, std::size_t head) {
+  Client client;
+  client.request.method = "GET";
+  client.request.host = "a";
+  read_target(client.request, "/?" + std::string(target - 1, 'a'));
+  client.head_size = head;
+  client.fields.host = 1;
+  const std::optional<Response> refused = check_framing(client, "HTTP/1.1");
+  return refused ? refused->status : 0;
+}
+
+void a_request_that_is_too_large_is_refused(void**) {
+  assert_int_equal(status_of_size(kMaxTarget, kMaxHead), 0);
+  assert_int_equal(status_of_size(kMaxTarget + 1, kMaxHead), 414);
+  assert_int_equal(status_of_size(100, kMaxHead + 1), 431);
+}
+
 // Splits `head` at its line ends and colons, as 0.9.75 does, and says whether bytes were lost.
 bool loses_bytes(std::string_view head, std::initializer_list<std::string_view> pieces) {
   Client client;
   client.read_up_to = head.data();
+  std::size_t gap = 1;
   for (std::string_view piece : pieces) {
-    check_gap(client, head.substr(head.find(piece), piece.size()));
+    check_gap(client, head.substr(head.find(piece), piece.size()), std::exchange(gap, 2));
   }
   check_gap(client, head.substr(head.size()), 4);
   return client.fields.bytes_lost;
@@ -742,7 +761,12 @@ bool loses_bytes(std::string_view head, std::initializer_list<std::string_view> 
 
 void bytes_that_the_library_skips_are_noticed(void**) {
   assert_false(loses_bytes(" HTTP/1.1\r\nA: b\r\n\r\n", {"HTTP/1.1", "A: b"}));
-  assert_false(loses_bytes(" HTTP/1.1\nA: b\n\n", {"HTTP/1.1", "A: b"}));
+  assert_true(loses_bytes("  HTTP/1.1\r\nA: b\r\n\r\n", {"HTTP/1.1", "A: b"}));
+  for (const char* head :
+       {" HTTP/1.1\nA: b\r\n\r\n", " HTTP/1.1\r\nA: b\n\r\n", " HTTP/1.1\r\nA: b\r\n\n",
+        " HTTP/1.1\rA: b\r\n\r\n", " HTTP/1.1\r\nA: b\r\r\n"}) {
+    assert_true(loses_bytes(head, {"HTTP/1.1", "A: b"}));
+  }
   assert_true(loses_bytes(" HTTP/1.1\r\nA: b1234\r\nC\r\n\r\n", {"HTTP/1.1", "A: b", "C"}));
   assert_true(loses_bytes(" HTTP/1.1\r\nA: b12\r\n\r\n", {"HTTP/1.1", "A: b"}));
   assert_true(loses_bytes(" HTTP/1.1\r\nA: b\r\nC\r\n\r\n", {"HTTP/1.1", "C", "A: b"}));
@@ -799,6 +823,7 @@ int main() {
       cmocka_unit_test(a_sound_request_passes),
       cmocka_unit_test(a_request_that_can_be_read_in_two_ways_is_refused),
       cmocka_unit_test(a_bad_request_line_is_refused),
+      cmocka_unit_test(a_request_that_is_too_large_is_refused),
       cmocka_unit_test(bytes_that_the_library_skips_are_noticed),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);

@@ -49,6 +49,31 @@ void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
        "r.conf:1: smtp_listen: localhost:25 is no address:port with a numeric address; write *:25, "
        "192.0.2.1:25 or "
        "[::1]:25"},
+      {"api_cors_origin = app.example.com",
+       "r.conf:1: api_cors_origin: app.example.com is no origin; write https://app.example.com or "
+       "*, several separated by spaces"},
+      {"api_cors_origin = https://",
+       "r.conf:1: api_cors_origin: https:// is no origin; write https://app.example.com or *, "
+       "several separated by spaces"},
+      {"api_cors_origin = https://app.example.com/",
+       "r.conf:1: api_cors_origin: https://app.example.com/ has a path; an origin ends before it: "
+       "https://app.example.com"},
+      {"api_cors_origin = https://App.example.com",
+       "r.conf:1: api_cors_origin: https://App.example.com has a character that no browser sends; "
+       "write it in lower case, and xn-- for other letters"},
+      {"api_cors_origin = https://app.example.com:443",
+       "r.conf:1: api_cors_origin: https://app.example.com:443 has a port that browsers leave out"},
+      {"api_cors_origin = null",
+       "r.conf:1: api_cors_origin: null would be any page without an origin of its own; write * "
+       "for all"},
+      {"http_api_listen = 127.0.0.1:80 10.0.0.1:80",
+       "r.conf:1: http_api_listen: \"127.0.0.1:80 10.0.0.1:80\" is no loopback address: API keys "
+       "and "
+       "mail would go over the wire in clear; write 127.0.0.1:8080, [::1]:8080 or unix:/path, and "
+       "have a reverse proxy speak TLS"},
+      {"http_api_listen = unix:api.sock",
+       "r.conf:1: http_api_listen: unix:api.sock is no absolute path of at most 107 bytes behind "
+       "unix:"},
       {"redis = host:99999",
        "r.conf:1: redis: its value is no address of a Redis: use "
        "host:port, unix:/path or "

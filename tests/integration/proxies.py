@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: ISC
+# Debian's HAProxy in front of the daemon.
+import contextlib
+import socket
+import subprocess
+
+from harness import LOCAL, Lines, installed, new_directory, seconds
+
+
+@contextlib.contextmanager
+def haproxy(mode, server, frontend=""):
+    """Before `server`, the rest of a server line; its own port. More lines for the frontend are
+    indented by four."""
+    with socket.socket() as probe:
+        probe.bind((LOCAL, 0))
+        own = probe.getsockname()[1]
+    file = new_directory() / "haproxy.cfg"
+    file.write_text(f"""
+defaults
+    mode {mode}
+    timeout connect 5s
+    timeout client 1m
+    timeout server 1m
+frontend clients
+    bind {LOCAL}:{own}
+    default_backend restante
+{frontend}
+backend restante
+    server restante {server} check inter 200ms
+""")
+    process = subprocess.Popen([installed("haproxy"), "-db", "-f", file], stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    output = Lines(process.stdout)
+    try:
+        yield own
+        assert process.poll() is None, output.text()
+    finally:
+        process.terminate()
+        process.wait(seconds(10))
