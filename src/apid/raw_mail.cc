@@ -14,6 +14,7 @@
 
 #include "shared/c_ptr.h"
 #include "shared/log.h"
+#include "shared/worker_context.h"
 
 namespace restante::apid {
 namespace {
@@ -22,15 +23,6 @@ constexpr std::size_t kTraceHeader = 64 * 1024;  // far more than Return-Path an
 constexpr std::size_t kSmall = 64 * 1024;        // smaller content stays in memory
 // What decompression may look back on; what smtpd writes needs 2 MiB (2^21).
 constexpr int kWindowLog = 23;
-
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
 
 }  // namespace
 

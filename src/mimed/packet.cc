@@ -12,21 +12,13 @@
 #include <cstring>
 
 #include "shared/packet_socket.h"
+#include "shared/worker_context.h"
 
 namespace restante::mimed {
 namespace {
 
 using mime::PacketHeader;
 using mime::PacketKind;
-
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
 
 // All pieces in one sealed memfd, without joining them in memory first.
 UniqueFd make_answer_memfd(const Answer& answer) {

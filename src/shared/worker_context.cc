@@ -59,16 +59,23 @@ bool is_listener(std::string_view name) {
 Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view content) {
   UniqueFd fd(memfd_create(std::string(name).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd) return fail(ErrorKind::kSystem, "memfd_create: {}", errno_text());
-  while (!content.empty()) {
-    const ssize_t written = write(fd.get(), content.data(), content.size());
-    if (written < 0) return fail(ErrorKind::kSystem, "memfd {}: {}", name, errno_text());
-    content.remove_prefix(static_cast<std::size_t>(written));
+  if (!write_all(fd.get(), content)) {
+    return fail(ErrorKind::kSystem, "memfd {}: {}", name, errno_text());
   }
   constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
   if (fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) {
     return fail(ErrorKind::kSystem, "memfd {}: {}", name, errno_text());
   }
   return fd;
+}
+
+bool write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written < 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
 }
 
 Result<std::string> read_all(int fd) {

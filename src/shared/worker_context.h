@@ -68,6 +68,9 @@ struct WorkerContext {
 // A memfd with `content`, sealed against every change.
 [[nodiscard]] Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view content);
 
+// False with errno set: not all of it could be written.
+[[nodiscard]] bool write_all(int fd, std::string_view bytes);
+
 // Reads a whole file by descriptor, from its start, leaving the offset where it was.
 [[nodiscard]] Result<std::string> read_all(int fd);
 
