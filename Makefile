@@ -26,13 +26,15 @@ LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd libzstd zlib
 # The Debian packages of all that: to build it and to run the demo.
 PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libidn2-dev \
 	libunistring-dev libsystemd-dev libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev \
-	zlib1g-dev 	redis-server openssl swaks libnet-ssleay-perl curl
-# What `make check` needs besides. Where systemd runs, apt starts haproxy, which listens nowhere.
-CHECK_PACKAGES := libcmocka-dev python3 python3-pytest procps mandoc zstd haproxy msmtp
+	zlib1g-dev redis-server openssl swaks libnet-ssleay-perl curl
+# What `make check` needs besides. Where systemd runs, apt starts haproxy, which listens nowhere. The
+# last has the mails of Python's own tests: libpython3.11-testsuite in Debian 12, 3.13 in Debian 13.
+CHECK_PACKAGES := libcmocka-dev python3 python3-pytest procps mandoc zstd haproxy msmtp \
+	libpython3.*-testsuite
 # What `make interop` needs besides. Postfix takes the place of another MTA, and apt starts it on
 # port 25: for machines to throw away. Exim and OpenSMTPD cannot stand beside it; the tests unpack
 # them.
-INTEROP_PACKAGES := postfix nodejs
+INTEROP_PACKAGES := postfix nodejs python3-venv
 
 CXX ?= g++
 CXXFLAGS ?= -O2 -g
@@ -40,9 +42,10 @@ FLAGS_release  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
 FLAGS_debug    := -Og
 FLAGS_asan     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan     := -fsanitize=thread
-# With clang the stable_sort of GCC 12's library warns of itself.
+# With clang the stable_sort of GCC 12's library warns of itself; GCC says with that macro that there is a
+# sanitizer.
 FLAGS_fuzz     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
-	-Wno-deprecated-declarations
+	-Wno-deprecated-declarations -D__SANITIZE_ADDRESS__
 FLAGS_coverage := -O0 --coverage
 LINK_release   := -pie -Wl,-z,relro,-z,now
 
@@ -96,6 +99,8 @@ $(BUILD)/headers/$(1)/%.ok: src/$(1)/%.h
 	$(Q)echo | $(CXX) $$(filter-out -MMD -MP,$$(CXXFLAGS)) $$(CFLAGS_$(1)) -fsyntax-only -include $$< -x c++ - && touch $$@
 endef
 $(foreach folder,$(FOLDERS),$(eval $(call folder_rules,$(folder))))
+
+$(BUILD)/apid/openapi.o: src/apid/openapi.json  # embedded, which -MMD does not see
 
 $(BUILD)/restante: $(BUILD)/master/main.o $(BUILD)/libmaster.a $(BUILD)/libshared.a
 	$(if $(V),,@echo "  LINK  $@")
@@ -208,6 +213,7 @@ install: all ## install into DESTDIR/PREFIX
 	test -e $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf || \
 		install -D -m 640 etc/restante.conf $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf
 	install -D -m 644 man/restante.8 $(DESTDIR)$(PREFIX)/share/man/man8/restante.8
+	install -D -m 644 man/restante-api.7 $(DESTDIR)$(PREFIX)/share/man/man7/restante-api.7
 	install -D -m 644 man/restante.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/restante.conf.5
 
 format: ## format the sources (clang-format 19)

@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <expected>
+#include <memory>
 #include <optional>
 
-#include "apid/list_query.h"
+#include "apid/attachment.h"
+#include "apid/mail_json.h"
 #include "apid/mta_sts.h"
-#include "apid/raw_mail.h"
+#include "apid/openapi.h"
+#include "apid/ranges.h"
 #include "apid/uri.h"
 #include "shared/address.h"
 #include "shared/mailbox_name.h"
@@ -20,19 +23,6 @@ namespace restante::apid {
 namespace {
 
 constexpr std::size_t kMaxMailboxName = 64;  // RFC 5321 section 4.5.3.1.1
-constexpr const char* kStoreRetry = "5";     // seconds; Redis is tried again more often than that
-
-template <class... Args>
-Response refuse(unsigned status, fmt::format_string<Args...> format, Args&&... args) {
-  return error_response(status, fmt::format(format, std::forward<Args>(args)...));
-}
-
-Response store_error(const Error&) {
-  // The details are in the log, once per outage; they are none of a client's business.
-  Response response = error_response(503, "mail store is not available, try again later");
-  response.headers.emplace_back("Retry-After", kStoreRetry);
-  return response;
-}
 
 std::string whole_seconds(std::chrono::milliseconds time) {
   return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count());
@@ -43,26 +33,6 @@ void add_rate_headers(Response& response, const RateVerdict& verdict, std::uint3
   response.headers.emplace_back("RateLimit-Limit", std::to_string(limit));
   response.headers.emplace_back("RateLimit-Remaining", std::to_string(verdict.remaining));
   response.headers.emplace_back("RateLimit-Reset", whole_seconds(verdict.reset_in));
-}
-
-std::string page_json(const Page& page, bool with_bodies) {
-  std::size_t size = 2;
-  for (const ListedMail& mail : page.mails) size += mail.summary.size() + mail.bodies.size() + 80;
-  std::string json;
-  json.reserve(size);
-  json.push_back('[');
-  for (const ListedMail& mail : page.mails) {
-    if (json.size() > 1) json.push_back(',');
-    std::string_view rest = mail.bodies;
-    if (!with_bodies) {  // the half of the summary that the other list leaves out (message.h)
-      rest = mail.summary;
-      rest.remove_prefix(std::min(rest.size(), rest.find('\n')));
-      if (!rest.empty()) rest.remove_prefix(1);
-    }
-    append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary, rest);
-  }
-  json.push_back(']');
-  return json;
 }
 
 constexpr const char* kStatusOk = "{\"status\":\"ok\"}";
@@ -78,59 +48,18 @@ std::expected<std::optional<MailId>, Response> parse_id(std::string_view text) {
   return id;
 }
 
-Response message_response(std::string_view text) {
-  return json_response(200, "{\"message\":" + json_string(text) + "}");
-}
-
-Response no_such_message() { return error_response(404, "no such message"); }
-
-std::string mail_json(const StoredMail& mail) {
-  std::string rest = mail.bodies;
-  if (!mail.details.empty()) rest += "," + mail.details;
-  std::string json;
-  append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary, rest);
-  return json;
-}
-
 }  // namespace
 
-ApiKeys::ApiKeys(std::span<const std::string> keys) : slot_size_(64) {
-  for (const std::string& key : keys) slot_size_ = std::max(slot_size_, key.size() + 2);
-  for (const std::string& key : keys) slots_.push_back(make_slot(key));
-}
-
-ApiKeys::Slot ApiKeys::make_slot(std::string_view key) const {
-  Slot slot(slot_size_, 0);
-  const std::size_t kept = std::min(key.size(), slot_size_ - 2);
-  std::copy_n(key.begin(), kept, slot.begin());
-  slot[slot_size_ - 2] = static_cast<std::uint8_t>(key.size() >> 8);
-  slot[slot_size_ - 1] = static_cast<std::uint8_t>(key.size());
-  return slot;
-}
-
-bool ApiKeys::contains(std::string_view offered) const {
-  if (offered.empty() || offered.size() > 0xffff) return false;
-  const Slot slot = make_slot(offered);
-  unsigned found = 0;
-  for (const Slot& key : slots_) {
-    unsigned difference = 0;
-    for (std::size_t i = 0; i < slot_size_; ++i) {
-      difference |= static_cast<unsigned>(slot[i] ^ key[i]);
-    }
-    // Hides the value from the optimizer, which could else leave as soon as the answer is known.
-    __asm__ volatile("" : "+r"(difference));
-    found |= (difference - 1U) >> 31;  // 1 where the difference is 0
-  }
-  return found != 0;
-}
-
-Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates)
+Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates, event_base* base)
     : config_(config),
       mailboxes_(std::move(mailboxes)),
       rates_(rates),
       keys_(config.api_key),
       cors_(std::make_shared<Cors>(config.api_cors_origin)),
-      gzip_(std::make_shared<Gzip>()) {}
+      gzip_(std::make_shared<Gzip>()),
+      base_(base),
+      waits_(base, mailboxes_.watch, {.all = config.wait_limit, .per_key = config.wait_key_limit}) {
+}
 
 Responder Api::finishing(const Request& request, const Responder& respond) const {
   return respond.with(
@@ -190,10 +119,18 @@ void Api::dispatch(const Request& request, const Route& route, const Responder& 
       return get_mail(request, *match, respond);
     case Endpoint::kGetRaw:
       return get_raw(request, *match, respond);
+    case Endpoint::kGetAttachment:
+      return get_attachment(request, *match, respond);
     case Endpoint::kDeleteMail:
       return delete_mail(request, *match, respond);
+    case Endpoint::kClaimMail:
+      return claim_mail(request, match->user, respond);
+    case Endpoint::kEvents:
+      return stream_events(request, match->user, respond);
     case Endpoint::kMtaStsPolicy:
       return respond(mta_sts_response(config_));
+    case Endpoint::kOpenApi:
+      return respond(json_response(200, std::string(openapi_document())));
     case Endpoint::kHealth:
       return respond(json_response(200, kStatusOk));
     case Endpoint::kReadiness:
@@ -228,89 +165,94 @@ std::expected<std::string, Response> Api::mailbox_of(std::string_view user) cons
   return mailbox_name(address, config_.mailbox_naming());
 }
 
-void Api::list_mails(const Request& request, std::string_view user, const Responder& respond) {
-  const auto mailbox = mailbox_of(user);
-  if (!mailbox) return respond(mailbox.error());
-  auto wanted = parse_list_request(request.query);
-  if (!wanted) return respond(error_response(400, wanted.error()));
-  wanted->query.page_bytes = config_.page_size_limit;
-  mailboxes_.list(mailbox_key(*mailbox), wanted->query,
-                  [respond, wanted = *wanted, path = request.path](Result<Page> page) {
-                    if (!page) return respond(store_error(page.error()));
-                    Response response =
-                        json_response(200, page_json(*page, wanted.query.with_bodies));
-                    if (page->next) {
-                      response.headers.emplace_back("Link", next_link(path, wanted, *page->next));
-                    }
-                    respond(std::move(response));
-                  });
-}
-
-void Api::clear_mailbox(const Request& request, std::string_view user, const Responder& respond) {
-  const auto mailbox = mailbox_of(user);
-  if (!mailbox) return respond(mailbox.error());
-  if (!request.query.empty()) {
-    // Whoever writes ?before=… here expects less to be deleted than would be.
-    return respond(error_response(400, "DELETE takes no query parameters"));
-  }
-  mailboxes_.clear(mailbox_key(*mailbox), [respond, name = *mailbox](Result<void> cleared) {
-    if (!cleared) return respond(store_error(cleared.error()));
-    respond(message_response(fmt::format("All messages for {} have been cleared", name)));
-  });
-}
-
 std::expected<Api::OneMail, Response> Api::mail_of(const Request& request,
                                                    const RouteMatch& match) const {
   const auto mailbox = mailbox_of(match.user);
   if (!mailbox) return std::unexpected(mailbox.error());
   const auto id = parse_id(match.id);
   if (!id) return std::unexpected(id.error());
-  OneMail wanted{.mailbox = mailbox_key(*mailbox), .id = *id, .filter = {}};
-  if (request.query.empty()) return wanted;
-  if (wanted.id) {
+  OneMail one{.mailbox = mailbox_key(*mailbox), .id = *id, .wanted = {}};
+  if (request.query.empty()) return one;
+  if (one.id) {
     return std::unexpected(error_response(400, "a single message takes no query parameters"));
   }
-  auto filter = parse_latest_query(request.query);
-  if (!filter) return std::unexpected(error_response(400, filter.error()));
-  wanted.filter = *std::move(filter);
-  return wanted;
+  auto wanted = parse_list_request(request.query, QueryFor::kOne);
+  if (!wanted) return std::unexpected(error_response(400, wanted.error()));
+  one.wanted = *std::move(wanted);
+  return one;
 }
 
 void Api::find_mail(const Request& request, const RouteMatch& match, const Responder& respond,
                     WithMail then) {
-  const auto wanted = mail_of(request, match);
-  if (!wanted) return respond(wanted.error());
-  if (!wanted->filter) return then(wanted->mailbox, wanted->id);
-  mailboxes_.list(wanted->mailbox, *wanted->filter,
-                  [respond, then = std::move(then), mailbox = wanted->mailbox](Result<Page> page) {
-                    if (!page) return respond(store_error(page.error()));
-                    if (page->mails.empty()) return respond(no_such_message());
-                    then(mailbox, page->mails.front().id);
-                  });
+  const auto one = mail_of(request, match);
+  if (!one) return respond(one.error());
+  if (!one->wanted) return then(one->mailbox, one->id, respond);
+  const auto list = [this, mailbox = one->mailbox, then = std::move(then),
+                     query = std::make_shared<ListQuery>(one->wanted->query)](auto found) {
+    mailboxes_.list(mailbox, *query, [=](Result<Page> page) {
+      if (!page) return found({.response = store_away(), .failed = true});
+      if (page->newest) query->after = page->newest;
+      if (page->mails.empty()) return found({});
+      then(mailbox, page->mails.front().id,
+           [found](Response response) { found({.response = std::move(response)}); });
+    });
+  };
+  look(request, one->mailbox, one->wanted->wait, list, no_such_message(), respond);
 }
 
-void Api::get_mail(const Request& request, const RouteMatch& match, const Responder& respond) {
-  find_mail(request, match, respond,
-            [this, respond](const std::string& mailbox, std::optional<MailId> id) {
+void Api::get_mail(const Request& request, const RouteMatch& match, const Responder& asker) {
+  find_mail(request, match, asker,
+            [this](const std::string& mailbox, std::optional<MailId> id, const Responder& respond) {
               mailboxes_.get(mailbox, id, [respond](Result<std::optional<StoredMail>> mail) {
-                if (!mail) return respond(store_error(mail.error()));
+                if (!mail) return respond(store_away());
                 if (!*mail) return respond(no_such_message());
                 respond(json_response(200, mail_json(**mail)));
               });
             });
 }
 
-void Api::get_raw(const Request& request, const RouteMatch& match, const Responder& respond) {
-  const auto answer = [respond,
-                       limit = config_.message_size_limit](Result<std::optional<RawMail>> mail) {
-    if (!mail) return respond(store_error(mail.error()));
-    if (!*mail) return respond(no_such_message());
-    respond(raw_response(**mail, limit));
+void Api::read_raw(const Request& request, const RouteMatch& match, const Responder& asker,
+                   RawReader::Into into, WithRaw then) {
+  const auto read = [this, into, then = std::move(then)](const std::string& mailbox,
+                                                         std::optional<MailId> id,
+                                                         const Responder& respond) {
+    const auto reader = std::make_shared<RawReader>(config_.message_size_limit, into);
+    const auto take = [reader](const RawMail& mail, std::string_view piece) {
+      return reader->take(mail, piece);
+    };
+    mailboxes_.get_raw(mailbox, id, take, [respond, reader, then](Result<bool> found) {
+      if (!found) return respond(store_away());
+      if (!*found) return respond(no_such_message());
+      then(*reader, respond);
+    });
   };
-  find_mail(request, match, respond,
-            [this, answer](const std::string& mailbox, std::optional<MailId> id) {
-              mailboxes_.get_raw(mailbox, id, answer);
-            });
+  find_mail(request, match, asker, read);
+}
+
+void Api::get_raw(const Request& request, const RouteMatch& match, const Responder& asker) {
+  read_raw(request, match, asker, RawReader::Into::kMemoryWhileSmall,
+           [wanted = Conditions(request)](RawReader& reader, const Responder& respond) {
+             const std::string etag = fmt::format("\"{}\"", reader.id().text());
+             respond(serve(raw_response(reader), etag, wanted));
+           });
+}
+
+void Api::get_attachment(const Request& request, const RouteMatch& match, const Responder& asker) {
+  const auto number = parse_attachment_number(match.number);
+  if (!number) return asker(number.error());
+  asker.hold(MimeClient::longest_wait(config_.mime_timeout), [] {});
+  const auto extract = [this, number = *number, wanted = Conditions(request)](
+                           RawReader& reader, const Responder& respond) {
+    Response mail = reader.finish();
+    if (!mail.file) return respond(std::move(mail));
+    mailboxes_.extract(
+        *mail.file, number,
+        [respond, wanted, etag = fmt::format("\"{}-{}\"", reader.id().text(), number)](
+            MimeClient::Extraction found) {
+          respond(serve(attachment_response(std::move(found)), etag, wanted));
+        });
+  };
+  read_raw(request, match, asker, RawReader::Into::kFileWithoutTrace, extract);
 }
 
 void Api::delete_mail(const Request& request, const RouteMatch& match, const Responder& respond) {
@@ -323,7 +265,7 @@ void Api::delete_mail(const Request& request, const RouteMatch& match, const Res
   }
   mailboxes_.remove(wanted->mailbox, *wanted->id,
                     [respond, id = wanted->id->text()](Result<bool> removed) {
-                      if (!removed) return respond(store_error(removed.error()));
+                      if (!removed) return respond(store_away());
                       if (!*removed) return respond(no_such_message());
                       respond(message_response(fmt::format("Message {} has been deleted", id)));
                     });
@@ -331,7 +273,7 @@ void Api::delete_mail(const Request& request, const RouteMatch& match, const Res
 
 void Api::tell_readiness(const Responder& respond) {
   mailboxes_.ping([respond](Result<void> pinged) {
-    respond(pinged ? json_response(200, kStatusOk) : store_error(pinged.error()));
+    respond(pinged ? json_response(200, kStatusOk) : store_away());
   });
 }
 

@@ -3,23 +3,26 @@
 #pragma once
 
 #include <chrono>
-#include <cstdint>
 #include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
+#include "apid/api_keys.h"
+#include "apid/claims.h"
 #include "apid/compression.h"
 #include "apid/cors.h"
 #include "apid/http.h"
+#include "apid/list_query.h"
+#include "apid/raw_mail.h"
 #include "apid/router.h"
+#include "apid/waits.h"
 #include "shared/config.h"
 #include "shared/error.h"
 #include "shared/mail_store.h"
+#include "shared/mime_client.h"
 #include "shared/rate_table.h"
 
 namespace restante::apid {
@@ -31,32 +34,23 @@ struct Mailboxes {
   std::function<void(std::string_view, std::optional<MailId>,
                      std::function<void(Result<std::optional<StoredMail>>)>)>
       get;
-  std::function<void(std::string_view, std::optional<MailId>,
-                     std::function<void(Result<std::optional<RawMail>>)>)>
+  std::function<void(std::string_view, std::optional<MailId>, MailStore::TakePiece,
+                     std::function<void(Result<bool>)>)>
       get_raw;
   std::function<void(std::string_view, MailId, std::function<void(Result<bool>)>)> remove;
   std::function<void(std::function<void(Result<void>)>)> ping;
-};
-
-// The configured keys, laid out so that a comparison takes the same time whatever is offered.
-class ApiKeys {
- public:
-  explicit ApiKeys(std::span<const std::string> keys);
-  [[nodiscard]] bool contains(std::string_view offered) const;
-
- private:
-  using Slot = std::vector<std::uint8_t>;  // the key, zeros, and its length in the last two bytes
-  [[nodiscard]] Slot make_slot(std::string_view key) const;
-  std::size_t slot_size_;
-  std::vector<Slot> slots_;
+  ClaimStore claims;
+  WatchMailbox watch;
+  // Of a MimeClient: the file is a raw mail.
+  std::function<void(const FileBody&, std::uint64_t number, MimeClient::ExtractDone)> extract;
 };
 
 // Answers every request but OPTIONS, checking in this order: rate limit and key (unless the route
 // has none), path, method, arguments.
 class Api {
  public:
-  // `config` outlives the object.
-  Api(const Config& config, Mailboxes mailboxes, RateTable rates);
+  // `config` and `base` outlive the object.
+  Api(const Config& config, Mailboxes mailboxes, RateTable rates, event_base* base);
 
   // `now` is of the clock that the rate table wants (monotonic_now).
   void handle(const Request& request, std::chrono::milliseconds now, const Responder& respond);
@@ -70,19 +64,30 @@ class Api {
   void clear_mailbox(const Request& request, std::string_view user, const Responder& respond);
   void get_mail(const Request& request, const RouteMatch& match, const Responder& respond);
   void get_raw(const Request& request, const RouteMatch& match, const Responder& respond);
+  void claim_mail(const Request& request, std::string_view user, const Responder& respond);
+  void stream_events(const Request& request, std::string_view user, const Responder& respond);
+  void get_attachment(const Request& request, const RouteMatch& match, const Responder& respond);
   void delete_mail(const Request& request, const RouteMatch& match, const Responder& respond);
   // The mailbox key and the mail that a request is about, or the answer to give instead.
   struct OneMail {
     std::string mailbox;
-    std::optional<MailId> id;         // the latest one without it
-    std::optional<ListQuery> filter;  // the latest one that fits
+    std::optional<MailId> id;           // the latest one without it
+    std::optional<ListRequest> wanted;  // the latest one that fits
   };
   [[nodiscard]] std::expected<OneMail, Response> mail_of(const Request& request,
                                                          const RouteMatch& match) const;
   // Goes on with the mail's id, or with nothing for the latest one of all; or answers.
-  using WithMail = std::function<void(const std::string& mailbox, std::optional<MailId>)>;
+  using WithMail = std::function<void(const std::string& mailbox, std::optional<MailId>,
+                                      const Responder& respond)>;
   void find_mail(const Request& request, const RouteMatch& match, const Responder& respond,
                  WithMail then);
+  // Looks once, or for as long as the request wants to wait; `otherwise` if nothing is found.
+  void look(const Request& request, const std::string& mailbox, std::chrono::milliseconds wait,
+            Waits::Look look, Response otherwise, const Responder& respond);
+  // Goes on with the mail when all its pieces are there, be they sound or not; or answers.
+  using WithRaw = std::function<void(RawReader&, const Responder& respond)>;
+  void read_raw(const Request& request, const RouteMatch& match, const Responder& respond,
+                RawReader::Into into, WithRaw then);
   // The mailbox that USER names, or the answer to give instead.
   [[nodiscard]] std::expected<std::string, Response> mailbox_of(std::string_view user) const;
 
@@ -93,6 +98,8 @@ class Api {
   // Shared: a late answer may come after this object's end.
   std::shared_ptr<const Cors> cors_;
   std::shared_ptr<Gzip> gzip_;
+  event_base* base_;
+  Waits waits_;
 };
 
 }  // namespace restante::apid

@@ -5,6 +5,11 @@
 #include "shared/message.h"
 
 namespace restante::apid {
+namespace {
+
+constexpr const char* kStoreRetry = "5";  // seconds; Redis is tried again more often than that
+
+}  // namespace
 
 std::string_view Request::field(std::string_view name) const {
   const auto found = fields.find(name);
@@ -23,6 +28,18 @@ Response json_response(unsigned status, std::string body) {
 
 Response error_response(unsigned status, std::string_view text) {
   return json_response(status, "{\"error\":" + json_string(text) + "}");
+}
+
+Response message_response(std::string_view text) {
+  return json_response(200, "{\"message\":" + json_string(text) + "}");
+}
+
+Response no_such_message() { return error_response(404, "no such message"); }
+
+Response store_away() {
+  Response response = error_response(503, "mail store is not available, try again later");
+  response.headers.emplace_back("Retry-After", kStoreRetry);
+  return response;
 }
 
 }  // namespace restante::apid

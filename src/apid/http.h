@@ -2,6 +2,8 @@
 // What a handler is given and what it gives back: HTTP without any socket or library.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -19,13 +21,14 @@
 
 namespace restante::apid {
 
-// A request whose framing has been checked (http_server.cc). It has no body: none of ours has one.
+// A request whose framing has been checked (http_client.h). A body is not read: no route has one.
 struct Request {
   std::string method;
   std::string path;   // as sent, before the '?', still percent-encoded; begins with '/'
   std::string query;  // as sent, behind the '?'
   std::string host;   // as sent; may be empty or nonsense
   std::string api_key;
+  bool has_body = false;  // which has not been read
   // Those of kKeptFields that came, several of a name joined by ", " (RFC 9110 section 5.3).
   std::map<std::string_view, std::string> fields;
   ClientAddress client;
@@ -114,6 +117,14 @@ using Handler = std::function<void(const Request&, Responder)>;
 
 // {"error":"…"} with the headers that every JSON answer has.
 [[nodiscard]] Response error_response(unsigned status, std::string_view text);
+template <class... Args>
+[[nodiscard]] Response refuse(unsigned status, fmt::format_string<Args...> format, Args&&... args) {
+  return error_response(status, fmt::format(format, std::forward<Args>(args)...));
+}
 [[nodiscard]] Response json_response(unsigned status, std::string body);
+[[nodiscard]] Response message_response(std::string_view text);  // {"message":"…"}
+[[nodiscard]] Response no_such_message();                        // 404
+// 503: why is in the log, once an outage, and none of a client's business.
+[[nodiscard]] Response store_away();
 
 }  // namespace restante::apid

@@ -18,10 +18,12 @@ namespace restante::apid {
 namespace {
 
 constexpr std::size_t kMaxLimit = 1000;
+constexpr std::size_t kMaxWait = 60;     // seconds
 constexpr std::size_t kUnixDigits = 10;  // enough until 2286
 
 struct Parsed {
   ListQuery query;
+  std::chrono::milliseconds wait{0};
   MailFilter filter;
 };
 
@@ -75,10 +77,20 @@ std::string read_view(Parsed& parsed, std::string_view value) {
   return value == "summary" ? "" : "view must be summary, or left out";
 }
 
+std::string read_wait(Parsed& parsed, std::string_view value) {
+  const auto wait = parse_number(value);
+  if (!wait || *wait > kMaxWait) {
+    return fmt::format("wait must be a number of seconds from 0 to {}", kMaxWait);
+  }
+  parsed.wait = std::chrono::seconds(*wait);
+  return {};
+}
+
 enum class Use : std::uint8_t {
-  kPage,    // the link to the next page has its own
-  kFilter,  // for the latest mail too
+  kPage,  // the link to the next page has its own
+  kFilter,
   kForm,
+  kWait,  // for this request, not for the next page
 };
 
 struct Row {
@@ -91,27 +103,27 @@ constexpr std::array kRows = {
     Row{"limit", read_limit, Use::kPage},   Row{"before", read_before, Use::kPage},
     Row{"after", read_after, Use::kFilter}, Row{"since", read_since, Use::kFilter},
     Row{"from", read_from, Use::kFilter},   Row{"subject", read_subject, Use::kFilter},
-    Row{"view", read_view, Use::kForm},
+    Row{"view", read_view, Use::kForm},     Row{"wait", read_wait, Use::kWait},
 };
 
-enum class For : std::uint8_t { kList, kLatest };
+bool is_taken(const Row& row, QueryFor what) {
+  if (what == QueryFor::kList || row.use == Use::kFilter) return true;
+  return what == QueryFor::kOne && row.use == Use::kWait;
+}
 
-bool is_taken(const Row& row, For what) { return what == For::kList || row.use == Use::kFilter; }
-
-std::string unknown(std::string_view name, For what) {
+std::string unknown(std::string_view name, QueryFor what) {
   std::string text = fmt::format("unknown query parameter \"{}\"; there are ", name);
-  const auto count = std::ranges::count_if(kRows, [&](auto& row) { return is_taken(row, what); });
-  std::ptrdiff_t named = 0;
-  for (const Row& row : kRows) {
-    if (!is_taken(row, what)) continue;
-    if (named != 0) text += named + 1 == count ? " and " : ", ";
-    text += row.name;
-    ++named;
+  const auto names = parameter_names(what);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i != 0) text += i + 1 == names.size() ? " and " : ", ";
+    text += names[i];
   }
   return text;
 }
 
-std::expected<ListRequest, std::string> parse(std::string_view query, For what) {
+}  // namespace
+
+std::expected<ListRequest, std::string> parse_list_request(std::string_view query, QueryFor what) {
   const auto parameters = parse_query(query);
   if (!parameters) return std::unexpected(parameters.error());
   Parsed parsed;
@@ -124,29 +136,30 @@ std::expected<ListRequest, std::string> parse(std::string_view query, For what) 
     if (std::string error = row->read(parsed, parameter.value); !error.empty()) {
       return std::unexpected(std::move(error));
     }
-    if (row->use != Use::kPage)
+    if (row->use == Use::kFilter || row->use == Use::kForm)
       kept += fmt::format("&{}={}", row->name, escape_query(parameter.value));
+  }
+  if (parsed.query.before && parsed.wait.count() > 0) {
+    return std::unexpected("wait is for mail to come, and before for mail that has come: give one");
   }
   if (!parsed.filter.from.empty() || !parsed.filter.subject.empty()) {
     parsed.query.fits = [filter = std::move(parsed.filter)](std::string_view summary) {
       return filter.fits(summary);
     };
   }
-  return ListRequest{std::move(parsed.query), std::move(kept)};
+  if (what != QueryFor::kList) {
+    parsed.query.limit = 1;
+    parsed.query.with_bodies = false;
+  }
+  return ListRequest{std::move(parsed.query), std::move(kept), parsed.wait};
 }
 
-}  // namespace
-
-std::expected<ListRequest, std::string> parse_list_request(std::string_view query) {
-  return parse(query, For::kList);
-}
-
-std::expected<ListQuery, std::string> parse_latest_query(std::string_view query) {
-  auto request = parse(query, For::kLatest);
-  if (!request) return std::unexpected(std::move(request).error());
-  request->query.limit = 1;
-  request->query.with_bodies = false;
-  return std::move(request->query);
+std::vector<std::string_view> parameter_names(QueryFor what) {
+  std::vector<std::string_view> names;
+  for (const Row& row : kRows) {
+    if (is_taken(row, what)) names.push_back(row.name);
+  }
+  return names;
 }
 
 std::string next_link(std::string_view path, const ListRequest& request, MailId last) {

@@ -2,6 +2,8 @@
 // Program restante-apid: serves the HTTPS API on sockets that the master has opened.
 #include <sysexits.h>
 
+#include <charconv>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -27,20 +29,22 @@ int fatal(const Error& error) {
   return error.kind == ErrorKind::kConfig ? EX_CONFIG : EXIT_FAILURE;
 }
 
-int run() {
+int run(std::string_view argument) {
   log::open("restante-apid", log::Level::kInfo);
   Result<WorkerContext> context = WorkerContext::unpack();
   if (!context) return fatal(context.error());
   log::set_level(context->config.log_level);
-  const Result<void> done = restante::apid::run_worker(*std::move(context));
+  std::uint64_t number = 0;
+  std::from_chars(argument.data(), argument.data() + argument.size(), number);
+  const Result<void> done = restante::apid::run_worker(*std::move(context), number);
   return done ? EXIT_SUCCESS : fatal(done.error());
 }
 
 }  // namespace
 
-int main() {
+int main(int argc, char** argv) {
   try {
-    return run();
+    return run(argc > 1 ? argv[1] : "");
   } catch (const std::exception& error) {
     log::error("fatal", {{"reason", error.what()}});
     return EXIT_FAILURE;

@@ -3,8 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 
 #include "apid/http.h"
@@ -12,12 +13,42 @@
 
 namespace restante::apid {
 
-// The content of one zstd frame that says its size; nothing when the size is above `limit`, before
-// any memory is taken for it, or when the frame is damaged.
-[[nodiscard]] std::optional<std::string> decompress(std::string_view frame, std::size_t limit);
+// Decompresses a stored mail piece by piece: one zstd frame that says its size. What it takes of
+// memory is bounded, since all but a small mail goes into a memfd.
+class RawReader {
+ public:
+  enum class Into : std::uint8_t {
+    kMemoryWhileSmall,
+    kFileWithoutTrace,  // a file of what mimed parsed: not the trace header that smtpd put on top
+  };
 
-// The mail as a download, or 500. `message_size_limit` is the setting: what is stored may be larger
-// by the trace header.
-[[nodiscard]] Response raw_response(const RawMail& mail, std::size_t message_size_limit);
+  // `message_size_limit` is the setting: what is stored may be larger by the trace header.
+  RawReader(std::size_t message_size_limit, Into into);
+  ~RawReader();
+  RawReader(const RawReader&) = delete;
+  RawReader& operator=(const RawReader&) = delete;
+
+  // Takes the next piece of the frame. False: it wants no other, since the frame is complete or
+  // damaged, or its content above the limit; that is known before any memory is taken for it.
+  [[nodiscard]] bool take(const RawMail& mail, std::string_view piece);
+
+  // Of the mail whose pieces came.
+  [[nodiscard]] MailId id() const;
+
+  // To be called once when all has come: the content, as body or file of a 200 without header
+  // fields; or the error to answer instead.
+  [[nodiscard]] Response finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// The mail as a download, or the error.
+[[nodiscard]] Response raw_response(RawReader& reader);
+
+// What keeps a browser from showing or running what is in a mail as a page of ours, and others from
+// keeping it: the header fields of every download.
+void add_download_headers(Response& response);
 
 }  // namespace restante::apid

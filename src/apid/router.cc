@@ -8,25 +8,24 @@
 namespace restante::apid {
 namespace {
 
-struct Row {
-  std::string_view method;
-  std::string_view pattern;  // segments in capitals stand for one segment of any content
-  Endpoint endpoint;
-  Access access;
-};
-
+// A pattern comes before those that are less particular.
 constexpr std::array kRows = {
-    Row{"GET", "/emails/USER", Endpoint::kListMails, Access::kWithKey},
-    Row{"DELETE", "/emails/USER", Endpoint::kClearMailbox, Access::kWithKey},
-    Row{"GET", "/emails/USER/ID", Endpoint::kGetMail, Access::kWithKey},
-    Row{"GET", "/emails/USER/ID/raw", Endpoint::kGetRaw, Access::kWithKey},
-    Row{"DELETE", "/emails/USER/ID", Endpoint::kDeleteMail, Access::kWithKey},
-    Row{"GET", "/.well-known/mta-sts.txt", Endpoint::kMtaStsPolicy, Access::kAnyone},
-    Row{"GET", "/healthz", Endpoint::kHealth, Access::kAnyoneUncounted},
-    Row{"GET", "/readyz", Endpoint::kReadiness, Access::kAnyoneUncounted},
+    RouteRow{"GET", "/emails/USER", Endpoint::kListMails, Access::kWithKey},
+    RouteRow{"DELETE", "/emails/USER", Endpoint::kClearMailbox, Access::kWithKey},
+    RouteRow{"POST", "/emails/USER/claim", Endpoint::kClaimMail, Access::kWithKey},
+    RouteRow{"GET", "/emails/USER/events", Endpoint::kEvents, Access::kWithKey},
+    RouteRow{"GET", "/emails/USER/ID", Endpoint::kGetMail, Access::kWithKey},
+    RouteRow{"GET", "/emails/USER/ID/raw", Endpoint::kGetRaw, Access::kWithKey},
+    RouteRow{"GET", "/emails/USER/ID/attachments/NUMBER", Endpoint::kGetAttachment,
+             Access::kWithKey},
+    RouteRow{"DELETE", "/emails/USER/ID", Endpoint::kDeleteMail, Access::kWithKey},
+    RouteRow{"GET", "/.well-known/mta-sts.txt", Endpoint::kMtaStsPolicy, Access::kAnyone},
+    RouteRow{"GET", "/openapi.json", Endpoint::kOpenApi, Access::kAnyone},
+    RouteRow{"GET", "/healthz", Endpoint::kHealth, Access::kAnyoneUncounted},
+    RouteRow{"GET", "/readyz", Endpoint::kReadiness, Access::kAnyoneUncounted},
 };
 
-constexpr std::string_view kUser = "USER", kId = "ID";
+constexpr std::string_view kUser = "USER", kId = "ID", kNumber = "NUMBER";
 
 // Takes the first segment, "/name", off `path`.
 std::string_view take_segment(std::string_view& path) {
@@ -36,9 +35,9 @@ std::string_view take_segment(std::string_view& path) {
   return segment;
 }
 
-// What stands for USER and ID in `path`; or nothing when `path` does not fit the pattern.
+// What stands for USER, ID and NUMBER in `path`; or nothing when `path` does not fit the pattern.
 struct Segments {
-  std::string_view user, id;
+  std::string_view user, id, number;
 };
 std::optional<Segments> match(std::string_view pattern, std::string_view path) {
   Segments found;
@@ -49,6 +48,8 @@ std::optional<Segments> match(std::string_view pattern, std::string_view path) {
       found.user = given;
     } else if (wanted == kId && !given.empty()) {
       found.id = given;
+    } else if (wanted == kNumber && !given.empty()) {
+      found.number = given;
     } else if (wanted != given) {
       return std::nullopt;
     }
@@ -62,12 +63,14 @@ std::optional<Segments> match(std::string_view pattern, std::string_view path) {
 Route find_route(std::string_view method, std::string_view path) {
   if (!path.starts_with('/')) return NoSuchPath{};
   std::string allow;
-  for (const Row& row : kRows) {
+  std::string_view fitting;  // the first pattern that fits is the one
+  for (const RouteRow& row : kRows) {
     const std::optional<Segments> found = match(row.pattern, path);
-    if (!found) continue;
+    if (!found || (!fitting.empty() && row.pattern != fitting)) continue;
+    fitting = row.pattern;
     const bool also_head = row.method == "GET";
     if (method == row.method || (also_head && method == "HEAD")) {
-      return RouteMatch{row.endpoint, row.access, found->user, found->id};
+      return RouteMatch{row.endpoint, row.access, found->user, found->id, found->number};
     }
     if (!allow.empty()) allow += ", ";
     allow += row.method;
@@ -77,9 +80,11 @@ Route find_route(std::string_view method, std::string_view path) {
   return NoSuchMethod{std::move(allow)};
 }
 
+std::span<const RouteRow> all_routes() { return kRows; }
+
 std::string describe_routes() {
   std::string text;
-  for (const Row& row : kRows) {
+  for (const RouteRow& row : kRows) {
     if (!text.empty()) text += ", ";
     text.append(row.method).append(" ").append(row.pattern);
   }

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -15,8 +16,12 @@ enum class Endpoint : std::uint8_t {
   kClearMailbox,
   kGetMail,
   kGetRaw,
+  kGetAttachment,
   kDeleteMail,
+  kClaimMail,
+  kEvents,
   kMtaStsPolicy,
+  kOpenApi,
   kHealth,
   kReadiness
 };
@@ -29,8 +34,15 @@ enum class Access : std::uint8_t {
 struct RouteMatch {
   Endpoint endpoint;
   Access access;
-  // Views of the path, still percent-encoded; empty where the pattern has no USER or ID.
-  std::string_view user, id;
+  // Views of the path, still percent-encoded; empty where the pattern has no USER, ID or NUMBER.
+  std::string_view user, id, number;
+};
+
+struct RouteRow {
+  std::string_view method;
+  std::string_view pattern;  // segments in capitals stand for one segment of any content
+  Endpoint endpoint;
+  Access access;
 };
 
 struct NoSuchPath {};
@@ -44,6 +56,9 @@ using Route = std::variant<RouteMatch, NoSuchPath, NoSuchMethod>;
 // HEAD is served wherever GET is (RFC 9110 section 9.3.2). `path` is compared as it was sent:
 // "/%65mails/a" is not "/emails/a", so that a proxy's idea of a path and ours never differ.
 [[nodiscard]] Route find_route(std::string_view method, std::string_view path);
+
+// The whole table.
+[[nodiscard]] std::span<const RouteRow> all_routes();
 
 // "GET /emails/USER, DELETE /emails/USER, …": the whole table, for the 404.
 [[nodiscard]] std::string describe_routes();

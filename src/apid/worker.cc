@@ -19,6 +19,8 @@
 #include "shared/event_loop.h"
 #include "shared/log.h"
 #include "shared/mail_store.h"
+#include "shared/mail_watch.h"
+#include "shared/mime_client.h"
 #include "shared/network.h"
 #include "shared/rate_table.h"
 #include "shared/redis.h"
@@ -46,27 +48,44 @@ std::uint16_t local_port(int fd) {
   return ntohs(address.sin6_port);
 }
 
-Mailboxes mailboxes_of(MailStore& store) {
-  return {.list = [&store](auto mailbox, auto& query,
-                           auto done) { store.list(mailbox, query, std::move(done)); },
-          .clear = [&store](auto mailbox, auto done) { store.clear(mailbox, std::move(done)); },
-          .get = [&store](auto mailbox, auto id,
-                          auto done) { store.get(mailbox, id, std::move(done)); },
-          .get_raw = [&store](auto mailbox, auto id,
-                              auto done) { store.get_raw(mailbox, id, std::move(done)); },
-          .remove = [&store](auto mailbox, auto id,
-                             auto done) { store.remove(mailbox, id, std::move(done)); },
-          .ping = [&store](auto done) { store.ping(std::move(done)); }};
+Mailboxes mailboxes_of(MailStore& store, MailWatch& watch, MimeClient& mime) {
+  return {
+      .list = [&store](auto mailbox, auto& query,
+                       auto done) { store.list(mailbox, query, std::move(done)); },
+      .clear = [&store](auto mailbox, auto done) { store.clear(mailbox, std::move(done)); },
+      .get = [&store](auto mailbox, auto id,
+                      auto done) { store.get(mailbox, id, std::move(done)); },
+      .get_raw = [&store](
+                     auto mailbox, auto id, auto take,
+                     auto done) { store.get_raw(mailbox, id, std::move(take), std::move(done)); },
+      .remove = [&store](auto mailbox, auto id,
+                         auto done) { store.remove(mailbox, id, std::move(done)); },
+      .ping = [&store](auto done) { store.ping(std::move(done)); },
+      .claims = {.claim = [&store](auto mailbox, auto& query,
+                                   auto done) { store.claim(mailbox, query, std::move(done)); },
+                 .take = [&store](auto mailbox, auto& id, auto lease,
+                                  auto done) { store.take(mailbox, id, lease, std::move(done)); },
+                 .give_back = [&store](auto mailbox, auto& id,
+                                       auto lease) { store.give_back(mailbox, id, lease); }},
+      .watch = [&watch](auto mailbox,
+                        auto changed) { return watch.watch(mailbox, std::move(changed)); },
+      .extract = [&mime](auto& mail, auto number,
+                         auto done) { mime.extract(mail.fd, mail.size, number, std::move(done)); }};
 }
 
 class Worker {
  public:
-  Worker(WorkerContext& context, RedisAddress redis, const Segment& segment)
+  Worker(WorkerContext& context, RedisAddress redis, const Segment& segment, std::uint64_t number)
       : context_(context),
-        redis_(loop_.base(), std::move(redis), context.config.redis_timeout,
-               segment.redis_outage()),
+        redis_(loop_.base(), redis, context.config.redis_timeout, segment.redis_outage()),
+        subscriber_(loop_.base(), std::move(redis), context.config.redis_timeout,
+                    segment.redis_outage()),
         store_(redis_, context.config.retention),
-        api_(context.config, mailboxes_of(store_), segment.api_rates()),
+        watch_(subscriber_),
+        mime_(loop_.base(), context.config.runtime_dir, context.config.mimed_workers, number,
+              context.config.mime_timeout),
+        api_(context.config, mailboxes_of(store_, watch_, mime_), segment.api_rates(),
+             loop_.base()),
         grace_over_(loop_.base(), [this] { loop_.stop(); }) {}
 
   // Until drained, or until it turns out that nothing can be served.
@@ -86,8 +105,10 @@ class Worker {
 
   WorkerContext& context_;
   EventLoop loop_;
-  Redis redis_;
+  Redis redis_, subscriber_;
   MailStore store_;
+  MailWatch watch_;
+  MimeClient mime_;
   Api api_;
   Result<void> started_;
   bool draining_ = false;
@@ -176,12 +197,12 @@ void Worker::drain() {
 
 }  // namespace
 
-Result<void> run_worker(WorkerContext context) {
+Result<void> run_worker(WorkerContext context, std::uint64_t number) {
   Result<RedisAddress> redis = parse_redis_address(context.config.redis);
   if (!redis) return std::unexpected(std::move(redis).error());
   Result<Segment> segment = Segment::map(context.segment.get());
   if (!segment) return std::unexpected(std::move(segment).error());
-  Worker worker(context, *std::move(redis), *segment);
+  Worker worker(context, *std::move(redis), *segment, number);
   return worker.run();
 }
 

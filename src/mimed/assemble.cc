@@ -6,10 +6,12 @@
 #include <ranges>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "mimed/digest.h"
 #include "mimed/flowed.h"
 #include "mimed/header_fields.h"
+#include "mimed/html_text.h"
 #include "mimed/transfer_encoding.h"
 #include "shared/ascii.h"
 
@@ -35,6 +37,14 @@ bool is_attachment(const Part& part) {
   });
 }
 
+bool is_alternative(const Part& part) { return part.type.value == "multipart/alternative"; }
+bool is_related(const Part& part) { return part.type.value == "multipart/related"; }
+
+// Parts side by side, which all belong to what is shown.
+bool is_compound(const Part& part) {
+  return part.is_multipart() && !is_alternative(part) && !is_related(part);
+}
+
 void normalise_line_ends(std::string& text) {
   std::size_t at = text.find('\r');
   if (at == std::string::npos) return;
@@ -50,10 +60,27 @@ void normalise_line_ends(std::string& text) {
   text.resize(to);
 }
 
+std::string bytes_of(const Part& part) {
+  return decode_transfer(part.content, find_field(part.header, "content-transfer-encoding"));
+}
+
+// The label of a text. For HTML without one the text itself may have it, but UTF-8 is taken for
+// what it is, and what could be read so far is neither UTF-16 nor UTF-32.
+std::string charset_of(const Part& part, std::string_view bytes, CharsetConverter& converter) {
+  std::string charset = part.type.text(converter, "charset");
+  if (!charset.empty() || part.type.value != "text/html") return charset;
+  const bool is_ascii = std::ranges::all_of(bytes, [](char c) { return (c & 0x80) == 0; });
+  if (!is_ascii && is_valid_utf8(bytes)) return charset;
+  charset = html_charset(bytes);
+  const bool is_wide =
+      starts_ignoring_case(charset, "utf-16") || starts_ignoring_case(charset, "utf-32");
+  return is_wide ? std::string() : charset;
+}
+
 std::string text_of(const Part& part, CharsetConverter& converter) {
-  std::string bytes =
-      decode_transfer(part.content, find_field(part.header, "content-transfer-encoding"));
-  std::string text = converter.to_utf8(std::move(bytes), part.type.text(converter, "charset"));
+  std::string bytes = bytes_of(part);
+  const std::string charset = charset_of(part, bytes, converter);
+  std::string text = converter.to_utf8(std::move(bytes), charset);
   normalise_line_ends(text);
   if (!is_flowed(part.type)) return text;
   return unflow(text, equal_ignoring_case(part.type.plain("delsp"), "yes"));
@@ -108,43 +135,64 @@ std::string forwarded_name(const Part& part, CharsetConverter& converter) {
 
 class Assembler {
  public:
-  Assembler(CharsetConverter& converter, Message& message)
-      : converter_(converter), message_(message) {}
+  Assembler(const Part& root, CharsetConverter& converter) : converter_(converter) {
+    choose(root);
+    list(root, false);
+  }
 
+  [[nodiscard]] const std::vector<const Part*>& attachments() const { return attachments_; }
+
+  void write(Message& message) const {
+    if (text_ != nullptr) message.body_text = text_of(*text_, converter_);
+    if (html_ != nullptr) message.body_html = text_of(*html_, converter_);
+    for (std::size_t i = 0; i < attachments_.size(); ++i) {
+      message.attachments.push_back(describe(*attachments_[i], i + 1));
+    }
+  }
+
+  [[nodiscard]] ExtractedPart extract(std::size_t number) const {
+    const Part& part = *attachments_[number - 1];
+    return {.name = name_of_attachment(part, number),
+            .type = shown(part.type.value),
+            .bytes = bytes_of(part)};
+  }
+
+ private:
   // Finds the bodies.
   void choose(const Part& part) {
     if (!part.is_multipart()) {
       if (!is_text(part) || is_attachment(part)) return;
       const Part*& body = part.type.value == "text/plain" ? text_ : html_;
       if (body == nullptr) body = &part;
-    } else if (part.type.value == "multipart/alternative") {
-      for (const Part& child : part.children | std::views::reverse) choose(child);
-    } else if (part.type.value == "multipart/related") {
+    } else if (is_alternative(part)) {
+      for (const Part& form : part.children | std::views::reverse) {
+        if (!is_compound(form)) choose(form);
+      }
+      for (const Part& form : part.children | std::views::reverse) {
+        if (is_compound(form)) choose(form);
+      }
+    } else if (is_related(part)) {
       if (!part.children.empty()) choose(root_of(part));
     } else {
       for (const Part& child : part.children) choose(child);
     }
   }
 
-  // Names all that is neither a body nor another form of one.
-  void list(const Part& part, bool is_alternative) {
+  // Finds all that is neither a body nor another form of one.
+  void list(const Part& part, bool is_form) {
     if (part.is_multipart()) {
-      const bool alternatives = part.type.value == "multipart/alternative" ||
-                                (is_alternative && part.type.value == "multipart/related");
-      for (const Part& child : part.children) list(child, alternatives);
+      if (is_alternative(part)) is_form = is_form || has_body(part);
+      const bool passes_on = is_form && is_alternative(part);
+      const Part* root =
+          is_form && is_related(part) && !part.children.empty() ? &root_of(part) : nullptr;
+      for (const Part& child : part.children) list(child, passes_on || &child == root);
       return;
     }
     if (&part == text_ || &part == html_) return;
-    if (is_alternative && is_text(part) && !is_attachment(part)) return;
-    message_.attachments.push_back(describe(part));
+    if (is_form && is_text(part) && !is_attachment(part)) return;
+    attachments_.push_back(&part);
   }
 
-  void write_bodies() {
-    if (text_ != nullptr) message_.body_text = text_of(*text_, converter_);
-    if (html_ != nullptr) message_.body_html = text_of(*html_, converter_);
-  }
-
- private:
   // RFC 2387 section 3.2: the part that `start` names by its Content-ID, else the first.
   [[nodiscard]] static const Part& root_of(const Part& related) {
     const std::string_view start = related.type.plain("start");
@@ -156,10 +204,15 @@ class Assembler {
     return found == related.children.end() ? related.children.front() : *found;
   }
 
-  [[nodiscard]] Attachment describe(const Part& part) const {
-    const std::string bytes =
-        decode_transfer(part.content, find_field(part.header, "content-transfer-encoding"));
-    Attachment made{.name = name_of_attachment(part), .type = {}, .size = bytes.size()};
+  [[nodiscard]] bool has_body(const Part& part) const {
+    if (!part.is_multipart()) return &part == text_ || &part == html_;
+    return std::ranges::any_of(part.children,
+                               [this](const Part& child) { return has_body(child); });
+  }
+
+  [[nodiscard]] Attachment describe(const Part& part, std::size_t number) const {
+    const std::string bytes = bytes_of(part);
+    Attachment made{.name = name_of_attachment(part, number), .type = {}, .size = bytes.size()};
     made.type = shown(part.type.value);
     const std::string id = shown(find_field(part.header, "content-id"));
     const std::size_t start = id.starts_with('<') ? 1 : 0;
@@ -176,20 +229,20 @@ class Assembler {
     return std::string(cut_utf8(decode_header_text(converter_, raw), kShownValueLimit));
   }
 
-  [[nodiscard]] std::string name_of_attachment(const Part& part) const {
+  [[nodiscard]] std::string name_of_attachment(const Part& part, std::size_t number) const {
     std::string name = safe_file_name(part.disposition.text(converter_, "filename"));
     if (name.empty()) name = safe_file_name(part.type.text(converter_, "name"));
     if (name.empty() && part.type.value == "message/rfc822") {
       name = forwarded_name(part, converter_);
     }
     if (!name.empty()) return name;
-    name = "attachment-" + std::to_string(message_.attachments.size() + 1);
+    name = "attachment-" + std::to_string(number);
     name += ending_of(part.type.value);
     return name;
   }
 
   CharsetConverter& converter_;
-  Message& message_;
+  std::vector<const Part*> attachments_;
   const Part* text_ = nullptr;
   const Part* html_ = nullptr;
 };
@@ -220,10 +273,14 @@ Part make_part(std::string_view header, std::string_view content, std::string_vi
 }
 
 void assemble(const Part& root, CharsetConverter& converter, Message& message) {
-  Assembler assembler(converter, message);
-  assembler.choose(root);
-  assembler.write_bodies();
-  assembler.list(root, false);
+  Assembler(root, converter).write(message);
+}
+
+Extraction extract_attachment(const Part& root, CharsetConverter& converter, std::uint64_t number) {
+  const Assembler assembler(root, converter);
+  Extraction found{.count = assembler.attachments().size(), .part = {}};
+  if (number >= 1 && number <= found.count) found.part = assembler.extract(number);
+  return found;
 }
 
 void assemble_roughly(std::string_view body, CharsetConverter& converter, Message& message) {

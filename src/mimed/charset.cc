@@ -132,6 +132,16 @@ void append_ascii_of(std::string& out, std::string_view text) {
   }
 }
 
+// Where letters are composed (windows-1255, windows-1258, Big5-HKSCS), iconv keeps the last one
+// until it sees what follows. This has it written, and goes back to the initial shift state.
+void flush(iconv_t cd, std::string& out, std::size_t& used) {
+  if (out.size() - used < 32) out.resize(out.size() + 64);
+  char* to = out.data() + used;
+  std::size_t out_left = out.size() - used;
+  iconv(cd, nullptr, nullptr, &to, &out_left);
+  used = out.size() - out_left;
+}
+
 }  // namespace
 
 bool is_valid_utf8(std::string_view text) {
@@ -235,6 +245,7 @@ std::string CharsetConverter::convert(std::string_view text, const char* name) {
   const std::size_t unit = std::strncmp(name, "UTF-16", 6) == 0   ? 2
                            : std::strncmp(name, "UTF-32", 6) == 0 ? 4
                                                                   : 1;
+  const bool shifts = std::string_view(name).starts_with("ISO-2022");
   iconv(cd, nullptr, nullptr, nullptr, nullptr);  // back to the initial shift state
   std::string out(text.size() + text.size() / 2 + 64, '\0');
   std::size_t used = 0;
@@ -250,13 +261,15 @@ std::string CharsetConverter::convert(std::string_view text, const char* name) {
     used = out.size() - out_left;
     if (result != static_cast<std::size_t>(-1)) break;
     if (error != E2BIG && ++errors > kErrorLimit) break;
-    if (out.size() - used < 16) out.resize(out.size() * 2);
+    if (out.size() - used < 32) out.resize(out.size() * 2);
     if (error == E2BIG) continue;
     // EILSEQ: bytes that mean nothing here. EINVAL: the text ends inside a character.
+    if (!shifts) flush(cd, out, used);
     kReplacement.copy(out.data() + used, kReplacement.size());
     used += kReplacement.size();
     text.remove_prefix(error == EILSEQ ? std::min(unit, text.size()) : text.size());
   }
+  flush(cd, out, used);
   out.resize(used);
   append_ascii_of(out, text);
   return repair_utf8(std::move(out));

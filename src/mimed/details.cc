@@ -12,6 +12,7 @@
 #include "mimed/header_text.h"
 #include "mimed/html_text.h"
 #include "mimed/links.h"
+#include "mimed/snippet.h"
 #include "shared/ascii.h"
 
 namespace restante::mimed {
@@ -56,9 +57,11 @@ void read_content(Message& message) {
   const std::string_view text = cut_utf8(message.body_text, kContentLimit);
   const std::string_view html = cut_utf8(message.body_html, kContentLimit);
   message.links = find_links(html, text);
-  message.codes =
-      find_codes(message.subject, text.find_first_not_of(" \t\n") == text.npos ? html_to_text(html)
-                                                                               : std::string(text));
+  const bool is_blank = text.find_first_not_of(" \t\n") == std::string_view::npos;
+  const std::string converted = is_blank ? html_to_text(html) : std::string();
+  const std::string_view seen = is_blank ? std::string_view(converted) : text;
+  message.snippet = make_snippet(seen);
+  message.codes = find_codes(message.subject, seen);
 }
 
 }  // namespace restante::mimed

@@ -16,7 +16,7 @@ namespace restante::mimed {
 void read_header(std::string_view header, std::size_t field_limit, CharsetConverter& converter,
                  Message& message);
 
-// Fills in links and codes from the subject and the bodies, which must be there.
+// Fills in snippet, links and codes from the subject and the bodies, which must be there.
 void read_content(Message& message);
 
 }  // namespace restante::mimed

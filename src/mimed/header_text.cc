@@ -26,6 +26,11 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(start, text.find_last_not_of(" \t\r\n") + 1 - start);
 }
 
+// Windows drops dots and blanks at the end of a file name; `.` and `..` go with them.
+std::string_view without_tail(std::string_view name) {
+  return name.substr(0, name.find_last_not_of(". ") + 1);
+}
+
 // A cursor over a structured value.
 class ValueReader {
  public:
@@ -205,14 +210,14 @@ std::string safe_file_name(std::string_view name) {
     if (!is_hidden(name.substr(0, size))) safe += name.substr(0, size);
     name.remove_prefix(size);
   }
-  std::string_view kept = trimmed(safe);
-  // Windows drops dots and blanks at the end; `.` and `..` go with them.
-  kept = kept.substr(0, kept.find_last_not_of(". ") + 1);
+  const std::string_view kept = without_tail(trimmed(safe));
   if (kept.size() <= kFileNameLimit) return std::string(kept);
   const std::size_t dot = kept.rfind('.');
   const bool has_ending = dot != std::string_view::npos && kept.size() - dot <= kEndingLimit;
   const std::string_view ending = has_ending ? kept.substr(dot) : std::string_view();
-  return std::string(cut_utf8(kept, kFileNameLimit - ending.size())) + std::string(ending);
+  std::string cut(cut_utf8(kept, kFileNameLimit - ending.size()));
+  cut += ending;
+  return std::string(without_tail(cut));
 }
 
 }  // namespace restante::mimed

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "mimed/charset.h"
+#include "mimed/header_text.h"
 #include "shared/ascii.h"
 
 namespace restante::mimed {
@@ -14,7 +15,8 @@ namespace {
 
 constexpr std::string_view kBlank = " \t\r\n\f";
 constexpr std::string_view kNoBreakSpace = "\xC2\xA0";
-constexpr std::size_t kEntityLimit = 12;  // bytes between `&` and `;`
+constexpr std::size_t kCharsetLimit = 1024;  // bytes that are looked through: browsers have it so
+constexpr std::size_t kEntityLimit = 12;     // bytes between `&` and `;`
 
 bool is_blank(char c) { return kBlank.contains(c); }
 bool is_letter(char c) { return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'; }
@@ -173,6 +175,20 @@ std::string html_attribute(std::string_view attributes, std::string_view name) {
       attributes.remove_prefix(value.size());
     }
     if (equal_ignoring_case(found, name)) return decode_entities(value);
+  }
+  return {};
+}
+
+std::string html_charset(std::string_view html) {
+  HtmlReader reader(html.substr(0, kCharsetLimit));
+  HtmlPiece piece;
+  while (reader.next(piece)) {
+    if (piece.kind != HtmlPiece::Kind::kTag || !equal_ignoring_case(piece.name, "meta")) continue;
+    std::string charset = html_attribute(piece.attributes, "charset");
+    if (charset.empty()) {
+      charset = parse_value(html_attribute(piece.attributes, "content")).plain("charset");
+    }
+    if (!charset.empty()) return charset;
   }
   return {};
 }

@@ -134,46 +134,70 @@ MimeParser::MimeParser(const PrescanLimits& limits) : limits_(limits) {
 
 MimeParser::~MimeParser() { g_mime_shutdown(); }
 
+// Where the parts are views of. So that they stay so, it is neither copied nor moved.
+struct MimeParser::Tree {
+  Tree() = default;
+  Tree(const Tree&) = delete;
+  Tree& operator=(const Tree&) = delete;
+
+  std::string_view header;  // as it came, up to the bound
+  std::string copy;         // of the mail, where it had to be changed
+  Part root;
+  Exceeded exceeded = Exceeded::kNothing;
+  bool is_whole = true;     // false: a multipart past a bound, which is not split
+  bool is_damaged = false;  // read in spite of a fault
+};
+
+void MimeParser::take_apart(std::string_view raw, Tree& tree) const {
+  std::string_view mail = without_mbox_line(raw);
+  const std::size_t header_bytes = header_size(mail);
+  const std::size_t header_read = std::min(header_bytes, limits_.header_bytes);
+  tree.header = mail.substr(0, header_read);
+  mail = with_one_type(mail, header_bytes, tree.copy);
+  tree.exceeded = prescan(mail, limits_);
+  tree.is_damaged = tree.exceeded != Exceeded::kNothing;
+  tree.root = make_part(mail.substr(0, header_read), mail.substr(header_bytes));
+  if (!tree.root.type.value.starts_with("multipart")) return;
+  tree.is_whole = !tree.is_damaged;
+  if (tree.is_whole) split_multipart(mail, tree);
+}
+
+void MimeParser::split_multipart(std::string_view mail, Tree& tree) {
+  const ObjectPtr object = split(mail);
+  Part root = object ? to_part(object.get(), mail, "text/plain", tree.is_damaged) : Part();
+  if (!root.children.empty()) {
+    tree.root = std::move(root);
+  } else {
+    // The boundary never comes, or there is none: all of the body is shown as text.
+    tree.is_damaged = true;
+    tree.root.type.value = "text/plain";
+  }
+}
+
 ParsedMail MimeParser::parse(std::string_view raw) {
+  Tree tree;
+  take_apart(raw, tree);
   ParsedMail parsed;
   Message& message = parsed.message;
   message.size = raw.size();
-
-  std::string copy;
-  std::string_view mail = without_mbox_line(raw);
-  const std::size_t header_bytes = header_size(mail);
-  read_header(mail.substr(0, std::min(header_bytes, limits_.header_bytes)), limits_.header_fields,
-              converter_, message);
-  mail = with_one_type(mail, header_bytes, copy);
-  const std::string_view header = mail.substr(0, std::min(header_bytes, limits_.header_bytes));
-  message.subject = decode_header_text(converter_, find_field(header, "subject"));
-
-  parsed.exceeded = prescan(mail, limits_);
-  message.parse_error = parsed.exceeded != Exceeded::kNothing;
-  Part root = make_part(header, mail.substr(header_bytes));
-  if (!root.type.value.starts_with("multipart")) {
-    assemble(root, converter_, message);
-  } else if (message.parse_error) {
-    assemble_roughly(root.content, converter_, message);
+  read_header(tree.header, limits_.header_fields, converter_, message);
+  message.subject = decode_header_text(converter_, find_field(tree.header, "subject"));
+  parsed.exceeded = tree.exceeded;
+  message.parse_error = tree.is_damaged;
+  if (tree.is_whole) {
+    assemble(tree.root, converter_, message);
   } else {
-    message.parse_error = !parse_multipart(mail, std::move(root), message);
+    assemble_roughly(tree.root.content, converter_, message);
   }
   read_content(message);
   return parsed;
 }
 
-bool MimeParser::parse_multipart(std::string_view mail, Part root, Message& message) {
-  bool damaged = false;
-  const ObjectPtr object = split(mail);
-  Part tree = object ? to_part(object.get(), mail, "text/plain", damaged) : Part();
-  if (tree.children.empty()) {
-    // The boundary never comes, or there is none: all of the body is shown as text.
-    damaged = true;
-    tree = std::move(root);
-    tree.type.value = "text/plain";
-  }
-  assemble(tree, converter_, message);
-  return !damaged;
+Extraction MimeParser::extract(std::string_view raw, std::uint64_t number) {
+  Tree tree;
+  take_apart(raw, tree);
+  if (!tree.is_whole) return {};
+  return extract_attachment(tree.root, converter_, number);
 }
 
 }  // namespace restante::mimed

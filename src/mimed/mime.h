@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: ISC
-// Raw mail to Message: the whole way, for any bytes at all.
+// Raw mail to Message, or to one attachment: the whole way, for any bytes at all.
 #pragma once
 
+#include <cstdint>
 #include <string_view>
 
+#include "mimed/assemble.h"
 #include "mimed/charset.h"
-#include "mimed/part.h"
 #include "mimed/prescan.h"
 #include "shared/message.h"
 
@@ -29,12 +30,16 @@ class MimeParser {
 
   [[nodiscard]] ParsedMail parse(std::string_view raw);
 
+  // The attachment that parse() gives as number `number`, from 1.
+  [[nodiscard]] Extraction extract(std::string_view raw, std::uint64_t number);
+
   // Loads what would be loaded on first use. False if the system lacks a charset.
   bool warm_up() { return converter_.open_all(); }
 
  private:
-  // False if the multipart has a fault that it was read in spite of.
-  [[nodiscard]] bool parse_multipart(std::string_view mail, Part root, Message& message);
+  struct Tree;
+  void take_apart(std::string_view raw, Tree& tree) const;
+  static void split_multipart(std::string_view mail, Tree& tree);
 
   PrescanLimits limits_;
   CharsetConverter converter_;

@@ -2,13 +2,15 @@
 // Packets of shared/mime_protocol.h, checked on the way in, with their descriptors.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
 #include "shared/c_ptr.h"
 #include "shared/error.h"
-#include "shared/message.h"
+#include "shared/mime_protocol.h"
 
 namespace restante::mimed {
 
@@ -34,13 +36,26 @@ enum class Received : unsigned char {
   kClosed,   // by the client
 };
 
+struct Request {
+  std::string_view raw;
+  std::uint64_t number = 0;  // of the attachment that is wanted; 0: parse it
+};
+
 // Reads one Request from `fd` into `buffer` (of kPacketLimit bytes) or maps its memfd into
-// `mapping`; `raw` is a view of one of them. An error is the client's: a packet that is no request.
+// `mapping`; `request.raw` is a view of one of them. An error is the client's: a packet that is no
+// request.
 [[nodiscard]] Result<Received> receive_request(int fd, std::span<std::byte> buffer,
-                                               Mapping& mapping, std::string_view& raw);
+                                               Mapping& mapping, Request& request);
+
+// What an Answer says; the pieces live until it is sent.
+struct Answer {
+  mime::Outcome outcome = mime::Outcome::kDone;
+  std::uint64_t number = 0;
+  std::array<std::string_view, 3> pieces = {};
+};
 
 // False if the client is gone or has no room for the packet.
 [[nodiscard]] bool send_started(int fd);
-[[nodiscard]] bool send_answer(int fd, const Fragments& fragments);
+[[nodiscard]] bool send_answer(int fd, const Answer& answer);
 
 }  // namespace restante::mimed

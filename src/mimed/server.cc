@@ -99,26 +99,42 @@ bool Server::serve(Client& client) {
   client.full = !has_room(client.fd.get());
   if (client.full) return true;
   Mapping mapping;
-  std::string_view raw;
-  const auto received = receive_request(client.fd.get(), packet_, mapping, raw);
+  Request request;
+  const auto received = receive_request(client.fd.get(), packet_, mapping, request);
   if (!received) {
     log::warning("bad_packet", {{"reason", received.error().what}});
     return false;
   }
   if (*received == Received::kNothing) return true;
-  return *received == Received::kMail && answer(client.fd.get(), raw);
+  return *received == Received::kMail && answer(client.fd.get(), request);
 }
 
-bool Server::answer(int fd, std::string_view raw) {
+bool Server::answer(int fd, const Request& request) {
   if (!send_started(fd)) return false;
   const CpuLimit limit(cpu_time_);
+  const bool sent = request.number == 0 ? answer_parsed(fd, request.raw)
+                                        : answer_extracted(fd, request.raw, request.number);
+  if (!sent) log::warning("answer_not_sent", {{"bytes", request.raw.size()}});
+  return sent;
+}
+
+bool Server::answer_parsed(int fd, std::string_view raw) {
   const ParsedMail parsed = parser_.parse(raw);
   if (parsed.exceeded != Exceeded::kNothing) {
     log::info("mime_bound_exceeded", {{"bound", name_of(parsed.exceeded)}, {"bytes", raw.size()}});
   }
-  const bool sent = send_answer(fd, make_fragments(parsed.message));
-  if (!sent) log::warning("answer_not_sent", {{"bytes", raw.size()}});
-  return sent;
+  const Fragments made = make_fragments(parsed.message);
+  return send_answer(fd,
+                     {.outcome = made.parse_error ? mime::Outcome::kInPart : mime::Outcome::kDone,
+                      .pieces = {made.summary, made.bodies, made.details}});
+}
+
+bool Server::answer_extracted(int fd, std::string_view raw, std::uint64_t number) {
+  const Extraction found = parser_.extract(raw, number);
+  if (!found.part) {
+    return send_answer(fd, {.outcome = mime::Outcome::kNoSuchAttachment, .number = found.count});
+  }
+  return send_answer(fd, {.pieces = {found.part->name, found.part->type, found.part->bytes}});
 }
 
 }  // namespace restante::mimed

@@ -6,11 +6,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <vector>
 
 #include "mimed/mime.h"
+#include "mimed/packet.h"
 #include "shared/c_ptr.h"
-#include "shared/message.h"
 
 namespace restante::mimed {
 
@@ -36,7 +37,9 @@ class Server {
   void serve_clients();
   // One request of a client that has sent something. False: close it.
   [[nodiscard]] bool serve(Client& client);
-  [[nodiscard]] bool answer(int fd, std::string_view raw);
+  [[nodiscard]] bool answer(int fd, const Request& request);
+  [[nodiscard]] bool answer_parsed(int fd, std::string_view raw);
+  [[nodiscard]] bool answer_extracted(int fd, std::string_view raw, std::uint64_t number);
 
   int listener_;
   int life_;

@@ -2,6 +2,7 @@
 // The one event loop of a worker: libevent with owners.
 #include "shared/event_loop.h"
 
+#include <poll.h>
 #include <signal.h>
 
 #include <stdexcept>
@@ -48,13 +49,19 @@ void ReadWatch::on_readable(int, short, void* self) noexcept {
   static_cast<ReadWatch*>(self)->readable_();
 }
 
+// Edge-triggered, since nobody reads meanwhile. EV_CLOSED alone would not do: libevent reports a
+// reset connection as readable and writable.
 HangupWatch::HangupWatch(event_base* base, int fd, std::function<void()> closed)
-    : closed_(std::move(closed)), event_(event_new(base, fd, EV_CLOSED, on_closed, this)) {
-  if (event_ == nullptr || event_add(event_.get(), nullptr) != 0) throw std::bad_alloc();
+    : closed_(std::move(closed)),
+      event_(make_event(base, fd, EV_READ | EV_CLOSED | EV_ET | EV_PERSIST, on_change, this)) {
+  event_add(event_.get(), nullptr);
 }
 
-void HangupWatch::on_closed(int, short, void* self) noexcept {
-  const auto closed = std::move(static_cast<HangupWatch*>(self)->closed_);
+void HangupWatch::on_change(int fd, short, void* raw_self) noexcept {
+  auto& self = *static_cast<HangupWatch*>(raw_self);
+  pollfd state{fd, POLLRDHUP, 0};
+  if (poll(&state, 1, 0) <= 0 || !self.closed_) return;
+  const auto closed = std::exchange(self.closed_, nullptr);
   closed();  // may end the watch
 }
 

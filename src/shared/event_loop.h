@@ -54,7 +54,7 @@ class HangupWatch {
   HangupWatch& operator=(const HangupWatch&) = delete;
 
  private:
-  static void on_closed(int fd, short what, void* self) noexcept;
+  static void on_change(int fd, short what, void* self) noexcept;
   std::function<void()> closed_;
   EventPtr event_;
 };

@@ -4,15 +4,17 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <memory>
+#include <span>
 #include <utility>
+
+#include "shared/mail_entry.h"
 
 namespace restante {
 namespace {
 
-constexpr std::uint64_t kSequences = 1'000'000;   // ids a millisecond
 constexpr std::size_t kInlineBodies = 16 * 1024;  // larger bodies live in the mail's hash
+constexpr std::size_t kRawPiece = std::size_t{1024} * 1024;
 // What one list that leaves mail out reads of a mailbox, and at a time.
 constexpr std::size_t kScanLimit = 10'000, kScanBatch = 100;
 
@@ -20,13 +22,14 @@ constexpr std::size_t kScanLimit = 10'000, kScanBatch = 100;
 // sender not told: there is nothing to do again. Redis refuses the first command that writes when
 // it is full, and none after it, so a script that fails has done nothing.
 // KEYS inbox, mail, seen if there is a fingerprint; ARGV token, retention in ms, summary, bodies,
-// raw, "1" if bodies are large, details
+// first piece of raw, "1" if bodies are large, details, further pieces of raw
 constexpr std::string_view kPut = R"(
 local stored = KEYS[3] and redis.call('GET', KEYS[3])
 if stored then return stored end
 local time = redis.call('TIME')
 local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[2]
 redis.call('HSET', KEYS[2], 'r', ARGV[5], 'd', ARGV[7])
+for i = 8, #ARGV do redis.call('HSET', KEYS[2], 'r' .. i - 7, ARGV[i]) end
 local id
 if ARGV[6] == '1' then
   redis.call('HSET', KEYS[2], 'b', ARGV[4])
@@ -37,6 +40,7 @@ end
 redis.call('PEXPIRE', KEYS[2], ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[2])
 if KEYS[3] then redis.call('SET', KEYS[3], id, 'EX', 3600) end
+redis.call('PUBLISH', KEYS[1], id)
 return id
 )";
 
@@ -51,9 +55,7 @@ if last == '' then
 end
 local batch = redis.call('XRANGE', KEYS[1], '-', last, 'COUNT', ARGV[3])
 for _, entry in ipairs(batch) do
-  for field = 1, #entry[2], 2 do
-    if entry[2][field] == 't' then redis.call('UNLINK', ARGV[1] .. entry[2][field + 1]) end
-  end
+  redis.call('UNLINK', ARGV[1] .. entry[2][2])
   redis.call('XDEL', KEYS[1], entry[1])
 end
 if #batch == tonumber(ARGV[3]) then return last end
@@ -62,78 +64,39 @@ return false
 )";
 constexpr std::string_view kClearBatch = "500";
 
-// Removes one mail; says how many that were. An inbox without mail is no key either.
-// KEYS inbox; ARGV prefix of the mails' keys, id
+// Removes one mail, with a lease only if that is still the mail's; says how many that were. An
+// inbox without mail is no key either. KEYS inbox, claimed; ARGV prefix of the mails' keys, id,
+// lease or none
 constexpr std::string_view kRemove = R"(
+if ARGV[3] and redis.call('HGET', KEYS[2], ARGV[2]) ~= ARGV[3] then return 0 end
 local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
 if not entry then return 0 end
-for field = 1, #entry[2], 2 do
-  if entry[2][field] == 't' then redis.call('UNLINK', ARGV[1] .. entry[2][field + 1]) end
-end
+redis.call('UNLINK', ARGV[1] .. entry[2][2])
 redis.call('XDEL', KEYS[1], ARGV[2])
+redis.call('HDEL', KEYS[2], ARGV[2])
 if redis.call('XLEN', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[1]) end
 return 1
 )";
 
-std::string inbox_key(std::string_view mailbox) { return fmt::format("inbox:{{{}}}", mailbox); }
-std::string mail_prefix(std::string_view mailbox) { return fmt::format("mail:{{{}}}:", mailbox); }
-std::string seen_key(std::string_view mailbox, std::string_view fingerprint) {
-  return fmt::format("seen:{{{}}}:{}", mailbox, fingerprint);
-}
-
-// Mail before this one is past its age.
-MailId oldest_mail(std::chrono::milliseconds retention) {
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-  const std::int64_t oldest = std::max<std::int64_t>(0, (now - retention).count());
-  return {.milliseconds = static_cast<std::uint64_t>(oldest), .sequence = 0};
-}
+// The end of a range that leaves `id` out. Redis takes "(0-0" for an error; there is no mail 0-0.
+std::string newest_before(MailId id) { return (id == MailId{} ? "" : "(") + id.stream_id(); }
 
 std::string oldest_id(std::chrono::milliseconds retention) {
   return oldest_mail(retention).stream_id();
-}
-
-template <class T>
-bool parse_number(std::string_view text, T& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size() && !text.empty();
-}
-
-struct Entry {
-  MailId id;
-  std::string_view token, summary, bodies;
-  std::size_t large_size = 0;  // bytes of bodies that are not in the entry
-};
-
-std::optional<Entry> read_entry(RedisReply reply) {
-  if (reply.size() != 2 || !reply.at(1).is_array()) return {};
-  const auto id = MailId::from_stream(reply.at(0).text());
-  if (!id) return {};
-  Entry entry{.id = *id, .token = {}, .summary = {}, .bodies = {}};
-  const RedisReply fields = reply.at(1);
-  for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
-    const std::string_view name = fields.at(i).text();
-    const std::string_view value = fields.at(i + 1).text();
-    if (name == "t") entry.token = value;
-    if (name == "s") entry.summary = value;
-    if (name == "b") entry.bodies = value;
-    if (name == "n") (void)parse_number(value, entry.large_size);
-  }
-  return entry;
 }
 
 // A page under construction: a batch of the stream, or several when not every mail fits; then the
 // large bodies.
 struct Listing {
   Redis& redis;
-  std::string inbox, prefix;  // keys
-  std::string newest, oldest;
+  std::string inbox, prefix;   // keys
+  std::string newest, oldest;  // the range of ids that is left to look at
   ListQuery query;
   std::function<void(Result<Page>)> done;
 
   Page page;
   std::vector<std::pair<std::size_t, std::string>> large;  // place in the page, key
-  std::size_t bytes = 0, seen = 0, missing = 0;
+  std::size_t bytes = 0, looked_at = 0, missing = 0;
   std::optional<Error> error;
 
   // One more than asked for tells whether there is another page.
@@ -145,28 +108,30 @@ struct Listing {
 };
 
 void Listing::read(const std::shared_ptr<Listing>& work) {
-  work->redis.command({"XREVRANGE", work->inbox, work->newest, work->oldest, "COUNT",
-                       fmt::format("{}", work->batch())},
-                      [work](Result<RedisReply> reply) {
-                        if (!reply) return work->done(std::unexpected(reply.error()));
-                        std::optional<MailId> last;
-                        for (std::size_t i = 0; i < reply->size(); ++i) {
-                          const auto entry = read_entry(reply->at(i));
-                          if (!entry) continue;
-                          last = entry->id;
-                          if (work->query.fits && !work->query.fits(entry->summary)) continue;
-                          if (!work->add(*entry)) return fetch_bodies(work);
-                        }
-                        work->seen += reply->size();
-                        if (!work->query.fits || !last || reply->size() < kScanBatch)
-                          return fetch_bodies(work);
-                        if (work->seen >= kScanLimit) {
-                          work->page.next = last;
-                          return fetch_bodies(work);
-                        }
-                        work->newest = "(" + last->stream_id();
-                        read(work);
-                      });
+  const bool rising = work->query.oldest_first;
+  work->redis.command(
+      {rising ? "XRANGE" : "XREVRANGE", work->inbox, rising ? work->oldest : work->newest,
+       rising ? work->newest : work->oldest, "COUNT", fmt::format("{}", work->batch())},
+      [work](Result<RedisReply> reply) {
+        if (!reply) return work->done(std::unexpected(reply.error()));
+        std::optional<MailId> last;
+        for (std::size_t i = 0; i < reply->size(); ++i) {
+          const auto entry = read_entry(reply->at(i));
+          if (!entry) continue;
+          const bool fits = !work->query.fits || work->query.fits(entry->summary);
+          if (fits && !work->add(*entry)) return fetch_bodies(work);
+          last = entry->id;
+          work->page.newest = std::max(work->page.newest, last);
+        }
+        work->looked_at += reply->size();
+        if (!work->query.fits || !last || reply->size() < kScanBatch) return fetch_bodies(work);
+        if (work->looked_at >= kScanLimit) {
+          work->page.next = last;
+          return fetch_bodies(work);
+        }
+        (work->query.oldest_first ? work->oldest : work->newest) = "(" + last->stream_id();
+        read(work);
+      });
 }
 
 // False when the page is full without it.
@@ -215,28 +180,6 @@ void Listing::finish_one() {
 
 }  // namespace
 
-std::optional<MailId> MailId::parse(std::string_view nineteen_digits) {
-  std::uint64_t number = 0;
-  if (nineteen_digits.size() != 19 || !parse_number(nineteen_digits, number)) return {};
-  return MailId{number / kSequences, static_cast<std::uint32_t>(number % kSequences)};
-}
-
-std::optional<MailId> MailId::from_stream(std::string_view stream_id) {
-  MailId id;
-  const std::size_t dash = stream_id.find('-');
-  if (dash == std::string_view::npos || !parse_number(stream_id.substr(0, dash), id.milliseconds) ||
-      !parse_number(stream_id.substr(dash + 1), id.sequence)) {
-    return {};
-  }
-  return id;
-}
-
-std::string MailId::text() const {
-  return fmt::format("{:019}", milliseconds * kSequences + sequence);
-}
-
-std::string MailId::stream_id() const { return fmt::format("{}-{}", milliseconds, sequence); }
-
 MailStore::MailStore(Redis& redis, std::chrono::milliseconds retention)
     : redis_(redis), retention_(retention) {}
 
@@ -256,8 +199,12 @@ void MailStore::put(const NewMail& mail, std::function<void(Result<MailId>)> don
   const std::string retention = fmt::format("{}", retention_.count());
   const std::array<std::string_view, 3> keys = {inbox, hash, seen};
   const std::string_view large = mail.bodies.size() > kInlineBodies ? "1" : "0";
-  const std::array<std::string_view, 7> arguments = {
-      mail.token, retention, mail.summary, mail.bodies, mail.raw, large, mail.details};
+  std::vector<std::string_view> arguments = {
+      mail.token, retention,   mail.summary, mail.bodies, mail.raw.substr(0, kRawPiece),
+      large,      mail.details};
+  for (std::size_t at = kRawPiece; at < mail.raw.size(); at += kRawPiece) {
+    arguments.push_back(mail.raw.substr(at, kRawPiece));
+  }
   const std::size_t key_count = mail.fingerprint.empty() ? 2 : 3;
   redis_.run_script(kPut, std::span(keys).first(key_count), arguments,
                     [done = std::move(done)](Result<RedisReply> reply) {
@@ -273,25 +220,29 @@ void MailStore::forget(std::string_view mailbox, std::string_view fingerprint) {
   redis_.command({"UNLINK", seen_key(mailbox, fingerprint)}, [](Result<RedisReply>) {});
 }
 
-void MailStore::list(std::string_view mailbox, const ListQuery& query,
-                     std::function<void(Result<Page>)> done) {
+std::string MailStore::oldest_of(const ListQuery& query) const {
   MailId oldest = oldest_mail(retention_);
   if (query.since) {
     const auto since = std::chrono::milliseconds(*query.since).count();
     oldest = std::max(oldest, MailId{static_cast<std::uint64_t>(since), 0});
   }
   const bool is_after = query.after && *query.after >= oldest;
-  Listing::read(std::make_shared<Listing>(
-      Listing{.redis = redis_,
-              .inbox = inbox_key(mailbox),
-              .prefix = mail_prefix(mailbox),
-              .newest = query.before ? "(" + query.before->stream_id() : "+",
-              .oldest = is_after ? "(" + query.after->stream_id() : oldest.stream_id(),
-              .query = query,
-              .done = std::move(done),
-              .page = {},
-              .large = {},
-              .error = {}}));
+  return is_after ? "(" + query.after->stream_id() : oldest.stream_id();
+}
+
+void MailStore::list(std::string_view mailbox, const ListQuery& query,
+                     std::function<void(Result<Page>)> done) {
+  Listing::read(
+      std::make_shared<Listing>(Listing{.redis = redis_,
+                                        .inbox = inbox_key(mailbox),
+                                        .prefix = mail_prefix(mailbox),
+                                        .newest = query.before ? newest_before(*query.before) : "+",
+                                        .oldest = oldest_of(query),
+                                        .query = query,
+                                        .done = std::move(done),
+                                        .page = {},
+                                        .large = {},
+                                        .error = {}}));
 }
 
 void MailStore::find(std::string_view mailbox, std::optional<MailId> id,
@@ -311,8 +262,7 @@ void MailStore::find(std::string_view mailbox, std::optional<MailId> id,
       });
 }
 
-// In both, a hash that expired between the two reads is of a mail that has reached its age.
-
+// A hash that expired between the two reads is of a mail that has reached its age.
 void MailStore::get(std::string_view mailbox, std::optional<MailId> id,
                     std::function<void(Result<std::optional<StoredMail>>)> done) {
   find(mailbox, id, [this, done = std::move(done)](Result<std::optional<Found>> found) {
@@ -326,20 +276,6 @@ void MailStore::get(std::string_view mailbox, std::optional<MailId> id,
                      if (mail.bodies.empty()) mail.bodies = fields->at(1).text();
                      if (mail.bodies.empty()) return done(std::nullopt);
                      done(std::move(mail));
-                   });
-  });
-}
-
-void MailStore::get_raw(std::string_view mailbox, std::optional<MailId> id,
-                        std::function<void(Result<std::optional<RawMail>>)> done) {
-  find(mailbox, id, [this, done = std::move(done)](Result<std::optional<Found>> found) {
-    if (!found) return done(std::unexpected(found.error()));
-    if (!*found) return done(std::nullopt);
-    redis_.command({"HGET", (*found)->key, "r"},
-                   [id = (*found)->mail.id, done](Result<RedisReply> raw) {
-                     if (!raw) return done(std::unexpected(raw.error()));
-                     if (!raw->is_text()) return done(std::nullopt);
-                     done(RawMail{.id = id, .compressed = std::string(raw->text())});
                    });
   });
 }
@@ -369,15 +305,22 @@ void MailStore::clear(std::string_view mailbox, std::function<void(Result<void>)
 void MailStore::remove(std::string_view mailbox, MailId id,
                        std::function<void(Result<bool>)> done) {
   if (id < oldest_mail(retention_)) return done(false);  // as if Redis had freed it already
+  remove_if(mailbox, id, {}, std::move(done));
+}
+
+void MailStore::remove_if(std::string_view mailbox, MailId id, std::string_view lease,
+                          std::function<void(Result<bool>)> done) {
   const std::string inbox = inbox_key(mailbox);
+  const std::string claimed = claimed_key(mailbox);
   const std::string prefix = mail_prefix(mailbox);
   const std::string stream_id = id.stream_id();
-  const std::array<std::string_view, 1> keys = {inbox};
-  const std::array<std::string_view, 2> arguments = {prefix, stream_id};
-  redis_.run_script(kRemove, keys, arguments, [done = std::move(done)](Result<RedisReply> reply) {
-    if (!reply) return done(std::unexpected(reply.error()));
-    done(reply->integer() != 0);
-  });
+  const std::array<std::string_view, 2> keys = {inbox, claimed};
+  const std::array<std::string_view, 3> arguments = {prefix, stream_id, lease};
+  redis_.run_script(kRemove, keys, std::span(arguments).first(lease.empty() ? 2 : 3),
+                    [done = std::move(done)](Result<RedisReply> reply) {
+                      if (!reply) return done(std::unexpected(reply.error()));
+                      done(reply->integer() != 0);
+                    });
 }
 
 }  // namespace restante

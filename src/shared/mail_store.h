@@ -4,8 +4,9 @@
 //
 //   inbox:{USER}        stream   an entry a mail: `s` summary, `t` token, and `b` bodies or, when
 //                                they are large, `n` their size
-//   mail:{USER}:TOKEN   hash     `r` the raw mail (zstd), `d` the details, `b` the bodies when they
-//                                are large
+//   mail:{USER}:TOKEN   hash     `r` the raw mail (zstd), cut after each MiB: `r1`, `r2`, … go on;
+//                                `d` the details, `b` the bodies when they are large
+//   claimed:{USER}      hash     end of the lease (Unix time in ms) of each mail being claimed
 //   seen:{USER}:PRINT   string   id of a delivery that is not yet acknowledged, by its fingerprint
 //
 // USER is a mailbox key (address.h). Its braces are a hash tag: all keys of a mailbox are in one
@@ -59,9 +60,10 @@ struct StoredMail {
   std::string summary, bodies, details;
 };
 
+// A mail whose raw form is read.
 struct RawMail {
   MailId id;
-  std::string compressed;  // zstd: the trace header and the mail as it was received
+  std::optional<std::uint64_t> size;  // as it was received, so behind the trace header
 };
 
 struct ListQuery {
@@ -71,12 +73,28 @@ struct ListQuery {
   std::optional<std::chrono::seconds> since;   // received at this Unix time or later
   std::function<bool(std::string_view)> fits;  // takes a summary; empty: all fit
   bool with_bodies = true;
+  bool oldest_first = false;
   std::size_t page_bytes = SIZE_MAX;  // end the page early rather than grow past this
 };
 
 struct Page {
-  std::vector<ListedMail> mails;  // newest first
-  std::optional<MailId> next;     // give it as `before` for the next page, which may be empty
+  std::vector<ListedMail> mails;  // in the order that was asked for
+  // Give it as `before` (oldest first: as `after`) for the next page, which may be empty.
+  std::optional<MailId> next;
+  std::optional<MailId> newest;  // of all that were looked at, whether they fitted or not
+};
+
+// A mail that is somebody's for the time of a lease: no other claim gets it. It is listed as
+// before.
+struct ClaimedMail {
+  StoredMail mail;
+  std::string lease;
+};
+
+struct Claim {
+  std::optional<ClaimedMail> claimed;
+  // Nothing was free, but a mail that others have claimed is, if they do not take it, in this time.
+  std::optional<std::chrono::milliseconds> free_in;
 };
 
 class MailStore {
@@ -106,8 +124,12 @@ class MailStore {
   void get(std::string_view mailbox, std::optional<MailId> id,
            std::function<void(Result<std::optional<StoredMail>>)> done);
 
-  void get_raw(std::string_view mailbox, std::optional<MailId> id,
-               std::function<void(Result<std::optional<RawMail>>)> done);
+  // The raw mail, which is the trace header and the mail as it was received as one zstd frame,
+  // piece by piece; the next one is read once `take` has had this one and says true. `done` gets
+  // true when it has said false or there is no further piece, false when there is no such mail.
+  using TakePiece = std::function<bool(const RawMail&, std::string_view piece)>;
+  void get_raw(std::string_view mailbox, std::optional<MailId> id, TakePiece take,
+               std::function<void(Result<bool>)> done);
 
   // Removes every mail that is in the mailbox when Redis gets the command; later ones stay.
   void clear(std::string_view mailbox, std::function<void(Result<void>)> done);
@@ -115,13 +137,30 @@ class MailStore {
   // Removes one mail; false when there is none, or it is past its age.
   void remove(std::string_view mailbox, MailId id, std::function<void(Result<bool>)> done);
 
+  // Claims the oldest mail that fits, as list() has it; `limit`, `before` and the form of the page
+  // mean nothing here. Of all who ask at once one gets it.
+  void claim(std::string_view mailbox, const ListQuery& query,
+             std::function<void(Result<Claim>)> done);
+
+  // Removes a claimed mail; false when the lease is over and another one has the mail, or it is
+  // gone.
+  void take(std::string_view mailbox, const MailId& id, std::string_view lease,
+            std::function<void(Result<bool>)> done);
+
+  // Ends a lease before its time: the next claim gets the mail. Nobody waits for it.
+  void give_back(std::string_view mailbox, const MailId& id, std::string_view lease);
+
  private:
+  // Where the mails begin that are young enough, as XRANGE takes it.
+  [[nodiscard]] std::string oldest_of(const ListQuery& query) const;
   struct Found {
     StoredMail mail;
     std::string key;  // of its hash
   };
   void find(std::string_view mailbox, std::optional<MailId> id,
             std::function<void(Result<std::optional<Found>>)> done);
+  void remove_if(std::string_view mailbox, MailId id, std::string_view lease,
+                 std::function<void(Result<bool>)> done);
 
   Redis& redis_;
   std::chrono::milliseconds retention_;

@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 
 #include "shared/c_ptr.h"
@@ -14,7 +15,6 @@ namespace {
 
 using JsonPtr = CPtr<cJSON, cJSON_Delete>;
 
-constexpr std::size_t kSnippetCharacters = 120;
 // cJSON_PrintPreallocated asks for up to five bytes more than it writes.
 constexpr std::size_t kPrintSlack = 8;
 
@@ -47,111 +47,6 @@ void append_json_string(std::string& out, const std::string& text) {
     out.resize(start);
     out += "\"\"";
   }
-}
-
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-// Collects characters, white space folded to one space each, until there are enough of them.
-class SnippetWriter {
- public:
-  // False once the snippet is full.
-  bool add(char c) {
-    if (is_space(c)) {
-      pending_space_ = !text_.empty();
-      return true;
-    }
-    const bool starts_character = (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-    if (starts_character) {
-      if (characters_ + pending_space_ >= kSnippetCharacters) return false;
-      if (pending_space_) text_ += ' ';
-      characters_ += 1U + pending_space_;
-      pending_space_ = false;
-    }
-    text_ += c;
-    return true;
-  }
-  [[nodiscard]] std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-  std::size_t characters_ = 0;
-  bool pending_space_ = false;
-};
-
-bool starts_with_name(std::string_view tag, std::string_view name) {
-  if (tag.size() < name.size()) return false;
-  return std::equal(name.begin(), name.end(), tag.begin(),
-                    [](char a, char b) { return a == (b | 0x20); });
-}
-
-// Where the content of <style>, <script>, <head> or a comment ends that begins at `open`; else the
-// end of the tag.
-std::size_t end_of_markup(std::string_view html, std::size_t open) {
-  const std::string_view tag = html.substr(open + 1);
-  std::string_view close = ">";
-  if (tag.starts_with("!--")) close = "-->";
-  if (starts_with_name(tag, "style")) close = "</style>";
-  if (starts_with_name(tag, "script")) close = "</script>";
-  if (starts_with_name(tag, "title")) close = "</title>";
-  const auto same = [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a | 0x20 : a) == b; };
-  const auto found = std::search(tag.begin(), tag.end(), close.begin(), close.end(), same);
-  if (found == tag.end()) return html.size();
-  return open + 1 + static_cast<std::size_t>(found - tag.begin()) + close.size();
-}
-
-// Whether a tag stands inside a word or line, so that taking it away leaves no gap.
-bool is_inline_tag(std::string_view tag) {
-  constexpr std::string_view kInline[] = {"a",   "b",   "i",    "u",    "s",    "em",    "tt",
-                                          "sub", "sup", "code", "font", "span", "small", "strong"};
-  if (tag.starts_with('/')) tag.remove_prefix(1);
-  return std::ranges::any_of(kInline, [tag](std::string_view name) {
-    if (!starts_with_name(tag, name) || tag.size() == name.size()) return false;
-    const char next = tag[name.size()];
-    return next == '>' || is_space(next);
-  });
-}
-
-struct Entity {
-  std::string_view name, text;
-};
-constexpr Entity kEntities[] = {{"&nbsp;", " "},  {"&amp;", "&"}, {"&lt;", "<"},   {"&gt;", ">"},
-                                {"&quot;", "\""}, {"&#39;", "'"}, {"&apos;", "'"}, {"&zwnj;", ""},
-                                {"&#160;", " "},  {"&shy;", ""}};
-
-// A rough look through the tags: enough for a line in a list, never shown as HTML.
-std::string snippet_of_html(std::string_view html) {
-  SnippetWriter writer;
-  for (std::size_t at = 0; at < html.size();) {
-    if (html[at] == '<') {
-      const bool is_inline = is_inline_tag(html.substr(at + 1, 16));
-      at = end_of_markup(html, at);
-      if (!is_inline) writer.add(' ');
-      continue;
-    }
-    std::string_view text = html.substr(at, 1);
-    std::size_t taken = 1;
-    if (html[at] == '&') {
-      for (const Entity& entity : kEntities) {
-        if (!html.substr(at).starts_with(entity.name)) continue;
-        text = entity.text;
-        taken = entity.name.size();
-      }
-    }
-    for (char c : text) {
-      if (!writer.add(c)) return writer.take();
-    }
-    at += taken;
-  }
-  return writer.take();
-}
-
-std::string snippet_of(const Message& message) {
-  SnippetWriter writer;
-  for (char c : message.body_text) {
-    if (!writer.add(c)) break;
-  }
-  std::string snippet = writer.take();
-  return snippet.empty() ? snippet_of_html(message.body_html) : snippet;
 }
 
 // Appends `name` (with its punctuation) and a string or null behind it.
@@ -248,7 +143,7 @@ Fragments make_fragments(const Message& message) {
   summary += "\"subject\":";
   append_json_string(summary, message.subject);
   summary += "\n\"size\":" + std::to_string(message.size) + ",\"snippet\":";
-  append_json_string(summary, snippet_of(message));
+  append_json_string(summary, message.snippet);
   summary += ",\"attachments\":" + std::to_string(message.attachments.size());
   summary += parse_error;
 
@@ -263,6 +158,17 @@ Fragments make_fragments(const Message& message) {
                [&bodies](const Attachment& one) { append_json_string(bodies, one.name); });
   bodies += parse_error;
   return made;
+}
+
+std::optional<std::uint64_t> size_in_summary(std::string_view summary) {
+  constexpr std::string_view kSize = "\n\"size\":";
+  const std::size_t at = summary.find(kSize);
+  if (at == summary.npos) return std::nullopt;
+  summary.remove_prefix(at + kSize.size());
+  std::uint64_t size = 0;
+  const auto [end, error] = std::from_chars(summary.data(), summary.data() + summary.size(), size);
+  if (error != std::errc{}) return std::nullopt;
+  return size;
 }
 
 std::string json_string(std::string_view text) {

@@ -58,6 +58,7 @@ struct Message {
   std::string subject;
   std::string body_text;
   std::string body_html;
+  std::string snippet;  // the beginning of what a reader sees, on one line
   std::vector<Attachment> attachments;
   std::uint64_t size = 0;    // bytes of the raw mail
   bool parse_error = false;  // stored as well as it could be read
@@ -79,6 +80,9 @@ struct Fragments {
 };
 
 [[nodiscard]] Fragments make_fragments(const Message& message);
+
+// What a summary, with its envelope or without, says of the bytes of the raw mail.
+[[nodiscard]] std::optional<std::uint64_t> size_in_summary(std::string_view summary);
 
 // A JSON string with its quotes. `text` is valid UTF-8 without NUL.
 [[nodiscard]] std::string json_string(std::string_view text);

@@ -80,11 +80,61 @@ class Redis::Connection {
     command(words, std::move(done));
   }
 
+  void subscribe(std::string_view name, std::function<void()> changed) {
+    Channel& channel = channels_[std::string(name)];
+    channel.changed = std::move(changed);
+    if (up_ && !channel.is_known) send_subscribe(name, channel);
+  }
+
+  void unsubscribe(std::string_view name) {
+    const auto found = channels_.find(name);
+    if (found == channels_.end()) return;
+    found->second.changed = nullptr;
+    if (!up_ || !found->second.is_known) {
+      channels_.erase(found);
+    } else {
+      redisAsyncCommand(context_, nullptr, nullptr, "UNSUBSCRIBE %b", name.data(), name.size());
+    }
+  }
+
  private:
   struct Pending {
     Connection& owner;
     Callback done;
   };
+
+  // hiredis forgets a channel when it hears that it was unsubscribed from, even if it has been
+  // asked to subscribe again meanwhile. So a channel waits for that, and is subscribed to again
+  // then.
+  struct Channel {
+    std::function<void()> changed;  // empty: it is being left
+    bool is_known = false;          // hiredis was told of it
+  };
+
+  void send_subscribe(std::string_view name, Channel& channel) {
+    channel.is_known = redisAsyncCommand(context_, on_channel, this, "SUBSCRIBE %b", name.data(),
+                                         name.size()) == REDIS_OK;
+  }
+
+  void subscribe_all() {
+    for (auto& [name, channel] : channels_) send_subscribe(name, channel);
+  }
+
+  void hear(std::string_view kind, std::string_view name) {
+    const auto found = channels_.find(name);
+    if (found == channels_.end()) return;
+    Channel& channel = found->second;
+    if (kind == "unsubscribe") {
+      channel.is_known = false;
+      if (!channel.changed) {
+        channels_.erase(found);
+      } else {
+        send_subscribe(name, channel);
+      }
+    } else if (const auto changed = channel.changed) {
+      changed();  // may end the subscription
+    }
+  }
 
   [[nodiscard]] std::string place() const {
     return address_.path.empty() ? fmt::format("{}:{}", address_.host, address_.port)
@@ -130,6 +180,7 @@ class Redis::Connection {
       up_ = true;
       delay_ = kFirstDelay;
       if (outage_.exchange(0) != 0) log::notice("redis_back", {{"redis", place()}});
+      subscribe_all();
       settle();
     });
   }
@@ -178,6 +229,8 @@ class Redis::Connection {
     up_ = false;
     digests_.clear();  // the next Redis may not know the scripts
     deadlines_.clear();
+    std::erase_if(channels_, [](const auto& one) { return !one.second.changed; });
+    for (auto& [name, channel] : channels_) channel.is_known = false;
     overdue_.stop();
     reason_ = reason;
     if (is_settled_) report_outage();
@@ -237,6 +290,15 @@ class Redis::Connection {
     pending->done(self.judge(static_cast<const redisReply*>(raw_reply)));
   }
 
+  static void on_channel(redisAsyncContext* context, void* raw_reply, void* raw_self) noexcept {
+    auto& self = *static_cast<Connection*>(raw_self);
+    if (raw_reply == nullptr || self.abandoned_ || context != self.context_) return;
+    const RedisReply reply(static_cast<const redisReply*>(raw_reply));
+    if (reply.size() < 2) return;
+    // Copied: a callback may end the connection, and with it the reply.
+    self.hear(std::string(reply.at(0).text()), std::string(reply.at(1).text()));
+  }
+
   static void on_connect(const redisAsyncContext* context, int status) noexcept {
     auto& self = *static_cast<Connection*>(context->data);
     if (self.abandoned_ || context != self.context_) return;
@@ -267,6 +329,7 @@ class Redis::Connection {
   milliseconds next_complaint_{0};
   std::deque<milliseconds> deadlines_;  // of the commands under way, oldest first
   std::map<std::string_view, std::string> digests_;
+  std::map<std::string, Channel, std::less<>> channels_;
 };
 
 Redis::Redis(event_base* base, RedisAddress address, milliseconds command_timeout,
@@ -290,5 +353,11 @@ void Redis::run_script(std::string_view source, std::span<const std::string_view
                        std::span<const std::string_view> arguments, Callback done) {
   connection_->run_script(source, keys, arguments, std::move(done));
 }
+
+void Redis::subscribe(std::string_view channel, std::function<void()> changed) {
+  connection_->subscribe(channel, std::move(changed));
+}
+
+void Redis::unsubscribe(std::string_view channel) { connection_->unsubscribe(channel); }
 
 }  // namespace restante

@@ -70,6 +70,12 @@ class Redis {
   void run_script(std::string_view source, std::span<const std::string_view> keys,
                   std::span<const std::string_view> arguments, Callback done);
 
+  // Calls `changed` whenever something was published on the channel, and each time that the
+  // subscription has been made (again): what was published before may have been missed. A channel
+  // is subscribed to once; an object with subscriptions takes no commands (RESP2).
+  void subscribe(std::string_view channel, std::function<void()> changed);
+  void unsubscribe(std::string_view channel);
+
  private:
   class Connection;
   std::unique_ptr<Connection> connection_;

@@ -152,9 +152,9 @@ constexpr std::array kSettings = {
           "address space of one MIME parser"},
   Setting{"mime_part_limit", Type::kCount, &Config::mime_part_limit, "1000", 1, 100000, kMimed, false, nullptr,
           "parts that are parsed in one message"},
-  Setting{"mime_timeout", Type::kDuration, &Config::mime_timeout, "2s", 100, 60 * kSecond, kSmtpd | kMimed, false, nullptr,
+  Setting{"mime_timeout", Type::kDuration, &Config::mime_timeout, "2s", 100, 60 * kSecond, kAll, false, nullptr,
           "CPU time to parse one message; past it the message is stored unparsed"},
-  Setting{"mimed_workers", Type::kCount, &Config::mimed_workers, "0", 0, 1024, kSmtpd, false, nullptr,
+  Setting{"mimed_workers", Type::kCount, &Config::mimed_workers, "0", 0, 1024, kSmtpd | kApid, false, nullptr,
           "number of MIME parsers; 0 is the number of CPUs"},
   Setting{"mta_sts", Type::kChoice, &Config::mta_sts, "none", 0, 0, kApid, false, nullptr,
           "MTA-STS policy that senders are given: none, testing or enforce; needs DNS records"},
@@ -200,6 +200,10 @@ constexpr std::array kSettings = {
           "private key of the certificate, PEM; several in the same order"},
   Setting{"user", Type::kText, &Config::user, "restante", kNotEmpty, 0, 0, false, nullptr,
           "user that everything runs as once the ports are bound"},
+  Setting{"wait_key_limit", Type::kCount, &Config::wait_key_limit, "500", 1, 100000, kApid, false, nullptr,
+          "requests with one API key that one API worker holds until mail comes"},
+  Setting{"wait_limit", Type::kCount, &Config::wait_limit, "1000", 1, 100000, kApid, false, nullptr,
+          "requests that one API worker holds until mail comes"},
 };
 // clang-format on
 

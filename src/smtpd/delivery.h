@@ -13,7 +13,7 @@
 #include "shared/mail_store.h"
 #include "shared/mailbox_name.h"
 #include "shared/message.h"
-#include "smtpd/mime_client.h"
+#include "shared/mime_client.h"
 #include "smtpd/session.h"
 
 namespace restante::smtpd {

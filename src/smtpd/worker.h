@@ -8,13 +8,13 @@
 
 #include "shared/event_loop.h"
 #include "shared/mail_store.h"
+#include "shared/mime_client.h"
 #include "shared/network.h"
 #include "shared/redis.h"
 #include "shared/segment.h"
 #include "shared/worker_context.h"
 #include "smtpd/connection.h"
 #include "smtpd/delivery.h"
-#include "smtpd/mime_client.h"
 #include "smtpd/tls.h"
 
 namespace restante::smtpd {

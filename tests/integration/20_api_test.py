@@ -162,6 +162,14 @@ def test_row65_a_policy_opens_nothing_else(policed):
         error_of(policed.api(path, method=method, key=None), 401)
 
 
+def test_the_description_needs_no_key_and_is_counted():
+    with Restante(api_rate_limit=1) as restante:
+        answer = restante.api("/openapi.json", key=None)
+        assert answer.status == 200
+        assert answer.json()["openapi"] == "3.1.0"
+        assert restante.api("/openapi.json", key=None).status == 429
+
+
 def test_health_and_readiness_need_no_key_and_are_not_counted():
     with Redis() as redis, Restante(redis, api_rate_limit=1, redis_timeout="1s") as restante:
         def ask_for(path, **more):

@@ -51,6 +51,7 @@ def test_after_and_since_and_before_bound_a_list(restante, five):
     assert listed(after=ids[4]) == []
     assert listed(after=ids[1], before=ids[3]) == [2]
     assert listed(after=ids[3], before=ids[1]) == []
+    assert listed(before="0" * 19) == listed(before="9" * 19, after="9" * 19) == []
     assert listed(after="0" * 19) == listed(since=0) == [4, 3, 2, 1, 0]
     assert listed(since=five[2]["received_at"]) == [
         number for number in (4, 3, 2, 1, 0)

@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include <zlib.h>
+#include <zstd.h>
 
 #include <algorithm>
 #include <array>
@@ -46,7 +47,7 @@ void expect(bool good, const char* what, std::string_view about) {
 // One server for all inputs, on a Unix socket without a path; the mail of every mailbox is the same.
 class Server {
  public:
-  Server() : api_(config(), mailboxes(), RateTable(words_, {1, 2})) {
+  Server() : api_(config(), mailboxes(), RateTable(words_, {1, 2}), loop_.base()) {
     log::set_level(log::Level::kError);
     address_.sun_family = AF_UNIX;
     const std::string name = "restante-fuzz-" + std::to_string(getpid());
@@ -129,6 +130,7 @@ class Server {
     config.page_size_limit = 100000;
     config.message_size_limit = 100000;
     config.api_rate_limit = 0;
+    config.wait_limit = config.wait_key_limit = 3;
     return config;
   }
 
@@ -138,6 +140,13 @@ class Server {
     ++opened;
     if (!mailbox.starts_with('s')) return done(std::move(value));
     later_.emplace_back([done = std::move(done), value = std::move(value)] { done(value); });
+  }
+
+  static std::string frame() {
+    const std::string mail(1000, 'm');
+    std::string packed(ZSTD_compressBound(mail.size()), '\0');
+    packed.resize(ZSTD_compress(packed.data(), packed.size(), mail.data(), mail.size(), 1));
+    return packed;
   }
 
   Mailboxes mailboxes() {
@@ -156,14 +165,23 @@ class Server {
     boxes.get = [this, mail](std::string_view box, auto, auto done) {
       answer(box, std::move(done), Result<std::optional<StoredMail>>(mail));
     };
-    boxes.get_raw = [this](std::string_view box, auto, auto done) {
-      answer(box, std::move(done),
-             Result<std::optional<RawMail>>(RawMail{.id = {}, .compressed = "no zstd"}));
+    boxes.get_raw = [this, raw = frame()](std::string_view box, auto, const auto& take, auto done) {
+      take(RawMail{.id = {1700000000000, 1}, .size = raw.size()}, raw);
+      answer(box, std::move(done), Result<bool>(true));
     };
     boxes.remove = [this](std::string_view box, MailId, auto done) {
       answer(box, std::move(done), Result<bool>(true));
     };
     boxes.ping = [](auto done) { done({}); };
+    boxes.claims.claim = [this, mail](std::string_view box, const ListQuery&, auto done) {
+      answer(box, std::move(done), Result<Claim>(Claim{.claimed = ClaimedMail{mail, "l"}, .free_in = {}}));
+    };
+    boxes.claims.take = [](std::string_view, const MailId&, std::string_view, auto done) { done(true); };
+    boxes.claims.give_back = [](std::string_view, const MailId&, std::string_view) {};
+    boxes.watch = [](std::string_view, auto) { return std::make_shared<int>(); };
+    boxes.extract = [](const FileBody&, std::uint64_t, const MimeClient::ExtractDone& done) {
+      done(NoSuchAttachment{2});
+    };
     return boxes;
   }
 
@@ -254,6 +272,7 @@ void take_answer(std::string_view& output, std::string_view method, unsigned sta
   expect(output.size() >= length, "a body that is cut off", all);
   const std::string_view body = output.substr(0, length);
   output.remove_prefix(length);
+  if (head.contains("content-type: text/event-stream")) output = {};  // it never ends
   if (head.contains("content-type: application/json")) check_json(head, body);
 }
 

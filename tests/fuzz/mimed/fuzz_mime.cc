@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: ISC
-// Any bytes as a mail: valid JSON, valid UTF-8, names that are safe, and the same from the same.
+// Any bytes as a mail: valid JSON, valid UTF-8, names that are safe, the same from the same, and
+// attachments that come out as they are described.
 #include <cjson/cJSON.h>
 
+#include <cstdint>
+#include <cstdio>
 #include <cstdlib>
+#include <source_location>
 #include <string>
 #include <string_view>
 
 #include "mimed/charset.h"
+#include "mimed/digest.h"
 #include "mimed/header_text.h"
 #include "mimed/mime.h"
 #include "shared/c_ptr.h"
@@ -17,8 +22,10 @@ using namespace restante::mimed;
 
 namespace {
 
-void require(bool holds) {
-  if (!holds) std::abort();
+void require(bool holds, std::source_location where = std::source_location::current()) {
+  if (holds) return;
+  std::fprintf(stderr, "line %u does not hold\n", where.line());
+  std::abort();
 }
 
 void check_text(const std::string& text) {
@@ -49,6 +56,22 @@ void check_message(const Message& message) {
   for (const std::string& code : message.codes) check_text(code);
 }
 
+// Every attachment comes out as the message describes it, and there is none behind the last.
+void check_attachments(MimeParser& parser, std::string_view raw, const Message& message) {
+  const std::size_t count = message.attachments.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const Extraction found = parser.extract(raw, i + 1);
+    const Attachment& told = message.attachments[i];
+    require(found.part && found.count == count);
+    require(found.part->name == told.name && found.part->type == told.type);
+    require(found.part->bytes.size() == told.size && sha256_hex(found.part->bytes) == told.sha256);
+  }
+  for (const std::size_t number : {std::size_t{0}, count + 1, SIZE_MAX}) {
+    const Extraction found = parser.extract(raw, number);
+    require(!found.part && found.count == count);
+  }
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
@@ -62,5 +85,6 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   check_json(fragments.bodies);
   check_json(fragments.details);
   require(make_fragments(parser.parse(raw).message).details == fragments.details);
+  check_attachments(parser, raw, parsed.message);
   return 0;
 }

@@ -2,6 +2,7 @@
 // The API's answers, with mailboxes that live in the test; and what counts as a sound request.
 #include "apid/handlers.h"
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -9,6 +10,8 @@
 
 #include "apid/http_client.h"
 #include "apid/redirect.h"
+#include "shared/event_loop.h"
+#include "shared/worker_context.h"
 #include "testing.h"
 
 namespace {
@@ -19,13 +22,21 @@ using std::chrono::milliseconds;
 
 std::unexpected<Error> away() { return fail(ErrorKind::kUnavailable, "away"); }
 
+struct StoredRaw {
+  MailId id;
+  std::string compressed;
+  std::uint64_t size = 0;
+};
+
 struct Setup {
   Config config;
   std::vector<RateTable::Word> words = std::vector<RateTable::Word>(64);
   bool redis_away = false;
   Page page;
   std::optional<StoredMail> mail;
-  std::optional<RawMail> raw;
+  std::optional<StoredRaw> raw;
+  MimeClient::Extraction extraction;
+  std::string extracted;  // "NUMBER MAIL", as mimed was asked
   // The last one: "list KEY LIMIT BEFORE", "clear KEY", or "get", "raw" or "remove", "KEY ID".
   std::string asked;
   std::function<bool(std::string_view)> fits;  // of the last list
@@ -64,10 +75,15 @@ struct Setup {
                 },
             .get_raw =
                 [this](std::string_view key, std::optional<MailId> id,
-                       std::function<void(Result<std::optional<RawMail>>)> done) {
+                       const MailStore::TakePiece& take, std::function<void(Result<bool>)> done) {
                   asked = "raw " + std::string(key) + " " + (id ? id->text() : "latest");
                   if (redis_away) return done(away());
-                  done(raw);
+                  if (!raw) return done(false);
+                  std::string_view rest = raw->compressed;
+                  while (!rest.empty() && take({raw->id, raw->size}, rest.substr(0, 20))) {
+                    rest.remove_prefix(std::min<std::size_t>(rest.size(), 20));
+                  }
+                  done(true);
                 },
             .remove =
                 [this](std::string_view key, MailId id, std::function<void(Result<bool>)> done) {
@@ -80,6 +96,11 @@ struct Setup {
                   asked = "ping";
                   if (redis_away) return done(away());
                   done({});
+                },
+            .extract =
+                [this](const FileBody& file, std::uint64_t number, MimeClient::ExtractDone done) {
+                  extracted = std::to_string(number) + " " + read_all(file.fd->get()).value_or("-");
+                  done(extraction);
                 }};
   }
 };
@@ -94,7 +115,8 @@ Request make_request(std::string method, std::string target, std::string key = "
 }
 
 Response answer_of(Setup& setup, const Request& request) {
-  Api api(setup.config, setup.mailboxes(), RateTable(setup.words, {1, 2}));
+  const EventLoop loop;
+  Api api(setup.config, setup.mailboxes(), RateTable(setup.words, {1, 2}), loop.base());
   Response answer{.status = 0, .headers = {}, .body = {}};
   api.handle(request, milliseconds{1000}, [&](Response given) { answer = std::move(given); });
   return answer;
@@ -225,7 +247,7 @@ void a_bad_argument_is_named(void**) {
        "400 {\"error\":\"before must be the id of a mail: 19 digits\"}");
   same(ask(setup, make_request("GET", "/emails/bob?sort=up")),
        "400 {\"error\":\"unknown query parameter \\\"sort\\\"; there are limit, before, after, "
-       "since, from, subject and view\"}");
+       "since, from, subject, view and wait\"}");
   same(ask(setup, make_request("DELETE", "/emails/bob?before=1700000001000000007")),
        "400 {\"error\":\"DELETE takes no query parameters\"}");
   same(setup.asked, "");
@@ -293,6 +315,97 @@ void a_raw_mail_that_is_not_there_is_404(void**) {
   assert_int_equal(answer_of(setup, make_request("GET", "/emails/b/latest/raw?a")).status, 400);
 }
 
+Request with_field(Request request, std::string_view name, std::string value) {
+  request.fields[name] = std::move(value);
+  return request;
+}
+
+void a_raw_mail_is_given_in_part_or_not_at_all_where_that_is_asked_for(void**) {
+  Setup setup;
+  setup.raw = {{1700000002000, 3}, std::string(kFrame)};
+  const Request request = make_request("GET", "/emails/bob/latest/raw");
+  same(header(answer_of(setup, request), "ETag"), "\"1700000002000000003\";");
+  const Response part = answer_of(setup, with_field(request, "range", "bytes=9-9"));
+  assert_int_equal(part.status, 206);
+  same(part.body, "a");
+  same(header(part, "Content-Range"), "bytes 9-9/16;");
+  const Request again = with_field(request, "if-none-match", "\"1700000002000000003\"");
+  assert_int_equal(answer_of(setup, again).status, 304);
+}
+
+// "STATUS BODY", where a file is read.
+std::string downloaded(const Response& response) {
+  std::string body = response.body;
+  if (response.file) {
+    body = read_all(response.file->fd->get())
+               .value_or("-")
+               .substr(response.file->offset, response.file->size);
+  }
+  return std::to_string(response.status) + " " + body;
+}
+
+ExtractedAttachment attachment_of(std::string_view bytes) {
+  auto fd = make_sealed_memfd("test", "a.pdf" + std::string(bytes));
+  return {.name = "a.pdf",
+          .type = "application/pdf",
+          .fd = std::make_shared<const UniqueFd>(*std::move(fd)),
+          .offset = 5,
+          .size = bytes.size()};
+}
+
+void an_attachment_is_a_download_of_its_bytes(void**) {
+  Setup setup;
+  setup.raw = {{1700000002000, 3}, std::string(kFrame), 4};
+  setup.extraction = attachment_of("PDF bytes");
+  const Request request = make_request("GET", "/emails/bob/latest/attachments/12");
+  const Response response = answer_of(setup, request);
+  same(downloaded(response), "200 PDF bytes");
+  assert_same(setup.extracted, "12 " + std::string(kFrame.substr(9 + 12)));
+  same(setup.asked, "raw bob latest");
+  same(header(response, "Content-Type"), "application/pdf;");
+  same(header(response, "Content-Disposition"),
+       "attachment; filename=\"a.pdf\"; filename*=UTF-8''a.pdf;");
+  same(header(response, "Content-Security-Policy"), "default-src 'none'; sandbox;");
+  same(header(response, "Cache-Control"), "no-store;");
+  same(header(response, "X-Content-Type-Options"), "nosniff;");
+  same(header(response, "ETag"), "\"1700000002000000003-12\";");
+  same(downloaded(answer_of(setup, with_field(request, "range", "bytes=-5"))), "206 bytes");
+  const Request again = with_field(request, "if-none-match", "\"1700000002000000003-12\"");
+  assert_int_equal(answer_of(setup, again).status, 304);
+}
+
+void an_attachment_that_cannot_be_had_says_why(void**) {
+  Setup setup;
+  const Request request = make_request("GET", std::string(kMailPath) + "/attachments/3");
+  same(ask(setup, request), "404 {\"error\":\"no such message\"}");
+  setup.raw = {{1700000002000, 3}, std::string(kFrame)};
+  setup.extraction = NoSuchAttachment{2};
+  same(ask(setup, request), "404 {\"error\":\"no such attachment; the message has 2\"}");
+  setup.extraction = MimeFailure::kFailed;
+  assert_int_equal(answer_of(setup, request).status, 500);
+  setup.extraction = MimeFailure::kUnavailable;
+  assert_int_equal(answer_of(setup, request).status, 503);
+  setup.extracted.clear();
+  setup.raw->compressed.resize(20);
+  assert_int_equal(answer_of(setup, request).status, 500);
+  setup.redis_away = true;
+  assert_int_equal(answer_of(setup, request).status, 503);
+  same(setup.extracted, "");
+}
+
+void attachments_have_numbers_from_one(void**) {
+  Setup setup;
+  for (const char* number : {"0", "a.pdf", "-1", "+1", "1x", "%31", "18446744073709551616"}) {
+    const Request request =
+        make_request("GET", std::string("/emails/bob/latest/attachments/") + number);
+    assert_int_equal(answer_of(setup, request).status, 400);
+  }
+  same(
+      ask(setup, make_request("GET", "/emails/bob/latest/attachments/%22a")),
+      "400 {\"error\":\"attachments are numbered from 1: \\\"\\\\\\\"a\\\" is no number of one\"}");
+  same(setup.asked, "");
+}
+
 void the_latest_mail_that_fits_is_found_by_the_list(void**) {
   Setup setup;
   same(ask(setup, make_request("GET", "/emails/bob/latest?from=ann&since=5")),
@@ -318,7 +431,7 @@ void the_latest_mail_has_no_page(void**) {
     const Response response =
         answer_of(setup, make_request("GET", std::string("/emails/bob/latest?") + query));
     assert_int_equal(response.status, 400);
-    assert_true(response.body.ends_with("; there are after, since, from and subject\"}"));
+    assert_true(response.body.ends_with("; there are after, since, from, subject and wait\"}"));
   }
   assert_int_equal(answer_of(setup, make_request("GET", "/emails/b/latest?since=x")).status, 400);
   same(setup.asked, "");
@@ -683,6 +796,10 @@ int main() {
       cmocka_unit_test(a_raw_mail_is_a_download_of_its_bytes),
       cmocka_unit_test(a_raw_mail_that_cannot_be_read_is_500),
       cmocka_unit_test(a_raw_mail_that_is_not_there_is_404),
+      cmocka_unit_test(a_raw_mail_is_given_in_part_or_not_at_all_where_that_is_asked_for),
+      cmocka_unit_test(an_attachment_is_a_download_of_its_bytes),
+      cmocka_unit_test(an_attachment_that_cannot_be_had_says_why),
+      cmocka_unit_test(attachments_have_numbers_from_one),
       cmocka_unit_test(what_is_no_id_is_400),
       cmocka_unit_test(a_mailbox_has_one_name_in_any_case_and_as_an_address),
       cmocka_unit_test(an_address_elsewhere_is_not_found),

@@ -7,11 +7,13 @@
 #include <string>
 #include <string_view>
 
+#include "shared/worker_context.h"
 #include "testing.h"
 
 namespace {
 
-using restante::apid::decompress;
+using namespace restante;
+using namespace restante::apid;
 
 std::string compressed(std::string_view content, bool with_size = true) {
   std::string out(ZSTD_compressBound(content.size()), '\0');
@@ -22,9 +24,36 @@ std::string compressed(std::string_view content, bool with_size = true) {
   return out;
 }
 
-// The content, or "none".
+constexpr std::size_t kTraceHeader = 64 * 1024;  // what a mail may be larger by than the limit
+
+struct Read {
+  std::string content = "none";
+  bool in_file = false;
+  std::size_t pieces = 0;  // that it wanted
+};
+
+// What comes of a frame that is given in pieces of `size` bytes.
+Read read_frame(std::string_view frame, std::size_t limit, std::size_t size = SIZE_MAX,
+                RawReader::Into into = RawReader::Into::kMemoryWhileSmall,
+                std::optional<std::uint64_t> mail_size = {}) {
+  RawReader reader(limit, into);
+  Read read;
+  bool more = true;
+  for (std::size_t at = 0; more && at < frame.size(); ++read.pieces) {
+    const Exact piece(frame.substr(at, size));
+    more = reader.take({{1700000002000, 3}, mail_size}, piece.view());
+    at += piece.view().size();
+  }
+  const Response response = reader.finish();
+  if (response.status != 200) return read;
+  read.in_file = response.file.has_value();
+  read.content = read.in_file ? read_all(response.file->fd->get()).value_or("-") : response.body;
+  if (read.in_file && response.file->size != read.content.size()) read.content = "wrong size";
+  return read;
+}
+
 std::string content_of(std::string_view frame, std::size_t limit = 1000) {
-  return decompress(Exact(frame).view(), limit).value_or("none");
+  return read_frame(frame, limit).content;
 }
 
 void a_frame_gives_its_content(void**) {
@@ -33,11 +62,61 @@ void a_frame_gives_its_content(void**) {
   }
 }
 
+// 3 MB that a compressor makes little of.
+std::string noise() {
+  std::string content(3'000'000, '\0');
+  std::uint32_t state = 1;
+  for (char& c : content) {
+    state = state * 1664525 + 1013904223;
+    c = static_cast<char>(state >> 24);
+  }
+  return content;
+}
+
+void it_does_not_matter_where_a_frame_is_cut(void**) {
+  const std::string small = "hello, hello, hello";
+  const std::string frame = compressed(small);
+  for (std::size_t size = frame.size() / 2; size < frame.size(); ++size) {
+    assert_true(read_frame(frame, 1000, size).content == small);
+  }
+  const std::string large = noise();
+  const Read read = read_frame(compressed(large), large.size(), std::size_t{1024} * 1024);
+  assert_true(read.content == large);
+  assert_true(read.in_file);
+  assert_int_equal(read.pieces, 3);
+}
+
+void a_large_mail_is_in_a_file_and_a_small_one_where_it_is_wanted(void**) {
+  const std::string small = compressed(std::string(65535, 'a'));
+  assert_false(read_frame(small, 65536).in_file);
+  assert_true(read_frame(small, 65536, SIZE_MAX, RawReader::Into::kFileWithoutTrace).in_file);
+  assert_true(read_frame(compressed(std::string(65536, 'a')), 65536).in_file);
+  assert_true(
+      read_frame(compressed(""), 1, SIZE_MAX, RawReader::Into::kFileWithoutTrace).content.empty());
+}
+
+void what_was_put_on_top_is_left_out_where_that_is_wanted(void**) {
+  const std::string large = noise();
+  const std::string frame = compressed(large);
+  const auto without = RawReader::Into::kFileWithoutTrace;
+  for (const std::size_t size :
+       {std::size_t{0}, std::size_t{1}, large.size() - 200'000, large.size() - 1, large.size()}) {
+    const std::string_view wanted = std::string_view(large).substr(large.size() - size);
+    assert_true(read_frame(frame, large.size(), 500'000, without, size).content == wanted);
+  }
+  assert_true(read_frame(frame, large.size(), 500'000, without, large.size() + 1).content ==
+              "none");
+  const auto whole = RawReader::Into::kMemoryWhileSmall;
+  assert_true(read_frame(frame, large.size(), 500'000, whole, 10).content == large);
+}
+
 void the_limit_is_that_of_the_content(void**) {
-  const std::string content(1000, 'a');
+  const std::string content(1000 + kTraceHeader, 'a');
   assert_true(content_of(compressed(content), 1000) == content);
   assert_true(content_of(compressed(content), 999) == "none");
   assert_true(content_of(compressed(std::string(50'000'000, 'a'))) == "none");
+  const std::string large = compressed(noise());
+  assert_int_equal(read_frame(large, 1000, std::size_t{1024} * 1024).pieces, 1);
 }
 
 void what_is_no_whole_frame_is_none(void**) {
@@ -49,6 +128,9 @@ void what_is_no_whole_frame_is_none(void**) {
   assert_true(content_of(frame + "more") == "none");
   assert_true(content_of(frame + frame) == "none");
   assert_true(content_of(compressed(std::string(300, 'a'), /*with_size=*/false)) == "none");
+  std::string wrong = frame;  // of a size that it does not say
+  ++wrong[5];
+  assert_true(content_of(wrong) == "none");
 }
 
 }  // namespace
@@ -56,6 +138,9 @@ void what_is_no_whole_frame_is_none(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(a_frame_gives_its_content),
+      cmocka_unit_test(it_does_not_matter_where_a_frame_is_cut),
+      cmocka_unit_test(a_large_mail_is_in_a_file_and_a_small_one_where_it_is_wanted),
+      cmocka_unit_test(what_was_put_on_top_is_left_out_where_that_is_wanted),
       cmocka_unit_test(the_limit_is_that_of_the_content),
       cmocka_unit_test(what_is_no_whole_frame_is_none),
   };

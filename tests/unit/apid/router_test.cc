@@ -14,7 +14,7 @@ namespace {
 
 using namespace restante::apid;
 
-// "list USER", "clear USER", "get USER ID", "raw USER ID", "delete USER ID", "policy ", "404" or
+// "list USER", "clear USER", "get USER ID", "raw USER ID", "attachment USER ID NUMBER", …, "404" or
 // "405 METHODS"; with a "!" behind it: no key needed.
 std::string route(std::string_view method, std::string_view path) {
   const Exact exact(path);
@@ -34,10 +34,18 @@ std::string route(std::string_view method, std::string_view path) {
       return "get " + text + " " + std::string(match.id);
     case Endpoint::kGetRaw:
       return "raw " + text + " " + std::string(match.id);
+    case Endpoint::kGetAttachment:
+      return "attachment " + text + " " + std::string(match.id) + " " + std::string(match.number);
     case Endpoint::kDeleteMail:
       return "delete " + text + " " + std::string(match.id);
+    case Endpoint::kClaimMail:
+      return "claim " + text;
+    case Endpoint::kEvents:
+      return "events " + text;
     case Endpoint::kMtaStsPolicy:
       return "policy " + text;
+    case Endpoint::kOpenApi:
+      return "openapi " + text;
     case Endpoint::kHealth:
       return "health " + text;
     case Endpoint::kReadiness:
@@ -84,11 +92,25 @@ void a_mail_is_read_by_get_and_head(void**) {
   same(route("HEAD", "/emails/bob/latest"), "get bob latest");
   same(route("GET", "/emails/a%2Fb/%41"), "get a%2Fb %41");
   same(route("POST", "/emails/bob/latest"), "405 GET, HEAD, DELETE");
+  same(route("POST", "/emails/bob/claim"), "claim bob");
+  same(route("GET", "/emails/bob/claim"), "405 POST");
+  same(route("GET", "/emails/bob/events"), "events bob");
+  same(route("DELETE", "/emails/bob/events"), "405 GET, HEAD");
   same(route("GET", "/emails/bob/latest/raw"), "raw bob latest");
   same(route("HEAD", "/emails/bob/1/raw"), "raw bob 1");
   same(route("DELETE", "/emails/bob/1/raw"), "405 GET, HEAD");
   same(route("GET", "/emails/bob/1/Raw"), "404");
   same(route("GET", "/emails/bob/1/raw/"), "404");
+}
+
+void an_attachment_is_read_by_get_and_head(void**) {
+  same(route("GET", "/emails/bob/1/attachments/2"), "attachment bob 1 2");
+  same(route("HEAD", "/emails/bob/latest/attachments/%31"), "attachment bob latest %31");
+  same(route("DELETE", "/emails/bob/1/attachments/2"), "405 GET, HEAD");
+  for (const char* path : {"/emails/bob/1/attachments", "/emails/bob/1/attachments/",
+                           "/emails/bob/1/attachments/2/", "/emails/bob/1/Attachments/2"}) {
+    same(route("GET", path), "404");
+  }
 }
 
 void a_mail_is_deleted_by_delete(void**) {
@@ -115,6 +137,12 @@ void the_policy_needs_no_key(void**) {
   }
 }
 
+void the_description_needs_no_key(void**) {
+  same(route("GET", "/openapi.json"), "openapi !");
+  same(route("HEAD", "/openapi.json"), "openapi !");
+  same(route("POST", "/openapi.json"), "405 GET, HEAD");
+}
+
 void a_user_stays_encoded_and_one_segment(void**) {
   same(route("GET", "/emails/a%2Fb"), "list a%2Fb");
   same(route("GET", "/emails/.."), "list ..");
@@ -137,9 +165,10 @@ void other_methods_are_told_what_there_is(void**) {
 
 void the_table_describes_itself(void**) {
   same(describe_routes(),
-       "GET /emails/USER, DELETE /emails/USER, GET /emails/USER/ID, GET /emails/USER/ID/raw, "
+       "GET /emails/USER, DELETE /emails/USER, POST /emails/USER/claim, GET /emails/USER/events, "
+       "GET /emails/USER/ID, GET /emails/USER/ID/raw, GET /emails/USER/ID/attachments/NUMBER, "
        "DELETE /emails/USER/ID, GET /.well-known/mta-sts.txt, "
-       "GET /healthz, GET /readyz");
+       "GET /openapi.json, GET /healthz, GET /readyz");
 }
 
 void escapes_are_decoded(void**) {
@@ -214,9 +243,11 @@ int main() {
       cmocka_unit_test(an_inbox_is_listed_by_get_and_head),
       cmocka_unit_test(an_inbox_is_cleared_by_delete),
       cmocka_unit_test(a_mail_is_read_by_get_and_head),
+      cmocka_unit_test(an_attachment_is_read_by_get_and_head),
       cmocka_unit_test(a_mail_is_deleted_by_delete),
       cmocka_unit_test(health_and_readiness_need_no_key_and_are_not_counted),
       cmocka_unit_test(the_policy_needs_no_key),
+      cmocka_unit_test(the_description_needs_no_key),
       cmocka_unit_test(a_user_stays_encoded_and_one_segment),
       cmocka_unit_test(other_paths_do_not_exist),
       cmocka_unit_test(other_methods_are_told_what_there_is),

@@ -66,6 +66,16 @@ const Row kRows[] = {
      "a"},
     {"half a unit of utf-16 becomes U+FFFD", "a\0b"sv, "utf-16le", "a\xEF\xBF\xBD"},
     {"utf-7 is not decoded", "+ADw-script+AD4-", "utf-7", "+ADw-script+AD4-"},
+    {"the last letter of windows-1255 is there", "\xF9\xEC", "windows-1255", "\xD7\xA9\xD7\x9C"},
+    {"a letter of windows-1255 stays before the error behind it", "\xF9\xFF\xEC", "windows-1255",
+     "\xD7\xA9\xEF\xBF\xBD\xD7\x9C"},
+    {"the last letter of windows-1258 is there", "a\xEA", "windows-1258", "a\xC3\xAA"},
+    {"the last letter of big5-hkscs is there", "\x88\x66", "big5", "\xC3\x8A"},
+    {"an error in iso-2022-jp does not end its shift", "\x1b$B$\"\xFF$\"\x1b(B", "iso-2022-jp",
+     "\xE3\x81\x82\xEF\xBF\xBD\xE3\x81\x82"},
+    {"a label of Python's for gb2312", "\xC4\xE3", "eucgb2312_cn", "\xE4\xBD\xA0"},
+    {"a label of Python's for big5", "\xA7\x41", "big5_tw", "\xE4\xBD\xA0"},
+    {"a label of Windows", "\xCF", "cp1251", "\xD0\x9F"},
     {"quotes around a label are passed over", "\xE9", "\"latin1\"", "\xC3\xA9"},
 };
 

@@ -121,6 +121,11 @@ void a_long_name_keeps_its_ending(void**) {
   assert_true(safe.ends_with("\xC3\xA9.pdf"));
 }
 
+void a_name_that_is_cut_ends_in_no_blank(void**) {
+  const std::string safe = safe_file_name(std::string(254, 'x') + " yyy");
+  assert_same(safe, std::string(254, 'x'));
+}
+
 void parameters_are_counted_up_to_a_limit(void**) {
   std::string value = "text/plain";
   for (int i = 0; i < 1000; ++i) value += "; a=b";
@@ -131,6 +136,7 @@ void parameters_are_counted_up_to_a_limit(void**) {
 
 int main() {
   std::vector<CMUnitTest> tests = {cmocka_unit_test(a_long_name_keeps_its_ending),
+                                   cmocka_unit_test(a_name_that_is_cut_ends_in_no_blank),
                                    cmocka_unit_test(parameters_are_counted_up_to_a_limit)};
   for (const Row& row : kHeaders) {
     tests.push_back(

@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "mimed/digest.h"
 #include "shared/c_ptr.h"
 #include "shared/message.h"
 #include "testing.h"
@@ -94,6 +95,61 @@ void every_golden_mail_gives_its_json(void**) {
   for (const std::string& text : wrong) print_error("%s", text.c_str());
   assert_true(seen >= 30);
   assert_int_equal(wrong.size(), 0);
+}
+
+// What extract() gives that parse() does not describe so, "" where they agree.
+std::string disagreement(std::string_view raw, std::size_t& seen) {
+  const Exact exact(raw);
+  const std::vector<Attachment> told = parser().parse(exact.view()).message.attachments;
+  for (std::size_t i = 0; i < told.size(); ++i, ++seen) {
+    const Extraction found = parser().extract(exact.view(), i + 1);
+    if (!found.part || found.count != told.size()) return "none of number " + std::to_string(i + 1);
+    const ExtractedPart& part = *found.part;
+    if (part.name != told[i].name || part.type != told[i].type ||
+        part.bytes.size() != told[i].size || sha256_hex(part.bytes) != told[i].sha256) {
+      return "another one: " + part.name + " " + part.type;
+    }
+  }
+  for (const std::size_t number : {std::size_t{0}, told.size() + 1, SIZE_MAX}) {
+    const Extraction found = parser().extract(exact.view(), number);
+    if (found.part || found.count != told.size()) return "one too many";
+  }
+  return "";
+}
+
+std::string golden_disagreements(std::size_t& seen) {
+  std::string wrong;
+  for (const auto& entry : fs::directory_iterator(golden_directory())) {
+    if (entry.path().extension() != ".eml") continue;
+    const std::string what = disagreement(read_file(entry.path()), seen);
+    if (!what.empty()) wrong += entry.path().filename().string() + ": " + what + "\n";
+  }
+  return wrong;
+}
+
+void every_attachment_of_the_golden_mails_comes_out_as_described(void**) {
+  std::size_t seen = 0;
+  assert_same(golden_disagreements(seen), "");
+  assert_true(seen >= 20);
+}
+
+std::string extracted(std::string_view raw, std::size_t number) {
+  const Extraction found = parser().extract(Exact(raw).view(), number);
+  if (!found.part) return "none of " + std::to_string(found.count);
+  return found.part->name + "|" + found.part->type + "|" + found.part->bytes;
+}
+
+void an_attachment_is_its_decoded_bytes(void**) {
+  const std::string_view mail =
+      "Content-Type: multipart/mixed; boundary=X\r\n\r\n--X\r\n\r\ntext\r\n"
+      "--X\r\nContent-Type: application/pdf; name=a.pdf\r\n"
+      "Content-Transfer-Encoding: base64\r\n\r\nAAECDQo=\r\n"
+      "--X\r\nContent-Type: Image/PNG\r\n\r\nas it is \xff\r\n--X--\r\n";
+  assert_same(extracted(mail, 1), std::string_view("a.pdf|application/pdf|\0\1\2\r\n", 27));
+  assert_same(extracted(mail, 2), "attachment-2.png|image/png|as it is \xff");
+  assert_same(extracted(mail, 3), "none of 2");
+  assert_same(extracted("Content-Type: text/csv\r\n\r\n1,2", 1), "attachment-1.csv|text/csv|1,2");
+  assert_same(extracted("Subject: none\r\n\r\nbody", 1), "none of 0");
 }
 
 std::string repeated(std::string_view piece, std::size_t times) {
@@ -251,6 +307,8 @@ int main() {
       cmocka_unit_test(all_bombs_together_take_at_most_64_mb),
       cmocka_unit_test(the_first_text_of_a_bomb_is_still_read),
       cmocka_unit_test(every_golden_mail_gives_its_json),
+      cmocka_unit_test(every_attachment_of_the_golden_mails_comes_out_as_described),
+      cmocka_unit_test(an_attachment_is_its_decoded_bytes),
       cmocka_unit_test(a_mail_cut_at_any_byte_is_parsed),
   };
   tests.insert(tests.end(), std::begin(others), std::end(others));

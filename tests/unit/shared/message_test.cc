@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Fragments of JSON: escaping, snippets, and what a listing is joined of.
+// Fragments of JSON: escaping, and what a listing is joined of.
 #include "shared/message.h"
 
 #include <cjson/cJSON.h>
@@ -29,6 +29,7 @@ Message small_message() {
                           .sha256 = "ab"},
                          {.name = "b \\.txt", .type = "text/plain"}};
   message.size = 1234;
+  message.snippet = "a b";
   return message;
 }
 
@@ -134,45 +135,6 @@ void a_listed_message_without_bodies_is_still_json(void**) {
   assert_non_null(parsed.get());
 }
 
-struct SnippetRow {
-  const char* name;
-  std::string text, html, snippet;
-};
-
-const SnippetRow kSnippets[] = {
-    {"white space is folded in a snippet", " a \n\n\tb  ", "", "a b"},
-    {"a snippet has at most 120 characters", std::string(200, 'x'), "", std::string(120, 'x')},
-    {"a snippet is cut between characters",
-     [] {
-       std::string text;
-       for (int i = 0; i < 200; ++i) text += "\xC3\xA9";
-       return text;
-     }(),
-     "",
-     [] {
-       std::string text;
-       for (int i = 0; i < 120; ++i) text += "\xC3\xA9";
-       return text;
-     }()},
-    {"a snippet of HTML has no tags", "",
-     "<html><head><TITLE>t</TITLE><style>p{}</style></head><!-- <p>no</p> --><p>Code <b>12</b>3 "
-     "&amp; more</p><p>next",
-     "Code 123 & more next"},
-    {"an open tag ends a snippet of HTML", "", "one <a href=", "one"},
-    {"a blank text counts as none", " \n", "<p>x</p>", "x"},
-};
-
-void a_snippet_is_one_line_for_a_list(void** state) {
-  const auto& row = *static_cast<const SnippetRow*>(*state);
-  Message message;
-  message.body_text = row.text;
-  message.body_html = row.html;
-  const std::string summary = make_fragments(message).summary;
-  const std::string expected = "\"snippet\":" + json_string(row.snippet) + ",";
-  if (summary.find(expected) == std::string::npos) print_error("%s\n", summary.c_str());
-  assert_true(summary.find(expected) != std::string::npos);
-}
-
 void a_body_of_25_mib_is_written_in_linear_time(void**) {
   Message message;
   message.body_text = std::string(std::size_t{25} * 1024 * 1024, '"');
@@ -184,11 +146,24 @@ void a_body_of_25_mib_is_written_in_linear_time(void**) {
   assert_true(seconds < 5.0);
 }
 
+void a_summary_says_the_size_of_its_mail(void**) {
+  Message message;
+  message.size = 1234;
+  message.subject = "\n\"size\":5";
+  const Fragments made = make_fragments(message);
+  assert_int_equal(size_in_summary(envelope_fragment("a", "b", "") + made.summary).value_or(0),
+                   1234);
+  for (const char* text : {"", "\"size\":5", "a\n\"size\":", "a\n\"size\":x"}) {
+    assert_false(size_in_summary(Exact(text).view()).has_value());
+  }
+}
+
 }  // namespace
 
 int main() {
-  std::vector<CMUnitTest> tests = {
+  const std::vector<CMUnitTest> tests = {
       cmocka_unit_test(a_message_becomes_fragments),
+      cmocka_unit_test(a_summary_says_the_size_of_its_mail),
       cmocka_unit_test(details_of_a_message_have_all_fields),
       cmocka_unit_test(details_of_a_mail_that_was_not_parsed_are_empty_and_have_its_size),
       cmocka_unit_test(the_envelope_stands_before_the_details),
@@ -200,9 +175,5 @@ int main() {
       cmocka_unit_test(a_listed_message_without_bodies_is_still_json),
       cmocka_unit_test(a_body_of_25_mib_is_written_in_linear_time),
   };
-  for (const SnippetRow& row : kSnippets) {
-    tests.push_back({row.name, a_snippet_is_one_line_for_a_list, nullptr, nullptr,
-                     const_cast<SnippetRow*>(&row)});
-  }
   return _cmocka_run_group_tests("message", tests.data(), tests.size(), nullptr, nullptr);
 }

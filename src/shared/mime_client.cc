@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: ISC
-// Asks mimed to parse: one lane per parser, requests in order, second tries.
-#include "smtpd/mime_client.h"
+// Asks mimed: one lane per parser, requests in order, second tries.
+#include "shared/mime_client.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 #include <deque>
+#include <expected>
 #include <span>
 #include <utility>
 
 #include "shared/event_loop.h"
 #include "shared/log.h"
 #include "shared/mime_protocol.h"
+#include "shared/packet_socket.h"
 #include "shared/rate_table.h"
 #include "shared/worker_context.h"
 
-namespace restante::smtpd {
+namespace restante {
 namespace {
 
 using std::chrono::milliseconds;
@@ -29,6 +32,7 @@ constexpr unsigned kTries = 2;
 constexpr milliseconds kGrace{500};  // for the way there and back, beside the parser's own limit
 constexpr milliseconds kReconnect{100};
 constexpr milliseconds kAfterLoss{5};
+constexpr std::uint64_t kLongestHead = 64 * 1024;  // bytes of an attachment's name and type
 
 UniqueFd connect_to(const std::string& path) {
   sockaddr_un address{};
@@ -42,90 +46,98 @@ UniqueFd connect_to(const std::string& path) {
 }
 
 // Sends a packet: the header and, beside or inside it, the mail. False with errno set.
-bool send_request(int fd, std::string_view raw) {
-  mime::PacketHeader header{.kind = mime::PacketKind::kRequest,
-                            .parse_error = 0,
-                            .size = raw.size(),
-                            .summary_size = 0,
-                            .bodies_size = 0,
-                            .details_size = 0};
+bool send_request(int fd, std::uint64_t number, std::string_view raw, int memfd,
+                  std::uint64_t size) {
+  mime::PacketHeader header{.kind = mime::PacketKind::kRequest, .number = number, .size = size};
   iovec parts[] = {{&header, sizeof header}, {const_cast<char*>(raw.data()), raw.size()}};
-  msghdr message{};
-  message.msg_iov = parts;
-  message.msg_iovlen = 2;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  UniqueFd memfd;
-  if (raw.size() > mime::kInlineLimit) {
-    auto made = make_sealed_memfd("mail", raw);
-    if (!made) return false;
-    memfd = std::move(*made);
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* rights = CMSG_FIRSTHDR(&message);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof(int));
-    const int descriptor = memfd.get();
-    std::memcpy(CMSG_DATA(rights), &descriptor, sizeof descriptor);
-  }
-  return sendmsg(fd, &message, MSG_NOSIGNAL) >= 0;
+  if (memfd >= 0) return send_packet(fd, std::span(parts).first(1), memfd);
+  if (raw.size() <= mime::kInlineLimit) return send_packet(fd, parts, -1);
+  const auto made = make_sealed_memfd("mail", raw);
+  return made && send_packet(fd, std::span(parts).first(1), made->get());
 }
 
+// An Answer, or a Started without pieces.
 struct Packet {
   mime::PacketHeader header{};
-  std::string fragments;
+  std::string bytes;  // the pieces
+  UniqueFd memfd;     // or where they are
 };
 
+// Whether the pieces are all that there is.
+bool is_sound(const Packet& packet) {
+  std::uint64_t rest = packet.bytes.size();
+  if (packet.memfd) {
+    struct stat status{};
+    if (fstat(packet.memfd.get(), &status) != 0 || !packet.bytes.empty()) return false;
+    rest = static_cast<std::uint64_t>(status.st_size);
+  }
+  for (const std::uint64_t piece : packet.header.pieces) {
+    if (piece > rest) return false;
+    rest -= piece;
+  }
+  return rest == 0;
+}
+
 // nullopt with errno EAGAIN: nothing there; else the connection is of no more use.
-std::optional<Packet> receive_packet(int fd, std::span<char, mime::kInlineLimit> body) {
+std::optional<Packet> receive_answer(int fd, std::span<char, mime::kInlineLimit> body) {
   Packet packet;
   iovec parts[] = {{&packet.header, sizeof packet.header}, {body.data(), body.size()}};
-  msghdr message{};
-  message.msg_iov = parts;
-  message.msg_iovlen = 2;
-  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-  message.msg_control = control;
-  message.msg_controllen = sizeof control;
-  const ssize_t got = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
-  if (got < 0 && errno == EAGAIN) return {};
-  UniqueFd memfd;
-  if (const cmsghdr* rights = CMSG_FIRSTHDR(&message); got > 0 && rights != nullptr) {
-    int descriptor = -1;
-    std::memcpy(&descriptor, CMSG_DATA(rights), sizeof descriptor);
-    memfd.reset(descriptor);
-  }
+  ReceivedPacket received = receive_packet(fd, parts);
+  if (received.size < 0 && errno == EAGAIN) return {};
   errno = EPROTO;
-  if (got < static_cast<ssize_t>(sizeof packet.header)) return {};
-  if (memfd) {
-    auto content = read_all(memfd.get());
-    if (!content) return {};
-    packet.fragments = std::move(*content);
-  } else {
-    packet.fragments.assign(body.data(), static_cast<std::size_t>(got) - sizeof packet.header);
-  }
-  const auto& header = packet.header;
-  const std::uint64_t behind_summary = packet.fragments.size() - header.summary_size;
-  if (header.summary_size > packet.fragments.size() || header.bodies_size > behind_summary ||
-      header.details_size != behind_summary - header.bodies_size) {
-    return {};
-  }
+  if (received.size < static_cast<ssize_t>(sizeof packet.header) || received.cut) return {};
+  packet.memfd = std::move(received.passed);
+  packet.bytes.assign(body.data(), static_cast<std::size_t>(received.size) - sizeof packet.header);
+  if (!is_sound(packet)) return {};
   return packet;
 }
 
-Fragments fragments_of(const Packet& packet) {
-  const std::size_t summary = packet.header.summary_size;
-  const std::size_t bodies = packet.header.bodies_size;
-  return {.summary = packet.fragments.substr(0, summary),
-          .bodies = packet.fragments.substr(summary, bodies),
-          .details = packet.fragments.substr(summary + bodies),
-          .parse_error = packet.header.parse_error != 0};
+std::optional<Fragments> fragments_of(Packet packet) {
+  if (packet.memfd) {
+    auto content = read_all(packet.memfd.get());
+    if (!content) return {};
+    packet.bytes = std::move(*content);
+  }
+  const auto& [summary, bodies, details] = packet.header.pieces;
+  if (packet.bytes.size() != summary + bodies + details) return {};
+  return Fragments{.summary = packet.bytes.substr(0, summary),
+                   .bodies = packet.bytes.substr(summary, bodies),
+                   .details = packet.bytes.substr(summary + bodies),
+                   .parse_error = packet.header.outcome == mime::Outcome::kInPart};
+}
+
+// Its name and type are short; its bytes stay in the memfd.
+MimeClient::Extraction extraction_of(Packet packet) {
+  if (packet.header.outcome == mime::Outcome::kNoSuchAttachment) {
+    return NoSuchAttachment{packet.header.number};
+  }
+  const auto& [name, type, size] = packet.header.pieces;
+  if (name + type > kLongestHead) return MimeFailure::kFailed;
+  if (!packet.memfd) {
+    auto made = make_sealed_memfd("attachment", packet.bytes);
+    if (!made) return MimeFailure::kUnavailable;
+    packet.memfd = std::move(*made);
+  }
+  std::string head(name + type, '\0');
+  if (pread(packet.memfd.get(), head.data(), head.size(), 0) != static_cast<ssize_t>(head.size())) {
+    return MimeFailure::kFailed;
+  }
+  return ExtractedAttachment{.name = head.substr(0, name),
+                             .type = head.substr(name),
+                             .fd = std::make_shared<const UniqueFd>(std::move(packet.memfd)),
+                             .offset = head.size(),
+                             .size = size};
 }
 
 }  // namespace
 
 struct MimeClient::Request {
+  using Done = std::function<void(std::expected<Packet, MimeFailure>)>;
+
+  std::uint64_t number;
   std::string_view raw;
+  std::shared_ptr<const UniqueFd> memfd;  // instead of it
+  std::uint64_t size;
   Done done;
   milliseconds deadline;  // past it no further parser is asked
   unsigned tries = 0;     // parsers that died or were too slow with this mail in hand
@@ -155,7 +167,7 @@ class MimeClient::Lane {
   void send_waiting() {
     if (!fd_) open();
     while (!waiting_.empty()) {
-      if (!fd_ || !send_request(fd_.get(), waiting_.front()->raw)) {
+      if (!fd_ || !send(*waiting_.front())) {
         // The parser is behind, or just being replaced: its socket is still there.
         const bool behind = fd_ && (errno == EAGAIN || errno == ENOBUFS);
         if (fd_ && !behind) return lost(errno_text());
@@ -169,12 +181,17 @@ class MimeClient::Lane {
     }
   }
 
+  [[nodiscard]] bool send(const Request& request) const {
+    return send_request(fd_.get(), request.number, request.raw,
+                        request.memfd ? request.memfd->get() : -1, request.size);
+  }
+
   // With no parser to be had a mail does not wait for ever: it is stored unparsed.
   bool drop_overdue() {
     if (waiting_.front()->deadline > monotonic_now()) return false;
     const RequestPtr request = std::move(waiting_.front());
     waiting_.pop_front();
-    request->done({});
+    request->done(std::unexpected(MimeFailure::kUnavailable));
     return true;
   }
 
@@ -185,7 +202,7 @@ class MimeClient::Lane {
 
   void receive() {
     while (fd_) {
-      auto packet = receive_packet(fd_.get(), buffer_);
+      auto packet = receive_answer(fd_.get(), buffer_);
       if (!packet) {
         if (errno != EAGAIN) lost("it died");
         return;
@@ -199,7 +216,7 @@ class MimeClient::Lane {
       const RequestPtr request = std::move(sent_.front());
       sent_.pop_front();
       sent_.empty() ? overdue_.stop() : overdue_.start(client_.time_limit_ + kGrace);
-      request->done(fragments_of(*packet));
+      request->done(*std::move(packet));
     }
   }
 
@@ -241,9 +258,33 @@ MimeClient::MimeClient(event_base* base, const std::string& runtime_dir, std::ui
 
 MimeClient::~MimeClient() = default;
 
-void MimeClient::parse(std::string_view raw, Done done) {
+milliseconds MimeClient::longest_wait(milliseconds time_limit) { return 4 * (time_limit + kGrace); }
+
+void MimeClient::parse(std::string_view raw, ParseDone done) {
   dispatch(std::make_unique<Request>(
-      Request{raw, std::move(done), monotonic_now() + 4 * (time_limit_ + kGrace)}));
+      Request{.number = 0,
+              .raw = raw,
+              .memfd = {},
+              .size = raw.size(),
+              .done =
+                  [done = std::move(done)](std::expected<Packet, MimeFailure> packet) {
+                    done(packet ? fragments_of(*std::move(packet)) : std::nullopt);
+                  },
+              .deadline = monotonic_now() + longest_wait(time_limit_)}));
+}
+
+void MimeClient::extract(std::shared_ptr<const UniqueFd> memfd, std::uint64_t size,
+                         std::uint64_t number, ExtractDone done) {
+  dispatch(std::make_unique<Request>(
+      Request{.number = number,
+              .raw = {},
+              .memfd = std::move(memfd),
+              .size = size,
+              .done =
+                  [done = std::move(done)](std::expected<Packet, MimeFailure> packet) {
+                    done(packet ? extraction_of(*std::move(packet)) : packet.error());
+                  },
+              .deadline = monotonic_now() + longest_wait(time_limit_)}));
 }
 
 void MimeClient::dispatch(RequestPtr request) {
@@ -259,12 +300,14 @@ void MimeClient::give_back(Lane& from, std::vector<RequestPtr> requests) {
   Lane& next = other != lanes_.end() ? **other : from;
   for (RequestPtr& request : requests) {
     if (std::exchange(request->in_hand, false)) ++request->tries;
-    if (request->tries >= kTries || request->deadline <= monotonic_now()) {
-      request->done({});
+    if (request->tries >= kTries) {
+      request->done(std::unexpected(MimeFailure::kFailed));
+    } else if (request->deadline <= monotonic_now()) {
+      request->done(std::unexpected(MimeFailure::kUnavailable));
     } else {
       next.take(std::move(request));
     }
   }
 }
 
-}  // namespace restante::smtpd
+}  // namespace restante

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: ISC
+// The routes that are about a mailbox: list, clear, claim, events.
+#include <fmt/core.h>
+
+#include <memory>
+#include <utility>
+
+#include "apid/event_feed.h"
+#include "apid/handlers.h"
+#include "apid/mail_json.h"
+#include "shared/mailbox_name.h"
+
+namespace restante::apid {
+
+void Api::look(const Request& request, const std::string& mailbox, std::chrono::milliseconds wait,
+               Waits::Look look, Response otherwise, const Responder& respond) {
+  if (wait.count() == 0) {
+    return look([respond, otherwise = std::move(otherwise)](Waits::Looked looked) {
+      respond(looked.response ? *std::move(looked.response) : otherwise);
+    });
+  }
+  waits_.start({.mailbox = mailbox,
+                .api_key = request.api_key,
+                .time = wait,
+                .look = std::move(look),
+                .otherwise = std::move(otherwise)},
+               respond);
+}
+
+void Api::list_mails(const Request& request, std::string_view user, const Responder& respond) {
+  const auto mailbox = mailbox_of(user);
+  if (!mailbox) return respond(mailbox.error());
+  auto wanted = parse_list_request(request.query);
+  if (!wanted) return respond(error_response(400, wanted.error()));
+  wanted->query.page_bytes = config_.page_size_limit;
+  const std::string key = mailbox_key(*mailbox);
+  const auto answer = [wanted = *wanted, path = request.path](const Page& page) {
+    Response response = json_response(200, page_json(page, wanted.query.with_bodies));
+    if (page.next) {
+      response.headers.emplace_back("Link", next_link(path, wanted, *page.next));
+    }
+    return response;
+  };
+  // What did not fit once does not fit later: a next look begins behind it.
+  const auto list = [this, key, answer,
+                     query = std::make_shared<ListQuery>(wanted->query)](auto found) {
+    mailboxes_.list(key, *query, [=](Result<Page> page) {
+      if (!page) return found({.response = store_away(), .failed = true});
+      if (page->newest) query->after = page->newest;
+      if (page->mails.empty() && !page->next) return found({});
+      found({.response = answer(*page)});
+    });
+  };
+  look(request, key, wanted->wait, list, answer({}), respond);
+}
+
+void Api::clear_mailbox(const Request& request, std::string_view user, const Responder& respond) {
+  const auto mailbox = mailbox_of(user);
+  if (!mailbox) return respond(mailbox.error());
+  if (!request.query.empty()) {
+    // Whoever writes ?before=… here expects less to be deleted than would be.
+    return respond(error_response(400, "DELETE takes no query parameters"));
+  }
+  mailboxes_.clear(mailbox_key(*mailbox), [respond, name = *mailbox](Result<void> cleared) {
+    if (!cleared) return respond(store_away());
+    respond(message_response(fmt::format("All messages for {} have been cleared", name)));
+  });
+}
+
+void Api::claim_mail(const Request& request, std::string_view user, const Responder& respond) {
+  const auto mailbox = mailbox_of(user);
+  if (!mailbox) return respond(mailbox.error());
+  if (request.has_body) return respond(error_response(400, "a claim takes no body"));
+  const auto wanted = parse_list_request(request.query, QueryFor::kOne);
+  if (!wanted) return respond(error_response(400, wanted.error()));
+  const std::string key = mailbox_key(*mailbox);
+  const auto claim = [this, key, query = wanted->query, client = request.client.text](auto found) {
+    mailboxes_.claims.claim(key, query, [=, this](Result<Claim> given) {
+      if (!given) return found({.response = store_away(), .failed = true});
+      if (!given->claimed) return found({.again_in = given->free_in});
+      Response response = json_response(200, mail_json(given->claimed->mail));
+      settle_claim(response, base_, mailboxes_.claims, key, given->claimed->mail.id,
+                   given->claimed->lease, client);
+      found({.response = std::move(response)});
+    });
+  };
+  look(request, key, wanted->wait, claim, no_such_message(), respond);
+}
+
+void Api::stream_events(const Request& request, std::string_view user, const Responder& respond) {
+  const auto mailbox = mailbox_of(user);
+  if (!mailbox) return respond(mailbox.error());
+  auto wanted = parse_list_request(request.query, QueryFor::kEvents);
+  if (!wanted) return respond(error_response(400, wanted.error()));
+  if (const std::string_view last = request.field("last-event-id"); !last.empty()) {
+    wanted->query.after = MailId::parse(last);
+    if (!wanted->query.after) {
+      return respond(error_response(400, "Last-Event-ID must be the id of a mail: 19 digits"));
+    }
+  }
+  auto place = waits_.take_place(request.api_key);
+  if (!place) return respond(std::move(place).error());
+  start_feed(base_, mailboxes_.watch, mailboxes_.list,
+             {.mailbox = mailbox_key(*mailbox),
+              .query = std::move(wanted->query),
+              .place = *std::move(place)},
+             respond);
+}
+
+}  // namespace restante::apid

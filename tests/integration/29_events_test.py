@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: ISC
+# Server-sent events: one a mail, in order, resumed where the client stopped.
+import contextlib
+import json
+import socket
+
+import pytest
+
+from harness import KEY, Redis, Restante, wait_until
+
+
+class Events:
+    """A client that reads events."""
+
+    def __init__(self, restante, user, query="", **headers):
+        self._connection = restante.https()
+        self._connection.request("GET", f"/emails/{user}/events{query}",
+                                 headers={"X-API-KEY": KEY} | headers)
+        self.answer = self._connection.getresponse()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        # Both have the socket; http.client's close() alone leaves it open for the answer.
+        self.answer.close()
+        self._connection.close()
+
+    def line(self):
+        return self.answer.readline().decode().rstrip("\n")
+
+    def next(self):
+        """The fields of the next event; comments and retry are passed over."""
+        fields = {}
+        while True:
+            line = self.line()
+            if line and not line.startswith(":"):
+                name, _, value = line.partition(": ")
+                fields[name] = value
+            elif not line and "data" in fields:
+                return fields
+
+    def mails(self, count):
+        return [json.loads(self.next()["data"]) for _ in range(count)]
+
+
+def waiting(restante, user):
+    return int(restante.redis.cli("PUBSUB", "NUMSUB", f"inbox:{{{user}}}").split()[1])
+
+
+def send(restante, user, subject):
+    restante.send(f"{user}@example.com", f"Subject: {subject}\r\n\r\nx\r\n")
+
+
+def test_new_mail_is_an_event(restante):
+    send(restante, "one", "old")
+    with Events(restante, "one") as events:
+        assert events.answer.status == 200
+        assert events.answer.headers["Content-Type"] == "text/event-stream; charset=utf-8"
+        assert events.line() == "retry: 1000"
+        send(restante, "one", "new")
+        event = events.next()
+        listed = restante.api("/emails/one?view=summary").json()[0]
+        assert event == {"id": listed["id"], "event": "mail", "data": event["data"]}
+        assert json.loads(event["data"]) == listed and listed["subject"] == "new"
+        send(restante, "one", "newer")
+        assert events.mails(1)[0]["subject"] == "newer"
+
+
+def test_the_first_mail_of_a_mailbox_is_one(restante):
+    with Events(restante, "virgin") as events:
+        send(restante, "virgin", "first")
+        assert events.mails(1)[0]["subject"] == "first"
+
+
+def test_a_client_resumes_behind_its_last_event(restante):
+    for number in range(250):  # more than are read at once
+        send(restante, "resume", number)
+    first = restante.api("/emails/resume?limit=1000").json()[-1]["id"]
+    for query, headers in ((f"?after={first}", {}), ("", {"Last-Event-ID": first}),
+                           ("?after=" + "1" * 19, {"Last-Event-ID": first})):
+        with Events(restante, "resume", query, **headers) as events:
+            subjects = [mail["subject"] for mail in events.mails(249)]
+            assert subjects == [str(number) for number in range(1, 250)]
+
+
+def test_only_mail_that_fits_is_one(restante):
+    with Events(restante, "fit", "?subject=code&from=bob") as events:
+        for subject in ("code 1", "news", "code 2"):
+            send(restante, "fit", subject)
+        assert [mail["subject"] for mail in events.mails(2)] == ["code 1", "code 2"]
+
+
+@pytest.mark.parametrize("query, headers", [
+    ("?limit=1", {}), ("?wait=1", {}), ("?view=summary", {}), ("?after=1", {}),
+    ("", {"Last-Event-ID": "x"})])
+def test_what_it_does_not_take_is_refused(restante, query, headers):
+    with Events(restante, "anyone", query, **headers) as events:
+        assert events.answer.status == 400
+        assert json.loads(events.answer.read())["error"]
+
+
+def test_a_client_that_leaves_is_noticed_at_once(restante):
+    with Events(restante, "leaver"):
+        wait_until(lambda: waiting(restante, "leaver") == 1, "it listens")
+    wait_until(lambda: waiting(restante, "leaver") == 0, "it is gone", 5)
+
+
+def test_a_head_has_no_stream(restante):
+    answer = restante.api("/emails/anyone/events", method="HEAD")
+    assert answer.status == 200
+    wait_until(lambda: waiting(restante, "anyone") == 0, "nobody listens")
+
+
+def test_a_stop_ends_the_stream():
+    with Restante() as restante:
+        with Events(restante, "stopped") as events:
+            send(restante, "stopped", "last")
+            assert events.mails(1)[0]["subject"] == "last"
+            restante.process.terminate()
+            assert events.answer.read() == b""  # and well: a chunk of no size
+        restante.stop()
+
+
+def test_an_outage_of_redis_loses_no_event():
+    with Redis() as redis, Restante(redis=redis) as restante:
+        with Events(restante, "patient") as events:
+            send(restante, "patient", "before")
+            assert events.mails(1)[0]["subject"] == "before"
+            redis.kill()
+            restante.log.wait_for("event=redis_lost")
+            redis.start()
+            restante.log.wait_for("event=redis_back")
+            wait_until(lambda: restante.api("/emails/patient").status == 200, "Redis is back")
+            send(restante, "patient", "behind it")
+            assert events.mails(1)[0]["subject"] == "behind it"
+            redis.kill()
+            restante.log.wait_for("event=redis_lost", 2)
+            with Events(restante, "patient") as refused:
+                assert refused.answer.status == 503
+            redis.start()
+
+
+def test_streams_are_bounded_and_give_their_place_back():
+    with Restante(apid_workers=1, wait_limit=2) as restante:
+        with Events(restante, "a") as first, Events(restante, "b") as second:
+            assert first.answer.status == second.answer.status == 200
+            with Events(restante, "c") as third:
+                assert third.answer.status == 503
+        wait_until(lambda: waiting(restante, "b") == 0, "both have gone")
+        with Events(restante, "c") as third:
+            assert third.answer.status == 200
+
+
+def test_a_client_that_does_not_read_is_cut():
+    """It falls a megabyte behind; the worker goes on with the others."""
+    with Restante(apid_workers=1) as restante:
+        subject = "x" * 900
+        with contextlib.closing(restante.https()) as deaf:
+            deaf.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            deaf.request("GET", "/emails/deaf/events", headers={"X-API-KEY": KEY})
+            wait_until(lambda: waiting(restante, "deaf") == 1, "it listens")
+            script = """for i = 1, 6000 do redis.call('XADD', KEYS[1], '*', 't', 'x', 's',
+              '"from":"a","to":"b","subject":"' .. ARGV[1] .. '"\\n"size":1', 'b', '"x":1') end
+              return redis.call('PUBLISH', KEYS[1], 'x')"""
+            assert restante.redis.cli("EVAL", script, 1, "inbox:{deaf}", subject) == "1"
+            wait_until(lambda: waiting(restante, "deaf") == 0, "it is cut off", 30)
+            assert restante.api("/emails/other").json() == []
