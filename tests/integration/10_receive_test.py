@@ -245,7 +245,7 @@ def test_mail_for_other_domains_is_refused(restante):
         assert code == 250
     restante.log.wait_for(
         r'event=mail_refused sid=\S+ ip=127.0.0.1 from=bob@example.org '
-        r'command="(?i:rcpt) TO:<alice@example.net>" reply=relay_denied told="550 5.7.1 [^"]+"')
+        r'command="(?i:rcpt to):<alice@example.net>" reply=relay_denied told="550 5.7.1 [^"]+"')
 
 
 def test_line_ends_that_are_none_are_told_and_made_harmless_where_wished():

@@ -74,7 +74,7 @@ def test_what_a_claim_does_not_take_is_refused(restante, query):
 def test_other_methods_are_refused(restante):
     for method in ("GET", "DELETE", "PUT"):
         answer = restante.api("/emails/anyone/claim", method=method)
-        assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+        assert (answer.status, answer.headers["Allow"]) == (405, "POST, OPTIONS")
 
 
 def test_a_body_is_refused_and_takes_nothing(restante):
@@ -97,7 +97,7 @@ def test_a_claim_waits(restante):
     assert sorted(answer.json()["subject"] for answer in answers) == ["0", "1"]
     begun = time.monotonic()
     assert claim(restante, "slow", "?wait=1").status == 404
-    assert time.monotonic() - begun >= 1
+    assert time.monotonic() - begun > 0.99  # the loop counts in milliseconds
 
 
 def test_each_of_many_mails_is_got_once():
