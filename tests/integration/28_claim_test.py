@@ -97,7 +97,7 @@ def test_a_claim_waits(restante):
     assert sorted(answer.json()["subject"] for answer in answers) == ["0", "1"]
     begun = time.monotonic()
     assert claim(restante, "slow", "?wait=1").status == 404
-    assert time.monotonic() - begun >= 1
+    assert time.monotonic() - begun > 0.99  # the loop counts in milliseconds
 
 
 def test_each_of_many_mails_is_got_once():
