@@ -3,7 +3,6 @@
 #include "mimed/codes.h"
 
 #include <algorithm>
-#include <cstdint>
 #include <map>
 #include <utility>
 
@@ -107,7 +106,8 @@ std::vector<Word> split_words(std::string_view text) {
 struct Candidate {
   std::size_t first, last;  // words
   std::string code;
-  bool mixed = false;  // letters and digits
+  bool mixed = false;    // letters and digits, or digits one by one: it needs more to be one
+  bool grouped = false;  // letters, perhaps with digits, on both sides of a hyphen: it must be tied
 };
 
 bool is_year(std::string_view code) {
@@ -127,6 +127,12 @@ bool is_mixed(std::string_view word) {
   const auto fits = [](char c) { return is_digit(c) || is_upper(c); };
   return std::ranges::all_of(word, fits) && std::ranges::any_of(word, is_digit) &&
          std::ranges::any_of(word, is_upper);
+}
+
+// Half of XXXX-XXXX.
+bool is_group(std::string_view word) {
+  return word.size() >= 3 && word.size() <= 5 &&
+         std::ranges::all_of(word, [](char c) { return is_digit(c) || is_upper(c); });
 }
 
 class Finder {
@@ -152,7 +158,7 @@ class Finder {
       const std::size_t next = candidate_at(i, candidate);
       if (!candidate.code.empty()) {
         const int score = score_of(candidate);
-        if (score >= (candidate.mixed ? kNeededMixed : kNeeded)) {
+        if (score >= needed_for(candidate)) {
           const auto [place, is_new] = scores.emplace(candidate.code, 0);
           place->second = std::max(place->second, score) + (is_new ? 0 : kSeenAgain);
           if (is_new) order.push_back(candidate.code);
@@ -175,8 +181,43 @@ class Finder {
     return at < text_.size() ? text_[at] : ' ';
   }
 
+  [[nodiscard]] static int needed_for(const Candidate& candidate) {
+    return candidate.grouped ? kTied : candidate.mixed ? kNeededMixed : kNeeded;
+  }
+
   // Reads a candidate that begins at word `i`; gives the word to go on with.
   std::size_t candidate_at(std::size_t i, Candidate& candidate) const {
+    if (pair_at(i, candidate)) return i + 2;
+    if (const std::size_t next = cells_at(i, candidate); next > i) return next;
+    return plain_at(i, candidate);
+  }
+
+  // FZP-4HM: given out with its hyphen, which has to be typed in some places.
+  bool pair_at(std::size_t i, Candidate& candidate) const {
+    if (i + 1 >= words_.size() || between(i) != "-") return false;
+    const std::string_view left = words_[i].text, right = words_[i + 1].text;
+    if (!is_group(left) || !is_group(right) || (words_[i].digits && words_[i + 1].digits)) {
+      return false;
+    }
+    if (!stands_free(i, i + 1) || (i + 2 < words_.size() && between(i + 1) == "-")) return false;
+    candidate = {i, i + 1, std::string(left) + "-" + std::string(right), true, true};
+    return true;
+  }
+
+  // 4 9 3 8 1 7, each in a cell or on a line of its own; gives the word behind, or `i`.
+  std::size_t cells_at(std::size_t i, Candidate& candidate) const {
+    std::string code;
+    std::size_t next = i;
+    while (next < words_.size() && words_[next].digits && words_[next].text.size() == 1 &&
+           (next == i || std::ranges::all_of(between(next - 1), is_space))) {
+      code += words_[next++].text;
+    }
+    if (code.size() < 4 || code.size() > 8 || !stands_free(i, next - 1)) return i;
+    candidate = {i, next - 1, std::move(code), true};
+    return next;
+  }
+
+  std::size_t plain_at(std::size_t i, Candidate& candidate) const {
     const Word& word = words_[i];
     if (!word.digits || word.text.empty()) {
       if (is_mixed(word.text) && stands_free(i, i)) {
