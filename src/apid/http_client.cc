@@ -92,6 +92,7 @@ std::optional<Response> check_framing(const Client& client, std::string_view ver
     return error_response(431,
                           fmt::format("the head of the request has more than {} bytes", kMaxHead));
   }
+  if (!is_token(request.method)) return refuse("the method is malformed");  // RFC 9110 section 9.1
   if (fields.malformed) return refuse("a header field is malformed");
   // RFC 9112 section 6.3: more than one way to find the end of a request is none.
   if (fields.transfer_encoding > 0) return refuse("Transfer-Encoding is not supported");

@@ -235,7 +235,7 @@ Reading read_plainly(std::string_view bytes) {
       has_key = has_key || (in_head && text.contains(kKey));
       const std::string_view name = trim_blanks(std::string_view(text).substr(0, text.find(':')));
       const bool is_length = name == "content-length" && text != "content-length: 0";
-      has_body = has_body || is_length || name == "transfer-encoding";
+      has_body = has_body || (in_head && (is_length || name == "transfer-encoding"));
       in_head = true;
     } else if (in_head) {
       ++reading.requests;

@@ -724,6 +724,9 @@ void a_bad_request_line_is_refused(void**) {
   assert_int_equal(framing(host, "HTTP/1.2"), 400);
   assert_int_equal(framing(host, "HTTP/2.0"), 505);
   assert_int_equal(framing(host, ""), 505);
+  for (const char* method : {"", "Content-Length:", "GE T", "GET,", "G\xC3\x89T"}) {
+    assert_int_equal(framing(host, "HTTP/1.1", method, "/emails/a"), 400);
+  }
   for (const char* target :
        {"*", "", "http://evil/emails/a", "/a b", "/a\x7f", "/\xff", "/a?b c"}) {
     assert_int_equal(framing(host, "HTTP/1.1", "GET", target), 400);
