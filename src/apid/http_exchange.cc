@@ -159,6 +159,8 @@ void Daemon::answer(Client& client, Response response) {
 MHD_Result Daemon::send(Client& client) {
   if (client.aborted) return MHD_NO;
   Response from = *std::exchange(client.response, std::nullopt);
+  // The socket of a client that has gone would still take a short answer as if it had come through.
+  if (from.receipt && has_hung_up(client.fd)) return MHD_NO;
   const unsigned status = from.status;
   const std::uint64_t size = from.file ? from.file->size : from.body.size();
   client.stage = Stage::kSending;

@@ -73,6 +73,7 @@ void Api::claim_mail(const Request& request, std::string_view user, const Respon
   if (request.has_body) return respond(error_response(400, "a claim takes no body"));
   const auto wanted = parse_list_request(request.query, QueryFor::kOne);
   if (!wanted) return respond(error_response(400, wanted.error()));
+  respond.hold({}, [] {});  // so that it shows when the client leaves
   const std::string key = mailbox_key(*mailbox);
   const auto claim = [this, key, query = wanted->query, client = request.client.text](auto found) {
     mailboxes_.claims.claim(key, query, [=, this](Result<Claim> given) {

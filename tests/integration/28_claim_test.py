@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import signal
 import socket
 import threading
 import time
@@ -149,6 +150,23 @@ def test_a_client_that_leaves_midway_loses_nothing(restante):
         assert restante.mails("midway")[0]["id"] == mail  # and still listed
     assert claim(restante, "midway", "?wait=20").json()["id"] == mail
     wait_until(lambda: restante.mails("midway") == [], "it is out")
+
+
+@pytest.mark.parametrize("query", ["", "?wait=20"])
+def test_a_client_that_leaves_before_its_answer_loses_nothing(query):
+    """Even a short answer, which the socket of a client that has gone would still take."""
+    with Redis() as redis, Restante(redis=redis, apid_workers=1) as restante:
+        restante.send("gone@example.com")
+        for moment in ("while Redis is asked", "at once"):
+            connection = restante.https()
+            if moment == "while Redis is asked":
+                redis.signal(signal.SIGSTOP)
+            connection.request("POST", f"/emails/gone/claim{query}", headers={"X-API-KEY": KEY})
+            connection.close()
+            redis.signal(signal.SIGCONT)
+            assert claim(restante, "gone", "?wait=20").status == 200, moment
+            wait_until(lambda: restante.mails("gone") == [], "it is out")
+            restante.send("gone@example.com")
 
 
 def test_who_waits_gets_what_another_gave_back(restante):
