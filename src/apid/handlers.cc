@@ -58,6 +58,7 @@ Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates, event_base*
       cors_(std::make_shared<Cors>(config.api_cors_origin)),
       gzip_(std::make_shared<Gzip>()),
       base_(base),
+      claims_(base, std::move(mailboxes_.claims)),
       waits_(base, mailboxes_.watch, {.all = config.wait_limit, .per_key = config.wait_key_limit}) {
 }
 

@@ -76,12 +76,11 @@ void Api::claim_mail(const Request& request, std::string_view user, const Respon
   respond.hold({}, [] {});  // so that it shows when the client leaves
   const std::string key = mailbox_key(*mailbox);
   const auto claim = [this, key, query = wanted->query, client = request.client.text](auto found) {
-    mailboxes_.claims.claim(key, query, [=, this](Result<Claim> given) {
+    claims_.store().claim(key, query, [=, this](Result<Claim> given) {
       if (!given) return found({.response = store_away(), .failed = true});
       if (!given->claimed) return found({.again_in = given->free_in});
       Response response = json_response(200, mail_json(given->claimed->mail));
-      settle_claim(response, base_, mailboxes_.claims, key, given->claimed->mail.id,
-                   given->claimed->lease, client);
+      claims_.settle_by(response, key, given->claimed->mail.id, given->claimed->lease, client);
       found({.response = std::move(response)});
     });
   };

@@ -153,13 +153,17 @@ void MailStore::take(std::string_view mailbox, const MailId& id, std::string_vie
   remove_if(mailbox, id, lease, std::move(done));
 }
 
-void MailStore::give_back(std::string_view mailbox, const MailId& id, std::string_view lease) {
+void MailStore::give_back(std::string_view mailbox, const MailId& id, std::string_view lease,
+                          std::function<void(Result<bool>)> done) {
   const std::string inbox = inbox_key(mailbox);
   const std::string claimed = claimed_key(mailbox);
   const std::string stream_id = id.stream_id();
   const std::array<std::string_view, 2> keys = {inbox, claimed};
   const std::array<std::string_view, 2> arguments = {stream_id, lease};
-  redis_.run_script(kGiveBack, keys, arguments, [](Result<RedisReply>) {});
+  redis_.run_script(kGiveBack, keys, arguments, [done = std::move(done)](Result<RedisReply> reply) {
+    if (!reply) return done(std::unexpected(reply.error()));
+    done(reply->integer() != 0);
+  });
 }
 
 }  // namespace restante

@@ -122,7 +122,7 @@ def test_each_of_many_mails_is_got_once():
 
 
 @contextlib.contextmanager
-def claim_in_hand(restante, user):
+def claim_in_hand(restante, user, fields=""):
     """A claim whose client has the first bytes of its answer; gives a function that reads the rest."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -130,7 +130,7 @@ def claim_in_hand(restante, user):
     raw.connect((LOCAL, restante.https_port))
     with tls().wrap_socket(raw, server_hostname="localhost") as client:
         client.sendall(f"POST /emails/{user}/claim HTTP/1.1\r\nHost: localhost\r\n"
-                       f"X-API-KEY: {KEY}\r\n\r\n".encode())
+                       f"X-API-KEY: {KEY}\r\n{fields}\r\n".encode())
         answer = http.client.HTTPResponse(client)
         answer.begin()
         assert answer.status == 200
@@ -209,3 +209,31 @@ def test_an_outage_between_answer_and_removal_gives_nothing_twice():
         restante.log.wait_for("event=mail_claimed", 1, 20)
         assert claim(restante, "cut").status == 404
         assert restante.mails("cut") == []
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_stop_gives_nothing_twice(is_away):
+    """The worker stays until Redis knows what was sent, though its last client has gone."""
+    with Redis() as redis, Restante(redis=redis, apid_workers=1) as restante:
+        send_big(restante, "stop")
+        with claim_in_hand(restante, "stop", "Connection: close\r\n") as read:
+            if is_away:
+                redis.kill()
+                restante.log.wait_for("event=redis_lost")
+            restante.process.terminate()
+            assert json.loads(read())["subject"] == "big"
+        if is_away:
+            redis.start()
+        restante.stop()
+        restante.log.wait_for("event=mail_claimed")
+        assert redis.cli("EXISTS", "inbox:{stop}") == "0"
+
+
+def test_a_worker_that_cannot_tell_redis_goes_in_time():
+    with Redis() as redis, Restante(redis=redis, apid_workers=1, drain_timeout="1s") as restante:
+        send_big(restante, "lost")
+        with claim_in_hand(restante, "lost") as read:
+            redis.kill()
+            restante.log.wait_for("event=redis_lost")
+            assert json.loads(read())["subject"] == "big"
+        restante.stop()
