@@ -83,7 +83,7 @@ class Worker {
         subscriber_(loop_.base(), std::move(redis), context.config.redis_timeout,
                     segment.redis_outage()),
         store_(redis_, context.config.retention),
-        watch_(subscriber_),
+        watch_(loop_.base(), subscriber_),
         mime_(loop_.base(), context.config.runtime_dir, context.config.mimed_workers, number,
               context.config.mime_timeout),
         api_(context.config, mailboxes_of(store_, watch_, mime_), segment.api_rates(),

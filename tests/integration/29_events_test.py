@@ -3,11 +3,12 @@
 import contextlib
 import json
 import socket
+import threading
 import time
 
 import pytest
 
-from harness import KEY, Redis, Restante, wait_until
+from harness import KEY, LOCAL, Redis, Restante, seconds, wait_until
 
 
 class Events:
@@ -15,6 +16,7 @@ class Events:
 
     def __init__(self, restante, user, query="", **headers):
         self._connection = restante.https()
+        self._connection.sock.settimeout(seconds(40))
         self._connection.request("GET", f"/emails/{user}/events{query}",
                                  headers={"X-API-KEY": KEY} | headers)
         self.answer = self._connection.getresponse()
@@ -140,6 +142,52 @@ def test_an_outage_of_redis_loses_no_event():
             with Events(restante, "patient") as refused:
                 assert refused.answer.status == 503
             redis.start()
+
+
+class Line:
+    """TCP to a Redis, over which nothing more may come though it stays open."""
+
+    def __init__(self, redis):
+        self._redis = redis
+        self._subscribers = []
+        self._dead = set()
+        self._listener = socket.create_server((LOCAL, 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            client = self._listener.accept()[0]
+            redis = socket.socket(socket.AF_UNIX)
+            redis.connect(str(self._redis.path))
+            for pair in ((client, redis), (redis, client)):
+                threading.Thread(target=self._carry, args=(*pair, client), daemon=True).start()
+
+    def _carry(self, source, sink, client):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if b"SUBSCRIBE" in data:
+                    self._subscribers.append(client)
+                if client not in self._dead:
+                    sink.sendall(data)
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def cut_subscribers(self):
+        self._dead.update(self._subscribers)
+
+
+def test_a_line_to_redis_that_went_dead_is_noticed():
+    """Nobody closes it, and who only listens hears nothing of it."""
+    with Redis() as redis:
+        line = Line(redis)
+        with Restante(redis=f"{LOCAL}:{line.port}", redis_timeout="1s") as restante:
+            restante.redis = redis
+            with Events(restante, "deadline") as events:
+                send(restante, "deadline", "before")
+                assert events.mails(1)[0]["subject"] == "before"
+                line.cut_subscribers()
+                send(restante, "deadline", "after")
+                assert events.mails(1)[0]["subject"] == "after"
 
 
 def test_streams_are_bounded_and_give_their_place_back():
