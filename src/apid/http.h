@@ -124,6 +124,7 @@ template <class... Args>
 [[nodiscard]] Response json_response(unsigned status, std::string body);
 [[nodiscard]] Response message_response(std::string_view text);  // {"message":"…"}
 [[nodiscard]] Response no_such_message();                        // 404
+[[nodiscard]] Response try_later(std::string_view text);         // 503 with Retry-After
 // 503: why is in the log, once an outage, and none of a client's business.
 [[nodiscard]] Response store_away();
 
