@@ -93,8 +93,8 @@ class Responder {
   void operator()(Response response) const { answer_(std::move(response)); }
 
   // The answer may take up to `limit` and not only api_timeout. `ended` is called once, at any time
-  // before the answer, if waiting has lost its sense: the client has gone, or the server is going
-  // and wants what answer there is.
+  // before the answer, if waiting has lost its sense: the client has gone, the time is over, or the
+  // server is going and wants what answer there is.
   void hold(std::chrono::milliseconds limit, Ended ended) const {
     if (hold_) hold_(limit, std::move(ended));
   }

@@ -2,6 +2,7 @@
 # A request that waits is answered when mail comes: not before, not long after, and at no cost.
 import contextlib
 import re
+import signal
 import threading
 import time
 
@@ -209,6 +210,22 @@ def test_a_wait_without_redis_says_so_at_once():
         assert restante.api("/emails/anyone?wait=60").status == 503
         assert time.monotonic() - begun < seconds(10)
         redis.start()
+
+
+def test_an_answer_that_took_too_long_leaves_nobody_waiting():
+    """Redis answers nothing, and may take longer for it than the client has time."""
+    with Redis() as redis, Restante(redis=redis, apid_workers=1, wait_limit=1, redis_timeout="60s",
+                                    api_timeout="500ms") as restante:
+        for _ in range(2):
+            waiter = Waiter(restante, "/emails/late?wait=1")
+            wait_for_waiters(restante, "late")
+            redis.signal(signal.SIGSTOP)
+            assert "took too long" in waiter.answer.json()["error"]
+            assert waiter.answer.headers["Retry-After"]
+            again = restante.api("/emails/late?wait=1")
+            assert "took too long" in again.json()["error"]  # and not that others wait
+            redis.signal(signal.SIGCONT)
+            wait_until(lambda: subscribers(restante, "late") == 0, "nobody waits any more")
 
 
 def test_a_stop_answers_those_who_wait():
