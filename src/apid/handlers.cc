@@ -241,7 +241,7 @@ void Api::get_raw(const Request& request, const RouteMatch& match, const Respond
 void Api::get_attachment(const Request& request, const RouteMatch& match, const Responder& asker) {
   const auto number = parse_attachment_number(match.number);
   if (!number) return asker(number.error());
-  asker.hold(MimeClient::longest_wait(config_.mime_timeout), [] {});
+  asker.hold(MimeClient::longest_wait(config_.mime_timeout), nullptr);
   const auto extract = [this, number = *number, wanted = Conditions(request)](
                            RawReader& reader, const Responder& respond) {
     Response mail = reader.finish();

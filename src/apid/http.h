@@ -94,7 +94,7 @@ class Responder {
 
   // The answer may take up to `limit` and not only api_timeout. `ended` is called once, at any time
   // before the answer, if waiting has lost its sense: the client has gone, the time is over, or the
-  // server is going and wants what answer there is.
+  // server is going and wants what answer there is. Without it a client may close its half.
   void hold(std::chrono::milliseconds limit, Ended ended) const {
     if (hold_) hold_(limit, std::move(ended));
   }

@@ -115,8 +115,9 @@ void Daemon::ask(Client& client) {
 }
 
 void Daemon::hold(Client& client, milliseconds limit, Responder::Ended ended) {
-  if (draining_) return ended();
-  client.deadline = monotonic_now() + limit + options_.timeout;
+  if (draining_ && ended) return ended();
+  client.deadline = std::max(client.deadline, monotonic_now() + limit + options_.timeout);
+  if (!ended) return;
   client.ended = std::move(ended);
   watch_for_hangup(client);
 }
@@ -171,6 +172,7 @@ MHD_Result Daemon::send(Client& client) {
   client.deadline = now + (from.send_limit.count() > 0 ? from.send_limit : by_size);
   observer_(client.request, status, now - client.asked_at);
   if (client.stream) begin_stream(client);
+  if (!client.stream && !client.receipt) client.hangup.reset();  // it may close its half now
   const ResponsePtr response = make_library_response(std::move(from), [this, &client] {
     client.deadline = kForever;
     suspend(client);
