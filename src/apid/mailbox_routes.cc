@@ -42,12 +42,12 @@ void Api::list_mails(const Request& request, std::string_view user, const Respon
     return response;
   };
   // What did not fit once does not fit later: a next look begins behind it.
-  const auto list = [this, key, answer,
+  const auto list = [this, key, answer, waits = wanted->wait.count() > 0,
                      query = std::make_shared<ListQuery>(wanted->query)](auto found) {
     mailboxes_.list(key, *query, [=](Result<Page> page) {
       if (!page) return found({.response = store_away(), .failed = true});
       if (page->newest) query->after = page->newest;
-      if (page->mails.empty() && !page->next) return found({});
+      if (page->mails.empty() && (waits || !page->next)) return found({});
       found({.response = answer(*page)});
     });
   };

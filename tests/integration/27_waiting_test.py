@@ -79,6 +79,18 @@ def test_only_mail_that_fits_ends_the_wait(restante):
     assert latest.answer.json()["subject"] == "your code"
 
 
+def test_a_large_mailbox_of_other_mail_is_waited_for_too(restante):
+    """More than one request looks at: without wait there is a link to go on with."""
+    script = """for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 't', 'x', 's',
+      '"from":"a","to":"b","subject":"other"\\n"size":1', 'b', '"x":1') end return 1"""
+    assert restante.redis.cli("EVAL", script, 1, "inbox:{large}", 10_001) == "1"
+    assert "Link" in restante.api("/emails/large?subject=code").headers
+    waiter = Waiter(restante, "/emails/large?wait=20&subject=code")
+    wait_for_waiters(restante, "large")
+    restante.send("large@example.com", "Subject: code\r\n\r\nx\r\n")
+    assert subject_of(waiter.answer) == ["code"]
+
+
 def test_at_the_end_there_is_an_empty_list(restante):
     waiter = Waiter(restante, "/emails/nobody?wait=1")
     latest = Waiter(restante, "/emails/nobody/latest?wait=1")
