@@ -66,6 +66,17 @@ def test_only_mail_that_fits_is_claimed(restante):
     assert len(restante.api("/emails/fit?limit=1000").json()) == 149
 
 
+@pytest.mark.parametrize("query", ["", "?subject=big"])
+def test_a_mail_without_its_bodies_is_gone_for_a_claim_too(restante, query):
+    """Redis may have freed them before the entry, by their age or for want of memory."""
+    user = f"freed{len(query)}"
+    restante.send(f"{user}@example.com", "Subject: big 1\r\n\r\n" + "x\r\n" * 20_000)
+    assert restante.redis.cli("DEL", restante.redis.cli("KEYS", f"mail:{{{user}}}:*")) == "1"
+    assert restante.mails(user) == [] and claim(restante, user, query).status == 404
+    restante.send(f"{user}@example.com", "Subject: big 2\r\n\r\nx\r\n")
+    assert claim(restante, user, query).json()["subject"] == "big 2"
+
+
 @pytest.mark.parametrize("query", ["?limit=2", "?before=" + "1" * 19, "?view=summary", "?x=1",
                                    "?wait=61"])
 def test_what_a_claim_does_not_take_is_refused(restante, query):
