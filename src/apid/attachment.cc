@@ -48,9 +48,7 @@ struct AnswerFor {
     if (failure == MimeFailure::kFailed) {
       return error_response(500, "the message is too much for the parser; its raw form is there");
     }
-    Response response = error_response(503, "no parser is available, try again later");
-    response.headers.emplace_back("Retry-After", "5");
-    return response;
+    return try_later("no parser is available, try again later");
   }
 };
 

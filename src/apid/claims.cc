@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// A claimed mail on its way to a client: taken once it was sent, given back if it was not.
+// Claimed mails on their way to clients: taken once they were sent, given back if they were not.
 #include "apid/claims.h"
 
 #include <chrono>
@@ -16,58 +16,79 @@ using std::chrono::milliseconds;
 // Below the lease of src/shared/mail_claims.cc: an answer that is not sent by then is cut, so that
 // nobody is still reading what another one may claim.
 constexpr milliseconds kClaimSendLimit{20'000};
-constexpr milliseconds kTakeAgain{100};
-constexpr unsigned kTakeTries = 300;  // 30 s, the lease
+constexpr milliseconds kAgain{100};
+constexpr unsigned kTries = 300;  // 30 s, the lease
 
-// It lives while the store or its timer has work to do for it.
-struct Settlement : std::enable_shared_from_this<Settlement> {
-  Settlement(event_base* base, const ClaimStore& its_store, std::string its_mailbox, MailId its_id,
-             std::string its_lease, std::string its_client)
-      : store(its_store),
+}  // namespace
+
+// One mail, from its claim until Redis knows what became of it.
+struct Claims::Settlement : std::enable_shared_from_this<Claims::Settlement> {
+  Settlement(Claims& owner, std::string its_mailbox, MailId its_id, std::string its_lease,
+             std::string its_client)
+      : claims(owner),
         mailbox(std::move(its_mailbox)),
         id(its_id),
         lease(std::move(its_lease)),
         client(std::move(its_client)),
-        again(base, [this] { take(); }) {}
+        again(owner.base_, [this] { tell_store(); }) {}
 
-  void settle(bool sent) {
-    if (!sent) return store.give_back(mailbox, id, lease);
-    take();
+  void settle(bool was_sent) {
+    sent = was_sent;
+    tell_store();
   }
 
-  void take() {
-    store.take(mailbox, id, lease, [self = shared_from_this()](Result<bool> taken) {
-      self->own.reset();
-      if (taken) return self->tell(*taken ? "mail_claimed" : "claim_overdue");
-      if (++self->tries == kTakeTries) return self->tell("claim_not_taken");
-      self->own = self;
-      self->again.start(kTakeAgain);
+  void tell_store() {
+    const auto& ask = sent ? claims.store_.take : claims.store_.give_back;
+    ask(mailbox, id, lease, [weak = weak_from_this()](Result<bool> done) {
+      if (const auto self = weak.lock()) self->told(done);
     });
   }
 
-  void tell(std::string_view event) const {
+  void told(const Result<bool>& done) {
+    if (!done && ++tries < kTries) return again.start(kAgain);
+    if (sent && !done) log_as("claim_not_taken");
+    if (sent && done) log_as(*done ? "mail_claimed" : "claim_overdue");
+    claims.forget(place);
+  }
+
+  void log_as(std::string_view event) const {
     const auto line = event == "mail_claimed" ? log::info : log::warning;
     line(event, {{"mailbox", mailbox}, {"id", id.text()}, {"ip", client}});
   }
 
-  const ClaimStore& store;
+  Claims& claims;
   std::string mailbox;
   MailId id;
   std::string lease, client;
+  bool sent = false;
   unsigned tries = 0;
   Timer again;
-  std::shared_ptr<Settlement> own;  // while the timer runs
+  std::list<std::shared_ptr<Settlement>>::iterator place;
 };
 
-}  // namespace
+Claims::Claims(event_base* base, ClaimStore store) : base_(base), store_(std::move(store)) {}
 
-void settle_claim(Response& response, event_base* base, const ClaimStore& store,
-                  std::string mailbox, MailId id, std::string lease, std::string client) {
-  auto settlement = std::make_shared<Settlement>(base, store, std::move(mailbox), id,
-                                                 std::move(lease), std::move(client));
+Claims::~Claims() = default;
+
+void Claims::settle_by(Response& response, std::string mailbox, MailId id, std::string lease,
+                       std::string client) {
+  const auto settlement = std::make_shared<Settlement>(*this, std::move(mailbox), id,
+                                                       std::move(lease), std::move(client));
+  settlement->place = open_.insert(open_.end(), settlement);
   response.send_limit = kClaimSendLimit;
-  response.receipt =
-      std::make_shared<Receipt>([settlement](bool sent) { settlement->settle(sent); });
+  response.receipt = std::make_shared<Receipt>([weak = std::weak_ptr(settlement)](bool sent) {
+    if (const auto self = weak.lock()) self->settle(sent);
+  });
+}
+
+void Claims::when_settled(std::function<void()> settled) {
+  if (open_.empty()) return settled();
+  settled_ = std::move(settled);
+}
+
+void Claims::forget(std::list<std::shared_ptr<Settlement>>::iterator settlement) {
+  open_.erase(settlement);
+  if (open_.empty() && settled_) std::exchange(settled_, nullptr)();
 }
 
 }  // namespace restante::apid

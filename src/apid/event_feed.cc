@@ -13,7 +13,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::size_t kBatch = 100;  // events that are read at once
+constexpr std::size_t kBatch = 100;             // events that are read at once
+constexpr std::size_t kBatchBytes = 64 * 1024;  // … as far as one is not larger
 constexpr milliseconds kHeartbeat{
     15'000};  // so that proxies keep the connection, and its end shows
 constexpr milliseconds kAfterFailure{100};              // Redis is away
@@ -46,16 +47,18 @@ struct Feed : std::enable_shared_from_this<Feed> {
         alive(base, [this] { beat(); }),
         again(base, [this] { look(); }) {}
 
+  // A client that does not read is not kept by it.
   void beat() {
-    if (stream->write(kAlive)) alive.start(kHeartbeat);
+    if (stream->is_empty() && !stream->write(kAlive)) return;
+    alive.start(kHeartbeat);
   }
 
+  // Reads no faster than the client does: what has been read already goes first.
   void look() {
     if (stream->has_ended()) return;
-    if (std::exchange(looking, true)) {
-      changed = true;
-      return;
-    }
+    changed = true;
+    if (looking || !stream->is_empty()) return;
+    looking = true;
     changed = false;
     list(request.mailbox, request.query,
          [self = shared_from_this()](Result<Page> page) { self->looked(std::move(page)); });
@@ -70,6 +73,10 @@ struct Feed : std::enable_shared_from_this<Feed> {
     }
     if (page->newest) request.query.after = page->newest;
     if (page->next || changed) look();
+  }
+
+  void drained() {
+    if (changed) again.start(milliseconds{0});
   }
 
   void end() {
@@ -92,9 +99,13 @@ struct Feed : std::enable_shared_from_this<Feed> {
 void begin(const std::shared_ptr<Feed>& feed, const WatchMailbox& watch, const Responder& respond) {
   feed->own = feed;
   feed->request.query.limit = kBatch;
+  feed->request.query.page_bytes = kBatchBytes;
   feed->request.query.oldest_first = true;
   feed->stream->when_ended([weak = std::weak_ptr(feed)] {
     if (const auto ended = weak.lock()) ended->end();
+  });
+  feed->stream->when_drained([weak = std::weak_ptr(feed)] {
+    if (const auto read = weak.lock()) read->drained();
   });
   feed->watch = watch(feed->request.mailbox, [weak = std::weak_ptr(feed)] {
     if (const auto told = weak.lock()) told->look();

@@ -23,6 +23,7 @@ std::size_t EventStream::read(std::span<char> room) {
   const std::size_t size = std::min(room.size(), pending_.size());
   pending_.copy(room.data(), size);
   pending_.erase(0, size);
+  if (size > 0 && pending_.empty() && drained_) drained_();
   return size;
 }
 

@@ -19,6 +19,8 @@ class EventStream {
   // For the writer. `ended` is called once when the client has gone, has fallen behind, or the
   // server is going: there is no use in writing any more.
   void when_ended(std::function<void()> ended) { ended_ = std::move(ended); }
+  // `drained` is called, from within read(), each time that all has been taken. It must not throw.
+  void when_drained(std::function<void()> drained) { drained_ = std::move(drained); }
   // False when it has ended.
   bool write(std::string_view text);
 
@@ -34,7 +36,7 @@ class EventStream {
  private:
   std::string pending_;
   bool has_ended_ = false;
-  std::function<void()> ended_, wake_;
+  std::function<void()> ended_, drained_, wake_;
 };
 
 }  // namespace restante::apid

@@ -58,6 +58,7 @@ Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates, event_base*
       cors_(std::make_shared<Cors>(config.api_cors_origin)),
       gzip_(std::make_shared<Gzip>()),
       base_(base),
+      claims_(base, std::move(mailboxes_.claims)),
       waits_(base, mailboxes_.watch, {.all = config.wait_limit, .per_key = config.wait_key_limit}) {
 }
 
@@ -240,7 +241,7 @@ void Api::get_raw(const Request& request, const RouteMatch& match, const Respond
 void Api::get_attachment(const Request& request, const RouteMatch& match, const Responder& asker) {
   const auto number = parse_attachment_number(match.number);
   if (!number) return asker(number.error());
-  asker.hold(MimeClient::longest_wait(config_.mime_timeout), [] {});
+  asker.hold(MimeClient::longest_wait(config_.mime_timeout), nullptr);
   const auto extract = [this, number = *number, wanted = Conditions(request)](
                            RawReader& reader, const Responder& respond) {
     Response mail = reader.finish();

@@ -39,7 +39,7 @@ struct Mailboxes {
       get_raw;
   std::function<void(std::string_view, MailId, std::function<void(Result<bool>)>)> remove;
   std::function<void(std::function<void(Result<void>)>)> ping;
-  ClaimStore claims;
+  ClaimStore claims;  // the Api takes it out
   WatchMailbox watch;
   // Of a MimeClient: the file is a raw mail.
   std::function<void(const FileBody&, std::uint64_t number, MimeClient::ExtractDone)> extract;
@@ -54,6 +54,9 @@ class Api {
 
   // `now` is of the clock that the rate table wants (monotonic_now).
   void handle(const Request& request, std::chrono::milliseconds now, const Responder& respond);
+
+  // See Claims::when_settled.
+  void when_settled(std::function<void()> settled) { claims_.when_settled(std::move(settled)); }
 
  private:
   // The same, with what every answer gets.
@@ -99,6 +102,7 @@ class Api {
   std::shared_ptr<const Cors> cors_;
   std::shared_ptr<Gzip> gzip_;
   event_base* base_;
+  Claims claims_;
   Waits waits_;
 };
 

@@ -7,7 +7,7 @@
 namespace restante::apid {
 namespace {
 
-constexpr const char* kStoreRetry = "5";  // seconds; Redis is tried again more often than that
+constexpr const char* kRetry = "5";  // seconds; Redis is tried again more often than that
 
 }  // namespace
 
@@ -36,10 +36,12 @@ Response message_response(std::string_view text) {
 
 Response no_such_message() { return error_response(404, "no such message"); }
 
-Response store_away() {
-  Response response = error_response(503, "mail store is not available, try again later");
-  response.headers.emplace_back("Retry-After", kStoreRetry);
+Response try_later(std::string_view text) {
+  Response response = error_response(503, text);
+  response.headers.emplace_back("Retry-After", kRetry);
   return response;
 }
+
+Response store_away() { return try_later("mail store is not available, try again later"); }
 
 }  // namespace restante::apid

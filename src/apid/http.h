@@ -93,8 +93,8 @@ class Responder {
   void operator()(Response response) const { answer_(std::move(response)); }
 
   // The answer may take up to `limit` and not only api_timeout. `ended` is called once, at any time
-  // before the answer, if waiting has lost its sense: the client has gone, or the server is going
-  // and wants what answer there is.
+  // before the answer, if waiting has lost its sense: the client has gone, the time is over, or the
+  // server is going and wants what answer there is. Without it a client may close its half.
   void hold(std::chrono::milliseconds limit, Ended ended) const {
     if (hold_) hold_(limit, std::move(ended));
   }
@@ -124,6 +124,7 @@ template <class... Args>
 [[nodiscard]] Response json_response(unsigned status, std::string body);
 [[nodiscard]] Response message_response(std::string_view text);  // {"message":"…"}
 [[nodiscard]] Response no_such_message();                        // 404
+[[nodiscard]] Response try_later(std::string_view text);         // 503 with Retry-After
 // 503: why is in the log, once an outage, and none of a client's business.
 [[nodiscard]] Response store_away();
 

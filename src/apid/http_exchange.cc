@@ -115,8 +115,9 @@ void Daemon::ask(Client& client) {
 }
 
 void Daemon::hold(Client& client, milliseconds limit, Responder::Ended ended) {
-  if (draining_) return ended();
-  client.deadline = monotonic_now() + limit + options_.timeout;
+  if (draining_ && ended) return ended();
+  client.deadline = std::max(client.deadline, monotonic_now() + limit + options_.timeout);
+  if (!ended) return;
   client.ended = std::move(ended);
   watch_for_hangup(client);
 }
@@ -159,6 +160,8 @@ void Daemon::answer(Client& client, Response response) {
 MHD_Result Daemon::send(Client& client) {
   if (client.aborted) return MHD_NO;
   Response from = *std::exchange(client.response, std::nullopt);
+  // The socket of a client that has gone would still take a short answer as if it had come through.
+  if (from.receipt && has_hung_up(client.fd)) return MHD_NO;
   const unsigned status = from.status;
   const std::uint64_t size = from.file ? from.file->size : from.body.size();
   client.stage = Stage::kSending;
@@ -169,6 +172,7 @@ MHD_Result Daemon::send(Client& client) {
   client.deadline = now + (from.send_limit.count() > 0 ? from.send_limit : by_size);
   observer_(client.request, status, now - client.asked_at);
   if (client.stream) begin_stream(client);
+  if (!client.stream && !client.receipt) client.hangup.reset();  // it may close its half now
   const ResponsePtr response = make_library_response(std::move(from), [this, &client] {
     client.deadline = kForever;
     suspend(client);

@@ -130,7 +130,9 @@ void Daemon::sweep() {
 void Daemon::expire(Client& client, milliseconds now) {
   if (client.stage == Stage::kAsked) {
     // A suspended connection has no time limit of the library's, nor does it see its client go.
-    answer(client, error_response(503, "the answer took too long, try again later"));
+    const Responder::Ended ended = std::exchange(client.ended, nullptr);
+    answer(client, try_later("the answer took too long, try again later"));
+    if (ended) ended();
     return;
   }
   client.deadline = now + options_.timeout;

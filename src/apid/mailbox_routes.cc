@@ -42,12 +42,12 @@ void Api::list_mails(const Request& request, std::string_view user, const Respon
     return response;
   };
   // What did not fit once does not fit later: a next look begins behind it.
-  const auto list = [this, key, answer,
+  const auto list = [this, key, answer, waits = wanted->wait.count() > 0,
                      query = std::make_shared<ListQuery>(wanted->query)](auto found) {
     mailboxes_.list(key, *query, [=](Result<Page> page) {
       if (!page) return found({.response = store_away(), .failed = true});
       if (page->newest) query->after = page->newest;
-      if (page->mails.empty() && !page->next) return found({});
+      if (page->mails.empty() && (waits || !page->next)) return found({});
       found({.response = answer(*page)});
     });
   };
@@ -73,14 +73,14 @@ void Api::claim_mail(const Request& request, std::string_view user, const Respon
   if (request.has_body) return respond(error_response(400, "a claim takes no body"));
   const auto wanted = parse_list_request(request.query, QueryFor::kOne);
   if (!wanted) return respond(error_response(400, wanted.error()));
+  respond.hold({}, [] {});  // so that it shows when the client leaves
   const std::string key = mailbox_key(*mailbox);
   const auto claim = [this, key, query = wanted->query, client = request.client.text](auto found) {
-    mailboxes_.claims.claim(key, query, [=, this](Result<Claim> given) {
+    claims_.store().claim(key, query, [=, this](Result<Claim> given) {
       if (!given) return found({.response = store_away(), .failed = true});
       if (!given->claimed) return found({.again_in = given->free_in});
       Response response = json_response(200, mail_json(given->claimed->mail));
-      settle_claim(response, base_, mailboxes_.claims, key, given->claimed->mail.id,
-                   given->claimed->lease, client);
+      claims_.settle_by(response, key, given->claimed->mail.id, given->claimed->lease, client);
       found({.response = std::move(response)});
     });
   };

@@ -104,7 +104,7 @@ Response RawReader::finish() {
   State& state = *state_;
   if (state.stage == State::Stage::kNoRoom) {
     log::error("no_room_for_mail", {{"bytes", state.size}});
-    return error_response(503, "there is no room for this message now, try again later");
+    return try_later("there is no room for this message now, try again later");
   }
   if (state.stage != State::Stage::kComplete) {
     return error_response(

@@ -80,9 +80,7 @@ Waits::Waits(event_base* base, WatchMailbox watch, WaitLimits limits)
 
 std::expected<std::shared_ptr<void>, Response> Waits::take_place(const std::string& key) {
   if (places_->all >= limits_.all) {
-    Response response = error_response(503, "too many requests are waiting, try again later");
-    response.headers.emplace_back("Retry-After", kRetryWhenFull);
-    return std::unexpected(std::move(response));
+    return std::unexpected(try_later("too many requests are waiting, try again later"));
   }
   std::size_t& of_key = places_->by_key[key];
   if (of_key >= limits_.per_key) {

@@ -65,8 +65,10 @@ Mailboxes mailboxes_of(MailStore& store, MailWatch& watch, MimeClient& mime) {
                                    auto done) { store.claim(mailbox, query, std::move(done)); },
                  .take = [&store](auto mailbox, auto& id, auto lease,
                                   auto done) { store.take(mailbox, id, lease, std::move(done)); },
-                 .give_back = [&store](auto mailbox, auto& id,
-                                       auto lease) { store.give_back(mailbox, id, lease); }},
+                 .give_back =
+                     [&store](auto mailbox, auto& id, auto lease, auto done) {
+                       store.give_back(mailbox, id, lease, std::move(done));
+                     }},
       .watch = [&watch](auto mailbox,
                         auto changed) { return watch.watch(mailbox, std::move(changed)); },
       .extract = [&mime](auto& mail, auto number,
@@ -81,7 +83,7 @@ class Worker {
         subscriber_(loop_.base(), std::move(redis), context.config.redis_timeout,
                     segment.redis_outage()),
         store_(redis_, context.config.retention),
-        watch_(subscriber_),
+        watch_(loop_.base(), subscriber_),
         mime_(loop_.base(), context.config.runtime_dir, context.config.mimed_workers, number,
               context.config.mime_timeout),
         api_(context.config, mailboxes_of(store_, watch_, mime_), segment.api_rates(),
@@ -190,7 +192,7 @@ void Worker::drain() {
   if (servers_.empty()) return loop_.stop();
   for (const auto& server : servers_) {
     server->drain([this] {
-      if (--undrained_ == 0) loop_.stop();
+      if (--undrained_ == 0) api_.when_settled([this] { loop_.stop(); });
     });
   }
 }

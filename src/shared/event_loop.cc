@@ -49,6 +49,11 @@ void ReadWatch::on_readable(int, short, void* self) noexcept {
   static_cast<ReadWatch*>(self)->readable_();
 }
 
+bool has_hung_up(int fd) {
+  pollfd state{fd, POLLRDHUP, 0};
+  return poll(&state, 1, 0) > 0;
+}
+
 // Edge-triggered, since nobody reads meanwhile. EV_CLOSED alone would not do: libevent reports a
 // reset connection as readable and writable.
 HangupWatch::HangupWatch(event_base* base, int fd, std::function<void()> closed)
@@ -59,8 +64,7 @@ HangupWatch::HangupWatch(event_base* base, int fd, std::function<void()> closed)
 
 void HangupWatch::on_change(int fd, short, void* raw_self) noexcept {
   auto& self = *static_cast<HangupWatch*>(raw_self);
-  pollfd state{fd, POLLRDHUP, 0};
-  if (poll(&state, 1, 0) <= 0 || !self.closed_) return;
+  if (!has_hung_up(fd) || !self.closed_) return;
   const auto closed = std::exchange(self.closed_, nullptr);
   closed();  // may end the watch
 }

@@ -45,6 +45,9 @@ class ReadWatch {
   EventPtr event_;
 };
 
+// Whether the peer of the connected socket `fd` has closed it, or its half of it.
+[[nodiscard]] bool has_hung_up(int fd);
+
 // Calls back once when the peer of the connected socket `fd` has closed it, or its half of it,
 // though there may be bytes to read. Does not own `fd`.
 class HangupWatch {

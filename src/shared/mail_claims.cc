@@ -21,10 +21,11 @@ constexpr std::string_view kLeaseMs = "30000";
 // Mails that are looked at in one step.
 constexpr std::size_t kBatch = 100;
 
-// Leases the first free mail of those that are named, or of a range when none is. Gives the mail,
-// or how many milliseconds the first of those that are not free is leased for, or nothing. The end
-// of a lease is its name: a later lease of the same mail ends later. KEYS inbox, claimed; ARGV
-// prefix of the mails' keys, lease in ms, first id, ids…
+// Leases the first free mail of those that are named, or of a range when none is. One whose large
+// bodies have expired is gone, as it is for a list. Gives the mail, or how many milliseconds the
+// first of those that are not free is leased for, or nothing. The end of a lease is its name: a
+// later lease of the same mail ends later. KEYS inbox, claimed; ARGV prefix of the mails' keys,
+// lease in ms, first id, ids…
 constexpr std::string_view kClaim = R"(
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -35,10 +36,11 @@ local function claim(entry)
     free_at = math.min(free_at or held, held)
     return false
   end
+  local fields = redis.call('HMGET', ARGV[1] .. entry[2][2], 'd', 'b')
+  if entry[2][5] == 'n' and not fields[2] then return false end
   local lease = string.format('%.0f', now + ARGV[2])
   redis.call('HSET', KEYS[2], entry[1], lease)
   redis.call('PEXPIRE', KEYS[2], ARGV[2])
-  local fields = redis.call('HMGET', ARGV[1] .. entry[2][2], 'd', 'b')
   return {entry, lease, fields[1], fields[2]}
 end
 if #ARGV > 3 then
@@ -153,13 +155,17 @@ void MailStore::take(std::string_view mailbox, const MailId& id, std::string_vie
   remove_if(mailbox, id, lease, std::move(done));
 }
 
-void MailStore::give_back(std::string_view mailbox, const MailId& id, std::string_view lease) {
+void MailStore::give_back(std::string_view mailbox, const MailId& id, std::string_view lease,
+                          std::function<void(Result<bool>)> done) {
   const std::string inbox = inbox_key(mailbox);
   const std::string claimed = claimed_key(mailbox);
   const std::string stream_id = id.stream_id();
   const std::array<std::string_view, 2> keys = {inbox, claimed};
   const std::array<std::string_view, 2> arguments = {stream_id, lease};
-  redis_.run_script(kGiveBack, keys, arguments, [](Result<RedisReply>) {});
+  redis_.run_script(kGiveBack, keys, arguments, [done = std::move(done)](Result<RedisReply> reply) {
+    if (!reply) return done(std::unexpected(reply.error()));
+    done(reply->integer() != 0);
+  });
 }
 
 }  // namespace restante

@@ -147,8 +147,9 @@ class MailStore {
   void take(std::string_view mailbox, const MailId& id, std::string_view lease,
             std::function<void(Result<bool>)> done);
 
-  // Ends a lease before its time: the next claim gets the mail. Nobody waits for it.
-  void give_back(std::string_view mailbox, const MailId& id, std::string_view lease);
+  // Ends a lease before its time: the next claim gets the mail. False when it was over.
+  void give_back(std::string_view mailbox, const MailId& id, std::string_view lease,
+                 std::function<void(Result<bool>)> done);
 
  private:
   // Where the mails begin that are young enough, as XRANGE takes it.

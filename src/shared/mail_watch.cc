@@ -2,6 +2,7 @@
 // A list of watchers for each channel that somebody waits for.
 #include "shared/mail_watch.h"
 
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -13,6 +14,10 @@ namespace {
 // Nothing is published here. hiredis 0.14 fails an assertion when its last channel is left and
 // another one is subscribed to before Redis has answered: so there is always one more.
 constexpr std::string_view kIdleChannel = "restante";
+
+// A connection that only listens does not notice that nobody speaks any more, as when the other
+// machine is gone without a word. So it is asked something now and then: that channel again.
+constexpr std::chrono::milliseconds kCheck{15'000};
 
 }  // namespace
 
@@ -31,8 +36,14 @@ class MailWatch::Watching {
   std::function<void()> changed_;
 };
 
-MailWatch::MailWatch(Redis& redis) : redis_(redis) {
+MailWatch::MailWatch(event_base* base, Redis& redis)
+    : redis_(redis), check_(base, [this] { check(); }) {
+  check();
+}
+
+void MailWatch::check() {
   redis_.subscribe(kIdleChannel, [] {});
+  check_.start(kCheck);
 }
 
 std::shared_ptr<void> MailWatch::watch(std::string_view mailbox, std::function<void()> changed) {

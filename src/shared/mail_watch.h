@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "shared/event_loop.h"
 #include "shared/redis.h"
 
 namespace restante {
@@ -17,7 +18,7 @@ namespace restante {
 class MailWatch {
  public:
   // Takes a connection of its own: `redis` is used for nothing else, and outlives the object.
-  explicit MailWatch(Redis& redis);
+  MailWatch(event_base* base, Redis& redis);
   MailWatch(const MailWatch&) = delete;
   MailWatch& operator=(const MailWatch&) = delete;
 
@@ -32,9 +33,11 @@ class MailWatch {
   class Watching;
   void tell(const std::string& channel);
   void leave(const std::string& channel);
+  void check();
 
   Redis& redis_;
   std::map<std::string, std::list<std::weak_ptr<Watching>>> channels_;  // those that are watched
+  Timer check_;
 };
 
 }  // namespace restante

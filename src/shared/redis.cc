@@ -82,8 +82,9 @@ class Redis::Connection {
 
   void subscribe(std::string_view name, std::function<void()> changed) {
     Channel& channel = channels_[std::string(name)];
+    const bool is_being_left = channel.is_known && !channel.changed;
     channel.changed = std::move(changed);
-    if (up_ && !channel.is_known) send_subscribe(name, channel);
+    if (up_ && !is_being_left) send_subscribe(name, channel);
   }
 
   void unsubscribe(std::string_view name) {
@@ -114,6 +115,7 @@ class Redis::Connection {
   void send_subscribe(std::string_view name, Channel& channel) {
     channel.is_known = redisAsyncCommand(context_, on_channel, this, "SUBSCRIBE %b", name.data(),
                                          name.size()) == REDIS_OK;
+    if (channel.is_known) expect_answer();
   }
 
   void subscribe_all() {
@@ -201,6 +203,10 @@ class Redis::Connection {
       return pending->done(fail(ErrorKind::kUnavailable, "Redis at {} is away", place()));
     }
     (void)pending.release();  // on_reply takes it back
+    expect_answer();
+  }
+
+  void expect_answer() {
     deadlines_.push_back(monotonic_now() + timeout_);
     if (!overdue_.running()) overdue_.start(timeout_);
   }
@@ -295,6 +301,7 @@ class Redis::Connection {
     if (raw_reply == nullptr || self.abandoned_ || context != self.context_) return;
     const RedisReply reply(static_cast<const redisReply*>(raw_reply));
     if (reply.size() < 2) return;
+    if (reply.at(0).text() == "subscribe" && !self.deadlines_.empty()) self.deadlines_.pop_front();
     // Copied: a callback may end the connection, and with it the reply.
     self.hear(std::string(reply.at(0).text()), std::string(reply.at(1).text()));
   }

@@ -72,7 +72,8 @@ class Redis {
 
   // Calls `changed` whenever something was published on the channel, and each time that the
   // subscription has been made (again): what was published before may have been missed. A channel
-  // is subscribed to once; an object with subscriptions takes no commands (RESP2).
+  // has one `changed`; to subscribe to it again asks Redis, which has to answer in time as it has
+  // to a command. An object with subscriptions takes no commands (RESP2).
   void subscribe(std::string_view channel, std::function<void()> changed);
   void unsubscribe(std::string_view channel);
 

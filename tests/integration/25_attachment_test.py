@@ -2,6 +2,7 @@
 # Attachments and raw mail as downloads: the bytes, in whole and in part, and what they cost.
 import email.message
 import hashlib
+import http.client
 import json
 import os
 import pathlib
@@ -13,7 +14,7 @@ import time
 
 import pytest
 
-from harness import SOURCE, Restante, ask, at_once
+from harness import KEY, SOURCE, Restante, ask, at_once, tls
 
 GOLDEN = SOURCE / "tests/golden/mime"
 MIB = 2**20
@@ -183,6 +184,22 @@ def test_a_part_is_given_where_one_is_asked_for(restante, path, bytes_sent):
     for headers in ({}, {"Range": "bytes=0-1"}):
         head = restante.api(path, method="HEAD", headers=headers)
         assert (head.status, head.body, head.headers["Content-Length"]) == (200, b"", str(size))
+
+
+@pytest.mark.parametrize("path", ["attachments/1", "raw", "attachments/1?wait=5"])
+def test_a_client_may_close_its_half_and_read_on(restante, path):
+    user = f"half{len(path)}"
+    restante.send(f"{user}@example.com", mail_with(("a.bin", "application/x-a", noise(6 * MIB))))
+    with restante.dialogue(port=restante.https_port, receive_buffer=4096) as client:
+        client.socket = tls().wrap_socket(client.socket, server_hostname="localhost")
+        client.send(f"GET /emails/{user}/latest/{path} HTTP/1.1\r\nHost: localhost\r\n"
+                    f"X-API-KEY: {KEY}\r\n\r\n")
+        if "wait" not in path:  # who waits has gone when it closes
+            client.finish_writing()
+        answer = http.client.HTTPResponse(client.socket)
+        answer.begin()
+        client.finish_writing()
+        assert answer.status == 200 and len(answer.read()) == int(answer.headers["Content-Length"])
 
 
 def test_a_large_mail_goes_through_the_worker_in_pieces():

@@ -2,6 +2,7 @@
 # A request that waits is answered when mail comes: not before, not long after, and at no cost.
 import contextlib
 import re
+import signal
 import threading
 import time
 
@@ -78,6 +79,18 @@ def test_only_mail_that_fits_ends_the_wait(restante):
     assert latest.answer.json()["subject"] == "your code"
 
 
+def test_a_large_mailbox_of_other_mail_is_waited_for_too(restante):
+    """More than one request looks at: without wait there is a link to go on with."""
+    script = """for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 't', 'x', 's',
+      '"from":"a","to":"b","subject":"other"\\n"size":1', 'b', '"x":1') end return 1"""
+    assert restante.redis.cli("EVAL", script, 1, "inbox:{large}", 10_001) == "1"
+    assert "Link" in restante.api("/emails/large?subject=code").headers
+    waiter = Waiter(restante, "/emails/large?wait=20&subject=code")
+    wait_for_waiters(restante, "large")
+    restante.send("large@example.com", "Subject: code\r\n\r\nx\r\n")
+    assert subject_of(waiter.answer) == ["code"]
+
+
 def test_at_the_end_there_is_an_empty_list(restante):
     waiter = Waiter(restante, "/emails/nobody?wait=1")
     latest = Waiter(restante, "/emails/nobody/latest?wait=1")
@@ -128,11 +141,15 @@ def test_a_client_that_leaves_is_noticed_at_once(restante):
     wait_until(lambda: subscribers(restante, "leaver") == 0, "the wait has ended", 5)
 
 
+# Those of this test, and the one that a worker asks now and then so as to know that it hears.
+OWN_COMMANDS = ("info", "pubsub|numsub", "subscribe")
+
+
 def commands(redis):
     """How many commands Redis has been asked for, this question not counted."""
     stats = redis.cli("INFO", "commandstats")
     return {name: int(calls) for name, calls in
-            re.findall(r"cmdstat_([^:]+):calls=(\d+)", stats) if name not in ("info", "pubsub|numsub")}
+            re.findall(r"cmdstat_([^:]+):calls=(\d+)", stats) if name not in OWN_COMMANDS}
 
 
 def cpu_ticks(pids):
@@ -205,6 +222,22 @@ def test_a_wait_without_redis_says_so_at_once():
         assert restante.api("/emails/anyone?wait=60").status == 503
         assert time.monotonic() - begun < seconds(10)
         redis.start()
+
+
+def test_an_answer_that_took_too_long_leaves_nobody_waiting():
+    """Redis answers nothing, and may take longer for it than the client has time."""
+    with Redis() as redis, Restante(redis=redis, apid_workers=1, wait_limit=1, redis_timeout="60s",
+                                    api_timeout="500ms") as restante:
+        for _ in range(2):
+            waiter = Waiter(restante, "/emails/late?wait=1")
+            wait_for_waiters(restante, "late")
+            redis.signal(signal.SIGSTOP)
+            assert "took too long" in waiter.answer.json()["error"]
+            assert waiter.answer.headers["Retry-After"]
+            again = restante.api("/emails/late?wait=1")
+            assert "took too long" in again.json()["error"]  # and not that others wait
+            redis.signal(signal.SIGCONT)
+            wait_until(lambda: subscribers(restante, "late") == 0, "nobody waits any more")
 
 
 def test_a_stop_answers_those_who_wait():

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import signal
 import socket
 import threading
 import time
@@ -65,6 +66,17 @@ def test_only_mail_that_fits_is_claimed(restante):
     assert len(restante.api("/emails/fit?limit=1000").json()) == 149
 
 
+@pytest.mark.parametrize("query", ["", "?subject=big"])
+def test_a_mail_without_its_bodies_is_gone_for_a_claim_too(restante, query):
+    """Redis may have freed them before the entry, by their age or for want of memory."""
+    user = f"freed{len(query)}"
+    restante.send(f"{user}@example.com", "Subject: big 1\r\n\r\n" + "x\r\n" * 20_000)
+    assert restante.redis.cli("DEL", restante.redis.cli("KEYS", f"mail:{{{user}}}:*")) == "1"
+    assert restante.mails(user) == [] and claim(restante, user, query).status == 404
+    restante.send(f"{user}@example.com", "Subject: big 2\r\n\r\nx\r\n")
+    assert claim(restante, user, query).json()["subject"] == "big 2"
+
+
 @pytest.mark.parametrize("query", ["?limit=2", "?before=" + "1" * 19, "?view=summary", "?x=1",
                                    "?wait=61"])
 def test_what_a_claim_does_not_take_is_refused(restante, query):
@@ -121,7 +133,7 @@ def test_each_of_many_mails_is_got_once():
 
 
 @contextlib.contextmanager
-def claim_in_hand(restante, user):
+def claim_in_hand(restante, user, fields=""):
     """A claim whose client has the first bytes of its answer; gives a function that reads the rest."""
     raw = socket.socket()
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -129,7 +141,7 @@ def claim_in_hand(restante, user):
     raw.connect((LOCAL, restante.https_port))
     with tls().wrap_socket(raw, server_hostname="localhost") as client:
         client.sendall(f"POST /emails/{user}/claim HTTP/1.1\r\nHost: localhost\r\n"
-                       f"X-API-KEY: {KEY}\r\n\r\n".encode())
+                       f"X-API-KEY: {KEY}\r\n{fields}\r\n".encode())
         answer = http.client.HTTPResponse(client)
         answer.begin()
         assert answer.status == 200
@@ -149,6 +161,23 @@ def test_a_client_that_leaves_midway_loses_nothing(restante):
         assert restante.mails("midway")[0]["id"] == mail  # and still listed
     assert claim(restante, "midway", "?wait=20").json()["id"] == mail
     wait_until(lambda: restante.mails("midway") == [], "it is out")
+
+
+@pytest.mark.parametrize("query", ["", "?wait=20"])
+def test_a_client_that_leaves_before_its_answer_loses_nothing(query):
+    """Even a short answer, which the socket of a client that has gone would still take."""
+    with Redis() as redis, Restante(redis=redis, apid_workers=1) as restante:
+        restante.send("gone@example.com")
+        for moment in ("while Redis is asked", "at once"):
+            connection = restante.https()
+            if moment == "while Redis is asked":
+                redis.signal(signal.SIGSTOP)
+            connection.request("POST", f"/emails/gone/claim{query}", headers={"X-API-KEY": KEY})
+            connection.close()
+            redis.signal(signal.SIGCONT)
+            assert claim(restante, "gone", "?wait=20").status == 200, moment
+            wait_until(lambda: restante.mails("gone") == [], "it is out")
+            restante.send("gone@example.com")
 
 
 def test_who_waits_gets_what_another_gave_back(restante):
@@ -191,3 +220,31 @@ def test_an_outage_between_answer_and_removal_gives_nothing_twice():
         restante.log.wait_for("event=mail_claimed", 1, 20)
         assert claim(restante, "cut").status == 404
         assert restante.mails("cut") == []
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_a_stop_gives_nothing_twice(is_away):
+    """The worker stays until Redis knows what was sent, though its last client has gone."""
+    with Redis() as redis, Restante(redis=redis, apid_workers=1) as restante:
+        send_big(restante, "stop")
+        with claim_in_hand(restante, "stop", "Connection: close\r\n") as read:
+            if is_away:
+                redis.kill()
+                restante.log.wait_for("event=redis_lost")
+            restante.process.terminate()
+            assert json.loads(read())["subject"] == "big"
+        if is_away:
+            redis.start()
+        restante.stop()
+        restante.log.wait_for("event=mail_claimed")
+        assert redis.cli("EXISTS", "inbox:{stop}") == "0"
+
+
+def test_a_worker_that_cannot_tell_redis_goes_in_time():
+    with Redis() as redis, Restante(redis=redis, apid_workers=1, drain_timeout="1s") as restante:
+        send_big(restante, "lost")
+        with claim_in_hand(restante, "lost") as read:
+            redis.kill()
+            restante.log.wait_for("event=redis_lost")
+            assert json.loads(read())["subject"] == "big"
+        restante.stop()

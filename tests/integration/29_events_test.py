@@ -3,10 +3,12 @@
 import contextlib
 import json
 import socket
+import threading
+import time
 
 import pytest
 
-from harness import KEY, Redis, Restante, wait_until
+from harness import KEY, LOCAL, Redis, Restante, seconds, wait_until
 
 
 class Events:
@@ -14,6 +16,7 @@ class Events:
 
     def __init__(self, restante, user, query="", **headers):
         self._connection = restante.https()
+        self._connection.sock.settimeout(seconds(40))
         self._connection.request("GET", f"/emails/{user}/events{query}",
                                  headers={"X-API-KEY": KEY} | headers)
         self.answer = self._connection.getresponse()
@@ -141,6 +144,52 @@ def test_an_outage_of_redis_loses_no_event():
             redis.start()
 
 
+class Line:
+    """TCP to a Redis, over which nothing more may come though it stays open."""
+
+    def __init__(self, redis):
+        self._redis = redis
+        self._subscribers = []
+        self._dead = set()
+        self._listener = socket.create_server((LOCAL, 0))
+        self.port = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            client = self._listener.accept()[0]
+            redis = socket.socket(socket.AF_UNIX)
+            redis.connect(str(self._redis.path))
+            for pair in ((client, redis), (redis, client)):
+                threading.Thread(target=self._carry, args=(*pair, client), daemon=True).start()
+
+    def _carry(self, source, sink, client):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if b"SUBSCRIBE" in data:
+                    self._subscribers.append(client)
+                if client not in self._dead:
+                    sink.sendall(data)
+            sink.shutdown(socket.SHUT_RDWR)
+
+    def cut_subscribers(self):
+        self._dead.update(self._subscribers)
+
+
+def test_a_line_to_redis_that_went_dead_is_noticed():
+    """Nobody closes it, and who only listens hears nothing of it."""
+    with Redis() as redis:
+        line = Line(redis)
+        with Restante(redis=f"{LOCAL}:{line.port}", redis_timeout="1s") as restante:
+            restante.redis = redis
+            with Events(restante, "deadline") as events:
+                send(restante, "deadline", "before")
+                assert events.mails(1)[0]["subject"] == "before"
+                line.cut_subscribers()
+                send(restante, "deadline", "after")
+                assert events.mails(1)[0]["subject"] == "after"
+
+
 def test_streams_are_bounded_and_give_their_place_back():
     with Restante(apid_workers=1, wait_limit=2) as restante:
         with Events(restante, "a") as first, Events(restante, "b") as second:
@@ -152,17 +201,41 @@ def test_streams_are_bounded_and_give_their_place_back():
             assert third.answer.status == 200
 
 
+# Puts ARGV[1] mails with the subject ARGV[2] into an inbox, and tells of them.
+FILL = """for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 't', 'x', 's',
+  '"from":"a","to":"b","subject":"' .. ARGV[2] .. '"\\n"size":1', 'b', '"x":1') end
+return redis.call('PUBLISH', KEYS[1], 'x')"""
+
+
+@pytest.mark.parametrize("count, size", [(40_000, 100), (400, 20_000)])
+def test_a_slow_client_gets_all_that_it_missed(restante, count, size):
+    """Several megabytes, in events small and large, which Redis gives faster than it reads."""
+    user = f"slow{size}"
+    restante.redis.cli("EVAL", FILL, 1, f"inbox:{{{user}}}", count, "x" * size)
+    with contextlib.closing(restante.https()) as slow:
+        slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.request("GET", f"/emails/{user}/events",
+                     headers={"X-API-KEY": KEY, "Last-Event-ID": "0" * 19})
+        answer = slow.getresponse()
+        ids = []
+        while len(ids) < count:
+            line = answer.readline()
+            assert line, f"the stream ended behind {len(ids)} events"
+            if line.startswith(b"id: "):
+                ids.append(line)
+                if len(ids) % (count // 10) == 0:
+                    time.sleep(0.05)
+        assert ids == sorted(set(ids))
+
+
 def test_a_client_that_does_not_read_is_cut():
-    """It falls a megabyte behind; the worker goes on with the others."""
+    """Though mail comes for it; the worker goes on with the others."""
     with Restante(apid_workers=1) as restante:
-        subject = "x" * 900
         with contextlib.closing(restante.https()) as deaf:
             deaf.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             deaf.request("GET", "/emails/deaf/events", headers={"X-API-KEY": KEY})
             wait_until(lambda: waiting(restante, "deaf") == 1, "it listens")
-            script = """for i = 1, 6000 do redis.call('XADD', KEYS[1], '*', 't', 'x', 's',
-              '"from":"a","to":"b","subject":"' .. ARGV[1] .. '"\\n"size":1', 'b', '"x":1') end
-              return redis.call('PUBLISH', KEYS[1], 'x')"""
-            assert restante.redis.cli("EVAL", script, 1, "inbox:{deaf}", subject) == "1"
+            filled = restante.redis.cli("EVAL", FILL, 1, "inbox:{deaf}", 6000, "x" * 900)
+            assert filled == "1"
             wait_until(lambda: waiting(restante, "deaf") == 0, "it is cut off", 30)
             assert restante.api("/emails/other").json() == []

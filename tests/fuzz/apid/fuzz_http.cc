@@ -180,7 +180,7 @@ class Server {
               answer(box, std::move(done), Result<Claim>(Claim{.claimed = {{mail, "1"}}}));
             },
         .take = [](auto, auto&, auto, auto done) { done(true); },
-        .give_back = [](auto, auto&, auto) {}};
+        .give_back = [](auto, auto&, auto, auto done) { done(true); }};
     // Mail comes to some, and others wait until they go.
     boxes.watch = [this](std::string_view box, std::function<void()> changed) {
       if (box.starts_with('s')) later_.push_back(std::move(changed));

@@ -181,6 +181,19 @@ void a_stream_is_read_as_it_was_written(void**) {
   assert_int_equal(woken, 3);
 }
 
+void a_stream_says_when_all_of_it_is_read(void**) {
+  EventStream stream;
+  int drained = 0;
+  stream.when_drained([&drained] { ++drained; });
+  assert_true(stream.write("text"));
+  char room[3];
+  assert_int_equal(stream.read(room), 3);
+  assert_int_equal(drained, 0);
+  assert_int_equal(stream.read(room), 1);
+  assert_int_equal(stream.read(room), 0);
+  assert_int_equal(drained, 1);
+}
+
 void a_stream_that_nobody_reads_ends(void**) {
   EventStream stream;
   int ended = 0;
@@ -208,6 +221,7 @@ int main() {
       cmocka_unit_test(what_comes_too_late_was_not_sent),
       cmocka_unit_test(places_are_counted_by_key_and_in_all),
       cmocka_unit_test(a_stream_is_read_as_it_was_written),
+      cmocka_unit_test(a_stream_says_when_all_of_it_is_read),
       cmocka_unit_test(a_stream_that_nobody_reads_ends),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
