@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kMaxLimit = 1000;
 constexpr std::size_t kMaxWait = 60;     // seconds
+constexpr std::size_t kMaxNeedle = 300;  // characters
 constexpr std::size_t kUnixDigits = 10;  // enough until 2286
 
 struct Parsed {
@@ -62,14 +63,24 @@ std::string read_since(Parsed& parsed, std::string_view value) {
   return {};
 }
 
+// Each is in the link to the next page again, which has to fit into the answer's head.
+std::string read_needle(std::string& needle, std::string_view name, std::string_view value) {
+  if (value.empty()) return fmt::format("{} must not be empty", name);
+  const auto characters = std::ranges::count_if(
+      value, [](char c) { return (static_cast<unsigned char>(c) & 0xc0U) != 0x80; });
+  if (static_cast<std::size_t>(characters) > kMaxNeedle) {
+    return fmt::format("{} must have at most {} characters", name, kMaxNeedle);
+  }
+  needle = make_needle(value);
+  return {};
+}
+
 std::string read_from(Parsed& parsed, std::string_view value) {
-  parsed.filter.from = make_needle(value);
-  return value.empty() ? "from must not be empty" : "";
+  return read_needle(parsed.filter.from, "from", value);
 }
 
 std::string read_subject(Parsed& parsed, std::string_view value) {
-  parsed.filter.subject = make_needle(value);
-  return value.empty() ? "subject must not be empty" : "";
+  return read_needle(parsed.filter.subject, "subject", value);
 }
 
 std::string read_view(Parsed& parsed, std::string_view value) {

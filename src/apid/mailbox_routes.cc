@@ -75,9 +75,12 @@ void Api::claim_mail(const Request& request, std::string_view user, const Respon
   if (!wanted) return respond(error_response(400, wanted.error()));
   respond.hold({}, [] {});  // so that it shows when the client leaves
   const std::string key = mailbox_key(*mailbox);
-  const auto claim = [this, key, query = wanted->query, client = request.client.text](auto found) {
-    claims_.store().claim(key, query, [=, this](Result<Claim> given) {
+  // What did not fit once does not fit later, but what others have may come back.
+  const auto claim = [this, key, query = std::make_shared<ListQuery>(wanted->query),
+                      client = request.client.text](auto found) {
+    claims_.store().claim(key, *query, [=, this](Result<Claim> given) {
       if (!given) return found({.response = store_away(), .failed = true});
+      if (given->none_until) query->after = given->none_until;
       if (!given->claimed) return found({.again_in = given->free_in});
       Response response = json_response(200, mail_json(given->claimed->mail));
       claims_.settle_by(response, key, given->claimed->mail.id, given->claimed->lease, client);

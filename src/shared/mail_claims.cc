@@ -91,6 +91,8 @@ struct Claiming {
   ListQuery query;
   std::function<void(Result<Claim>)> done;
   std::optional<milliseconds> free_in;
+  std::optional<MailId> none_until = {};
+  bool has_fitted = false;
 
   static void find(const std::shared_ptr<Claiming>& work);
   static void attempt(const std::shared_ptr<Claiming>& work, const Page& page);
@@ -101,6 +103,8 @@ void Claiming::find(const std::shared_ptr<Claiming>& work) {
   if (!work->query.fits) return attempt(work, {});
   work->store.list(work->mailbox, work->query, [work](Result<Page> page) {
     if (!page) return work->done(std::unexpected(page.error()));
+    work->has_fitted |= !page->mails.empty();
+    if (!work->has_fitted && page->newest) work->none_until = page->newest;
     if (!page->mails.empty()) return attempt(work, *page);
     go_on(work, page->next);
   });
@@ -128,7 +132,7 @@ void Claiming::attempt(const std::shared_ptr<Claiming>& work, const Page& page) 
 }
 
 void Claiming::go_on(const std::shared_ptr<Claiming>& work, std::optional<MailId> next) {
-  if (!next) return work->done(Claim{{}, work->free_in});
+  if (!next) return work->done(Claim{{}, work->free_in, work->none_until});
   work->query.after = next;
   find(work);
 }

@@ -95,6 +95,8 @@ struct Claim {
   std::optional<ClaimedMail> claimed;
   // Nothing was free, but a mail that others have claimed is, if they do not take it, in this time.
   std::optional<std::chrono::milliseconds> free_in;
+  // No mail up to this one fits: who asks again may give it as `after`.
+  std::optional<MailId> none_until = {};
 };
 
 class MailStore {

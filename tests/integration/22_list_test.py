@@ -114,3 +114,17 @@ def test_a_scan_is_bounded_and_goes_on_where_it_ended(restante):
 def test_bad_bounds_and_filters_are_400(restante, query):
     answer = restante.api(f"/emails/five?{query}")
     assert (answer.status, list(answer.json())) == (400, ["error"])
+
+
+def test_the_longest_filters_fit_into_the_link_of_the_next_page(restante):
+    """A character of four bytes takes twelve there."""
+    text = "\U0001f4a1" * 300
+    assert restante.redis.cli("EVAL", FILL, 1, "inbox:{link}", text, 2) == "2"
+    escaped = urllib.parse.quote(text)
+    answer = restante.api(f"/emails/link?limit=1&subject={escaped}&from=a&view=summary")
+    assert (answer.status, len(answer.json())) == (200, 1)
+    assert f"subject={escaped}&" in answer.headers["Link"]
+    assert restante.redis.cli("EVAL", FILL, 1, "inbox:{blank}", " " * 5000, 2) == "2"
+    for name in ("from", "subject"):
+        answer = restante.api(f"/emails/blank?limit=1&{name}={'+' * 5000}")
+        assert answer.status == 400 and "at most 300" in answer.json()["error"]

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import re
 import signal
 import socket
 import threading
@@ -110,6 +111,27 @@ def test_a_claim_waits(restante):
     begun = time.monotonic()
     assert claim(restante, "slow", "?wait=1").status == 404
     assert time.monotonic() - begun > 0.99  # the loop counts in milliseconds
+
+
+def test_what_does_not_fit_is_looked_at_once(restante):
+    """A waiting claim is not one more look at the whole mailbox for each mail that comes."""
+    def reads():
+        return int(re.search(r"cmdstat_xrange:calls=(\d+)",
+                             restante.redis.cli("INFO", "commandstats"))[1])
+    assert restante.redis.cli("EVAL", FILL, 1, "inbox:{other}", 5_000) == "5000"
+    answers = []
+    waiter = threading.Thread(
+        target=lambda: answers.append(claim(restante, "other", "?wait=20&subject=code")))
+    before = reads() if "cmdstat_xrange" in restante.redis.cli("INFO", "commandstats") else 0
+    waiter.start()
+    wait_until(lambda: waiting(restante, "other") > 0, "it waits")
+    wait_until(lambda: reads() - before >= 50, "it has looked at all")
+    before = reads()
+    for subject in ("news", "more news", "code"):
+        restante.send("other@example.com", f"Subject: {subject}\r\n\r\nx\r\n")
+    waiter.join(seconds(30))
+    assert answers[0].json()["subject"] == "code"
+    assert reads() - before < 30
 
 
 def test_each_of_many_mails_is_got_once():
