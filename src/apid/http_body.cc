@@ -39,24 +39,23 @@ ResponsePtr from_file(const FileBody& file) {
 
 struct Reading {
   std::shared_ptr<EventStream> stream;
-  std::function<void()> idle;
+  std::function<void(bool more)> read;
 };
 
 ssize_t read_stream(void* context, std::uint64_t, char* room, std::size_t size) noexcept {
   const auto& reading = *static_cast<Reading*>(context);
-  if (const std::size_t got = reading.stream->read({room, size}); got > 0) {
-    return static_cast<ssize_t>(got);
-  }
-  if (reading.stream->has_ended()) return MHD_CONTENT_READER_END_OF_STREAM;
-  return guarded(reading.idle) ? 0 : MHD_CONTENT_READER_END_WITH_ERROR;
+  const std::size_t got = reading.stream->read({room, size});
+  if (got == 0 && reading.stream->has_ended()) return MHD_CONTENT_READER_END_OF_STREAM;
+  if (!guarded([&] { reading.read(got > 0); })) return MHD_CONTENT_READER_END_WITH_ERROR;
+  return static_cast<ssize_t>(got);
 }
 
 void free_reading(void* context) noexcept {
   std::unique_ptr<Reading>(static_cast<Reading*>(context));
 }
 
-ResponsePtr from_stream(std::shared_ptr<EventStream> stream, std::function<void()> idle) {
-  auto reading = std::make_unique<Reading>(Reading{std::move(stream), std::move(idle)});
+ResponsePtr from_stream(std::shared_ptr<EventStream> stream, std::function<void(bool more)> read) {
+  auto reading = std::make_unique<Reading>(Reading{std::move(stream), std::move(read)});
   ResponsePtr response(MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, kStreamBlock,
                                                          read_stream, reading.get(), free_reading));
   if (response) (void)reading.release();
@@ -65,8 +64,8 @@ ResponsePtr from_stream(std::shared_ptr<EventStream> stream, std::function<void(
 
 }  // namespace
 
-ResponsePtr make_library_response(Response&& from, std::function<void()> idle) {
-  ResponsePtr response = from.stream ? from_stream(std::move(from.stream), std::move(idle))
+ResponsePtr make_library_response(Response&& from, std::function<void(bool more)> read) {
+  ResponsePtr response = from.stream ? from_stream(std::move(from.stream), std::move(read))
                          : from.file ? from_file(*from.file)
                                      : from_memory(std::move(from.body));
   if (!response) return nullptr;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: ISC
 // One request of a client, from its head to its answer.
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -19,6 +21,9 @@ using std::chrono::milliseconds;
 constexpr std::uint64_t kSlowestReader = 16 * 1024;  // bytes a second that an answer is waited for
 constexpr bool kLosesBytes = MHD_VERSION < 0x00097701;  // see check_gap
 constexpr std::size_t kLineEnd = 2;                     // CRLF
+// What the kernel takes of a stream before the client does. Else that would be megabytes, and there
+// is room again only when a third of them is read: later than a slow client has time.
+constexpr int kUnsent = 64 * 1024;
 constexpr milliseconds kForever = milliseconds::max();
 
 // To MHD_get_connection_values_n: each header field of a request.
@@ -173,9 +178,10 @@ MHD_Result Daemon::send(Client& client) {
   observer_(client.request, status, now - client.asked_at);
   if (client.stream) begin_stream(client);
   if (!client.stream && !client.receipt) client.hangup.reset();  // it may close its half now
-  const ResponsePtr response = make_library_response(std::move(from), [this, &client] {
-    client.deadline = kForever;
-    suspend(client);
+  const ResponsePtr response = make_library_response(std::move(from), [this, &client](bool more) {
+    // A stream has all its time again with each piece that the client takes.
+    client.deadline = more ? monotonic_now() + options_.timeout : kForever;
+    if (!more) suspend(client);
   });
   if (!response) return MHD_NO;
   if (client.close || draining_) {
@@ -186,6 +192,7 @@ MHD_Result Daemon::send(Client& client) {
 
 void Daemon::begin_stream(Client& client) {
   watch_for_hangup(client);
+  setsockopt(client.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsent, sizeof kUnsent);
   client.stream->when_written([this, &client] {
     client.deadline = monotonic_now() + options_.timeout;
     if (client.suspended) resume(client);

@@ -213,7 +213,7 @@ def test_a_slow_client_gets_all_that_it_missed(restante, count, size):
     user = f"slow{size}"
     restante.redis.cli("EVAL", FILL, 1, f"inbox:{{{user}}}", count, "x" * size)
     with contextlib.closing(restante.https()) as slow:
-        slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
         slow.request("GET", f"/emails/{user}/events",
                      headers={"X-API-KEY": KEY, "Last-Event-ID": "0" * 19})
         answer = slow.getresponse()
