@@ -160,7 +160,7 @@ class Server {
       answer(box, std::move(done), Result<Page>(std::move(page)));
     };
     boxes.clear = [this](std::string_view box, auto done) {
-      answer(box, std::move(done), Result<void>());
+      answer(box, [done](bool) { done({}); }, true);
     };
     boxes.get = [this, mail](std::string_view box, auto, auto done) {
       answer(box, std::move(done), Result<std::optional<StoredMail>>(mail));
