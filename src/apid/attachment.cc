@@ -23,12 +23,6 @@ bool is_one_of(char c, std::string_view others) {
   return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || others.contains(c);
 }
 
-// RFC 9110 section 5.6.2
-bool is_token(std::string_view text) {
-  return !text.empty() &&
-         std::ranges::all_of(text, [](char c) { return is_one_of(c, "!#$%&'*+-.^_`|~"); });
-}
-
 struct AnswerFor {
   Response operator()(ExtractedAttachment& found) const {
     Response response{

@@ -16,13 +16,6 @@ bool is_visible_ascii(std::string_view text) {
   return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
 }
 
-// token, RFC 9110 section 5.6.2. Libraries differ in what they make of "Content-Length : 5".
-bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return c > 0x20 && c < 0x7f && !std::string_view("\"(),/:;<=>?@[\\]{}").contains(c);
-  });
-}
-
 // field-value, RFC 9110 section 5.5, as far as no other reader could see a line end in it.
 bool is_field_value(std::string_view text) {
   return std::ranges::none_of(text,

@@ -14,12 +14,6 @@
 namespace restante::apid {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  const std::size_t start = text.find_first_not_of(" \t");
-  if (start == text.npos) return {};
-  return text.substr(start, text.find_last_not_of(" \t") + 1 - start);
-}
-
 // 1*DIGIT; a number that is too large for us is as good as the largest.
 std::optional<std::uint64_t> parse_position(std::string_view digits) {
   if (digits.empty()) return std::nullopt;
@@ -99,7 +93,7 @@ Conditions::Conditions(const Request& request)
 ByteRange parse_range(std::string_view field, std::uint64_t size) {
   const std::size_t equals = field.find('=');
   if (equals == field.npos || !equal_ignoring_case(field.substr(0, equals), "bytes")) return {};
-  const std::string_view range = trimmed(field.substr(equals + 1));
+  const std::string_view range = trim_blanks(field.substr(equals + 1));
   const std::size_t dash = range.find('-');
   if (dash == range.npos) return {};
   const std::string_view behind = range.substr(dash + 1);
@@ -107,7 +101,7 @@ ByteRange parse_range(std::string_view field, std::uint64_t size) {
 }
 
 bool names_etag(std::string_view field, std::string_view etag) {
-  if (trimmed(field) == "*") return true;
+  if (trim_blanks(field) == "*") return true;
   // A list of [ W/ ] DQUOTE *etagc DQUOTE; a comma may stand inside the quotes.
   while (true) {
     const std::size_t start = field.find('"');

@@ -30,4 +30,11 @@ namespace restante {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+// token: RFC 9110 section 5.6.2.
+[[nodiscard]] constexpr bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return c > 0x20 && c < 0x7f && !std::string_view("\"(),/:;<=>?@[\\]{}").contains(c);
+  });
+}
+
 }  // namespace restante
