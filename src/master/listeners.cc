@@ -7,9 +7,11 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
+#include "master/activation.h"
 #include "master/unix_socket.h"
 #include "shared/log.h"
 
@@ -136,7 +138,11 @@ Result<UniqueFd> bind_local(const std::string& text, const Identity& identity) {
 
 }  // namespace
 
-Result<std::vector<NamedFd>> bind_listeners(const Config& config, const Identity& identity) {
+bool Listeners::passed(std::string_view name) const {
+  return std::ranges::find(passed_names, name) != passed_names.end();
+}
+
+Result<Listeners> bind_listeners(const Config& config, const Identity& identity) {
   struct Group {
     std::string_view name, setting;
     const std::vector<std::string>& addresses;
@@ -144,19 +150,21 @@ Result<std::vector<NamedFd>> bind_listeners(const Config& config, const Identity
   const Group groups[] = {{fd_name::kSmtp, "smtp_listen", config.smtp_listen},
                           {fd_name::kSmtpProxy, "smtp_proxy_listen", config.smtp_proxy_listen},
                           {fd_name::kHttp, "http_listen", config.http_listen},
-                          {fd_name::kHttps, "https_listen", config.https_listen}};
-  std::vector<NamedFd> listeners;
+                          {fd_name::kHttps, "https_listen", config.https_listen},
+                          {fd_name::kHttpApi, "http_api_listen", config.http_api_listen}};
+  Listeners listeners;
+  auto passed = take_passed_listeners();
+  if (!passed) return std::unexpected(passed.error());
+  listeners.fds = std::move(*passed);
+  for (const NamedFd& one : listeners.fds) listeners.passed_names.push_back(one.name);
   for (const Group& group : groups) {
+    if (listeners.passed(group.name)) continue;
     for (const std::string& text : group.addresses) {
-      auto fd = bind_port(group.setting, group.name, text);
+      auto fd = group.name == fd_name::kHttpApi ? bind_local(text, identity)
+                                                : bind_port(group.setting, group.name, text);
       if (!fd) return std::unexpected(fd.error());
-      listeners.push_back({std::string(group.name), std::move(*fd)});
+      listeners.fds.push_back({std::string(group.name), std::move(*fd)});
     }
-  }
-  for (const std::string& text : config.http_api_listen) {
-    auto fd = bind_local(text, identity);
-    if (!fd) return std::unexpected(fd.error());
-    listeners.push_back({std::string(fd_name::kHttpApi), std::move(*fd)});
   }
   return listeners;
 }

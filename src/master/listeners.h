@@ -13,11 +13,18 @@
 
 namespace restante::master {
 
-// Binds every address that the configuration names for SMTP, HTTP and HTTPS, and logs each with the
-// port that it got. The error names the setting, the address and what to do. A Unix socket is for
-// `identity` and its group alone.
-[[nodiscard]] Result<std::vector<NamedFd>> bind_listeners(const Config& config,
-                                                          const Identity& identity);
+struct Listeners {
+  std::vector<NamedFd> fds;
+  std::vector<std::string> passed_names;  // of those that systemd has made
+
+  [[nodiscard]] bool passed(std::string_view name) const;
+};
+
+// Takes what systemd has passed, and binds every address that the configuration names for SMTP,
+// HTTP and HTTPS where nothing was passed for that purpose; logs each with the port that it got.
+// The error names the setting, the address and what to do. A Unix socket is for `identity` and its
+// group alone.
+[[nodiscard]] Result<Listeners> bind_listeners(const Config& config, const Identity& identity);
 
 // Removes the Unix sockets that bind_listeners has made, where this user may.
 void remove_unix_sockets(const Config& config);

@@ -12,10 +12,13 @@
 #include <utility>
 
 #include "master/demo.h"
-#include "master/listeners.h"
+#include "master/generation.h"
+#include "master/key_files.h"
 #include "master/options.h"
 #include "master/privileges.h"
+#include "master/reload.h"
 #include "master/service.h"
+#include "master/sources.h"
 #include "master/supervisor.h"
 #include "shared/config.h"
 #include "shared/log.h"
@@ -27,7 +30,7 @@ namespace {
 // A ticket is good for three times this (RFC 8446 section 4.6.1 allows seven days).
 constexpr std::chrono::hours kTicketKeyLife{8};
 
-constexpr const char* kDefaultFile = RESTANTE_SYSCONFDIR "/restante.conf";
+constexpr std::uint64_t kFirstGeneration = 1;
 
 // The workers' programs: beside this one (a build), else where they are installed.
 std::filesystem::path find_programs() {
@@ -35,37 +38,6 @@ std::filesystem::path find_programs() {
   const auto here = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
   if (!error && std::filesystem::exists(here / "restante-smtpd", error)) return here;
   return RESTANTE_LIBEXECDIR;
-}
-
-Result<void> read_config_file(ConfigReader& reader, const Options& options) {
-  if (options.demo && !options.file) return {};
-  const std::string path = options.file.value_or(kDefaultFile);
-  const CPtr<std::FILE, std::fclose> file(std::fopen(path.c_str(), "re"));
-  if (file == nullptr) {
-    // Without -c the environment may say all that is needed.
-    if (errno == ENOENT && !options.file) return {};
-    return fail(ErrorKind::kConfig, "cannot read {}: {}", path, errno_text());
-  }
-  const auto text = read_all(fileno(file.get()));
-  if (!text) return fail(ErrorKind::kConfig, "cannot read {}: {}", path, text.error().what);
-  return reader.read_file(*text, path);
-}
-
-Result<ConfigReader> read_sources(const Options& options, const std::optional<Demo>& demo) {
-  ConfigReader reader;
-  if (demo) {
-    for (const std::string& setting : demo->settings()) {
-      if (auto set = reader.set(setting, "demo"); !set) return std::unexpected(set.error());
-    }
-  }
-  if (auto read = read_config_file(reader, options); !read) return std::unexpected(read.error());
-  std::vector<const char*> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
-  if (auto read = reader.read_environment(variables); !read) return std::unexpected(read.error());
-  for (const std::string& setting : options.settings) {
-    if (auto set = reader.set(setting, "-o"); !set) return std::unexpected(set.error());
-  }
-  return reader;
 }
 
 // Every setting as it would be, also while something required is missing: then that is said last.
@@ -77,16 +49,25 @@ Result<int> print_config(const ConfigReader& reader) {
   return EXIT_SUCCESS;
 }
 
-void warn_of_weak_keys(const Config& config) {
-  for (const std::string& key : config.api_key) {
-    if (key.size() < 16) {
-      log::warning("weak_api_key", {{"characters", key.size()},
-                                    {"advice", "use the output of openssl rand -hex 24"}});
-    }
-  }
+// From here on without root.
+Result<int> supervise(const Sources& sources, const Config& config, Staff first, Service& service,
+                      const std::filesystem::path& programs) {
+  Supervisor supervisor(Service::companions(config), std::move(first));
+  Reloader reloader(sources, config, service, programs);
+  supervisor.on_reload([&](std::uint64_t generation) { return reloader.prepare(generation); },
+                       [&] { reloader.adopt(); });
+  supervisor.repeat(kTicketKeyLife, [&] { service.rotate_ticket_keys(); });
+  const int status = supervisor.run([&] {
+    if (!sources.options.demo) return;
+    Demo::print_welcome(config, service.port_of(fd_name::kSmtp), service.port_of(fd_name::kHttp),
+                        service.port_of(fd_name::kHttps));
+  });
+  service.remove_sockets(config);
+  log::notice("stopped", {{"status", status}});
+  return status;
 }
 
-Result<int> serve(const Config& config, const std::optional<Demo>& demo) {
+Result<int> serve(const Sources& sources, const Config& config, std::vector<TlsFds> pairs) {
   const std::filesystem::path programs = find_programs();
   log::notice("starting", {{"version", RESTANTE_VERSION}});
   const auto identity = find_identity(config.user);
@@ -99,42 +80,37 @@ Result<int> serve(const Config& config, const std::optional<Demo>& demo) {
     return fail(ErrorKind::kSystem, "cannot start the programs in {} as this user: {}",
                 programs.string(), errno_text(error_number));
   }
-  if (auto made = service->make_as_user(config); !made) return std::unexpected(made.error());
-  Supervisor supervisor(service->roles(config, programs), config.drain_timeout);
-  supervisor.repeat(kTicketKeyLife, [&] { service->rotate_ticket_keys(); });
-  const int status = supervisor.run([&] {
-    if (!demo) return;
-    Demo::print_welcome(config, service->port_of(fd_name::kSmtp), service->port_of(fd_name::kHttp),
-                        service->port_of(fd_name::kHttps));
-  });
-  remove_unix_sockets(config);
-  log::notice("stopped", {{"status", status}});
-  return status;
+  if (auto made = service->make_as_user(); !made) return std::unexpected(made.error());
+  auto first = make_staff(config, kFirstGeneration, std::move(pairs), *service, programs);
+  if (!first) return std::unexpected(first.error());
+  return supervise(sources, config, std::move(*first), *service, programs);
 }
 
 Result<int> run(const Options& options) {
+  Sources sources{.options = options, .demo = {}};
   std::optional<Demo> demo;
   if (options.demo) {
     auto made = Demo::make(find_programs());
     if (!made) return std::unexpected(made.error());
     demo.emplace(std::move(*made));
+    sources.demo = demo->settings();  // once: the key is made there
   }
-  const auto reader = read_sources(options, demo);
+  const auto reader = read_sources(sources);
   if (!reader) return std::unexpected(reader.error());
   if (options.mode == Mode::kPrint) return print_config(*reader);
-  auto config = reader->finish();
+  const auto config = finish_config(*reader);
   if (!config) return std::unexpected(config.error());
-  if (auto read = read_key_file(*config); !read) return std::unexpected(read.error());
   log::set_level(config->log_level);
-  warn_of_weak_keys(*config);
-  const auto usable = tls_is_usable(*config, find_programs());
-  if (!usable) return std::unexpected(usable.error());
-  if (!*usable) return EX_CONFIG;
+  auto pairs = load_tls_pairs(*config);
+  if (!pairs) return std::unexpected(pairs.error());
+  if (auto good = check_tls(*config, *pairs, find_programs()); !good) {
+    return std::unexpected(good.error());
+  }
   if (options.mode == Mode::kCheck) {
     fmt::print("the configuration is good\n");
     return EXIT_SUCCESS;
   }
-  return serve(*config, demo);
+  return serve(sources, *config, std::move(*pairs));
 }
 
 int main_program(int argc, char** argv) {

@@ -8,22 +8,22 @@
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <systemd/sd-daemon.h>
 
 #include <algorithm>
 #include <utility>
 
+#include "master/notify.h"
 #include "shared/log.h"
 #include "shared/rate_table.h"
 #include "shared/worker_context.h"
 
 namespace restante::master {
 
-Supervisor::Supervisor(std::vector<Role> roles, std::chrono::milliseconds drain_timeout)
-    : roles_(std::move(roles)), drain_timeout_(drain_timeout) {
-  for (const Role& role : roles_) {
+Supervisor::Supervisor(std::vector<Role> companions, Staff first)
+    : companions_(std::move(companions)), first_(std::move(first)) {
+  for (const Role& role : companions_) {
     for (std::uint64_t number = 0; number < role.count; ++number) {
-      slots_.push_back({.role = &role, .number = number});
+      slots_.push_back({.role = &role, .number = number, .generation = {}});
     }
   }
 }
@@ -37,10 +37,16 @@ Result<Supervisor::Pipe> Supervisor::make_pipe() {
 }
 
 Result<void> Supervisor::prepare() {
-  for (Pipe* pipe : {&life_, &ready_}) {
-    auto made = make_pipe();
-    if (!made) return std::unexpected(made.error());
-    *pipe = std::move(*made);
+  auto made = make_pipe();
+  if (!made) return std::unexpected(made.error());
+  ready_ = std::move(*made);
+  ++last_generation_;
+  if (auto added = add_generation(std::move(first_)); !added) return added;
+  current_ = std::exchange(next_, nullptr);
+  if (const auto period = notify::watchdog_period()) {
+    repeat(*period, [this] {
+      if (is_healthy()) notify::alive();
+    });
   }
   return {};
 }
@@ -62,6 +68,8 @@ int Supervisor::run(const std::function<void()>& ready) {
     wait_for_event(signal_fd.get());
     take_signals(signal_fd.get());
     take_ready_words();
+    press_on_with_reload();
+    press_on_with_leaving();
     press_on_with_stop();
   }
   return exit_status_;
@@ -99,7 +107,7 @@ void Supervisor::start(Slot& slot) {
   if (role.is_worker) {
     command.push_back(std::to_string(slot.number));
     if (!role.one_for_each.empty()) inherited.push_back(role.one_for_each.at(slot.number));
-    inherited.push_back({fd_name::kLife, life_.reader.get()});
+    inherited.push_back({fd_name::kLife, slot.generation->life.reader.get()});
     inherited.push_back({fd_name::kReady, ready_.writer.get()});
   }
   const Time now = monotonic_now();
@@ -107,6 +115,7 @@ void Supervisor::start(Slot& slot) {
   const auto pid = spawn(command, inherited, /*die_with_us=*/!role.is_worker);
   if (!pid) {
     slot.start_at = slot.policy.ended(false, now);
+    if (next_ && slot.generation == next_) return give_up_reload(pid.error().what);
     log::error("start_failed", {{"role", role.name}, {"reason", pid.error().what}});
     if (!announced_) begin_stop(EXIT_FAILURE);
     return;
@@ -128,6 +137,8 @@ void Supervisor::wait_for_event(int signal_fd) {
     if (!stopping_ && slot.state == State::kWaiting) until(slot.start_at);
   }
   for (const Repeated& repeated : repeated_) until(repeated.next);
+  for (const auto& generation : leaving_) until(generation->kill_at);
+  if (next_) until(next_->begun + next_->staff.ready_limit);
   if (stopping_) until(kill_at_);
   pollfd watched[] = {{signal_fd, POLLIN, 0}, {ready_.reader.get(), POLLIN, 0}};
   poll(watched, std::size(watched), timeout);
@@ -140,11 +151,9 @@ void Supervisor::take_ready_words() {
     if (slot != slots_.end()) slot->state = State::kReady;
   }
   if (announced_ || stopping_) return;
-  for (const Slot& slot : slots_) {
-    if (slot.state != State::kReady) return;
-  }
+  if (!serves(current_.get()) || !serves(nullptr)) return;
   announced_ = true;
-  sd_notify(0, "READY=1");
+  notify::ready(status());
   log::notice("ready", {{"processes", slots_.size()}});
   announce_();
 }
@@ -157,7 +166,7 @@ void Supervisor::take_signals(int signal_fd) {
         reap();
         break;
       case SIGHUP:
-        log::warning("reload_ignored", {{"reason", "this version reloads by a restart only"}});
+        reload_wanted_ = true;
         break;
       default:
         begin_stop(EXIT_SUCCESS);
@@ -178,15 +187,28 @@ void Supervisor::ended(Slot& slot, int wait_status) {
   take_ready_words();
   const bool was_ready = slot.state == State::kReady;
   const pid_t pid = std::exchange(slot.pid, -1);
-  if (stopping_) {
+  const bool leaving = slot.generation && slot.generation->leaving;
+  if (stopping_ || (leaving && (wait_status == 0 || !was_ready))) {
     slot.state = State::kGone;
     log::debug("ended", {{"role", slot.role->name}, {"number", slot.number}, {"pid", pid}});
     return;
   }
-  slot.state = State::kWaiting;
-  slot.start_at = slot.policy.ended(was_ready, monotonic_now());
   const bool by_signal = WIFSIGNALED(wait_status);
   const int how = by_signal ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+  if (leaving) {
+    slot.state = State::kGone;  // others serve, so it is not replaced
+    return log::error("process_died", {{"role", slot.role->name},
+                                       {"number", slot.number},
+                                       {"pid", pid},
+                                       {by_signal ? "signal" : "status", how}});
+  }
+  if (next_ && slot.generation == next_ && !was_ready && !by_signal) {
+    // As at the first start, the fault is in what was set up. Its own line says more.
+    return give_up_reload(fmt::format("the new {} {} ended with status {} before it was ready",
+                                      slot.role->name, slot.number, how));
+  }
+  slot.state = State::kWaiting;
+  slot.start_at = slot.policy.ended(was_ready, monotonic_now());
   log::error("process_died", {{"role", slot.role->name},
                               {"number", slot.number},
                               {"pid", pid},
@@ -201,10 +223,12 @@ void Supervisor::begin_stop(int exit_status) {
   stopping_ = true;
   exit_status_ = exit_status;
   // Workers end open transactions within drain_timeout by themselves; a second more, and they hang.
-  kill_at_ = monotonic_now() + drain_timeout_ + std::chrono::seconds(1);
-  sd_notify(0, "STOPPING=1");
+  kill_at_ = monotonic_now() + current_->staff.drain_timeout + std::chrono::seconds(1);
+  notify::stopping();
   log::notice("stopping");
-  life_.writer.reset();
+  for (const Slot& slot : slots_) {
+    if (slot.generation) slot.generation->life.writer.reset();
+  }
 }
 
 // Workers first, since they still need Redis; then what is none; force where time is up.

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: ISC
 // Starts the processes, replaces those that die, and ends them: the one signal loop of the master.
 //
-// What tells a worker to go is end of file on its generation's life pipe, of which the master holds
-// the only write end: so it also goes when the master is killed. A worker in turn writes its pid
-// into the ready pipe once it serves.
+// What tells a worker to go is its generation's life pipe, of which the master holds the only write
+// end. A byte in it: a new generation serves, finish what you have. End of file: the whole stops;
+// so a worker also goes when the master is killed. A worker in turn writes its pid into the ready
+// pipe once it serves.
 #pragma once
 
 #include <sys/types.h>
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "master/restart_policy.h"
@@ -20,7 +23,7 @@
 
 namespace restante::master {
 
-// One kind of process. The descriptors belong to the caller and outlive the supervisor.
+// One kind of process.
 struct Role {
   std::string name;
   std::vector<std::string> command;
@@ -32,12 +35,28 @@ struct Role {
   std::vector<Inherited> one_for_each;  // the n-th by number n alone; empty or `count` of them
 };
 
+// The workers of one configuration.
+struct Staff {
+  std::vector<Role> roles;
+  std::chrono::milliseconds drain_timeout;  // for their clients to end
+  std::chrono::milliseconds ready_limit;    // for all of them to serve
+  std::shared_ptr<const void> heritage;     // owns descriptors of the roles; let go with the last
+};
+
 class Supervisor {
  public:
-  Supervisor(std::vector<Role> roles, std::chrono::milliseconds drain_timeout);
+  // Gives the workers of the next generation, or says why there will be none.
+  using Prepare = std::function<Result<Staff>(std::uint64_t generation)>;
+
+  // `companions` are no workers, and stay whatever is reloaded. Descriptors that no Staff owns
+  // outlive the supervisor.
+  Supervisor(std::vector<Role> companions, Staff first);
 
   // From run() on, `job` is done every `period`.
   void repeat(std::chrono::milliseconds period, std::function<void()> job);
+
+  // At SIGHUP. `adopt` is called when the prepared generation serves and the one before goes.
+  void on_reload(Prepare prepare, std::function<void()> adopt);
 
   // Runs until SIGTERM or SIGINT and everything has ended: 0; 78 when a worker finds before all
   // are ready that the configuration cannot work (its own log line says why); 1 on an error.
@@ -48,9 +67,23 @@ class Supervisor {
   using Time = RestartPolicy::Time;
   enum class State : std::uint8_t { kWaiting, kStarting, kReady, kGone };
 
+  struct Pipe {
+    UniqueFd reader, writer;
+  };
+
+  struct Generation {
+    std::uint64_t number;
+    Staff staff;
+    Pipe life;
+    Time begun;
+    bool leaving = false;
+    Time kill_at{0};  // once it is leaving
+  };
+
   struct Slot {
     const Role* role;
     std::uint64_t number;
+    std::shared_ptr<Generation> generation;  // none: a companion
     State state = State::kWaiting;
     pid_t pid = -1;
     Time start_at{0};
@@ -63,9 +96,6 @@ class Supervisor {
     Time next;
   };
 
-  struct Pipe {
-    UniqueFd reader, writer;
-  };
   [[nodiscard]] static Result<Pipe> make_pipe();
 
   [[nodiscard]] Result<void> prepare();
@@ -81,11 +111,30 @@ class Supervisor {
   void begin_stop(int exit_status);
   void press_on_with_stop();
 
-  std::vector<Role> roles_;
-  std::chrono::milliseconds drain_timeout_;
+  // In generations.cc:
+  [[nodiscard]] Result<void> add_generation(Staff staff);
+  void press_on_with_reload();
+  void begin_reload();
+  void finish_reload();
+  void give_up_reload(std::string_view reason);
+  void leave(const std::shared_ptr<Generation>& generation);
+  void press_on_with_leaving();
+  [[nodiscard]] bool serves(const Generation* generation) const;
+  [[nodiscard]] bool is_healthy() const;
+  [[nodiscard]] std::string status() const;
+
+  std::vector<Role> companions_;
   std::vector<Slot> slots_;
+  std::shared_ptr<Generation> current_, next_;
+  std::vector<std::shared_ptr<Generation>> leaving_;
+  std::uint64_t last_generation_ = 0;
+  bool reload_wanted_ = false;
+  Prepare prepare_;
+  std::function<void()> adopt_;
+  Staff first_;
+
   std::vector<Repeated> repeated_;
-  Pipe life_, ready_;
+  Pipe ready_;
   std::function<void()> announce_;
   bool announced_ = false;
   bool stopping_ = false;

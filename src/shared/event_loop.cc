@@ -4,7 +4,9 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -80,10 +82,14 @@ EventLoop::EventLoop() : base_(event_base_new()) {
   sigprocmask(SIG_BLOCK, &terminal, nullptr);
 }
 
-void EventLoop::run(int life_fd, std::function<void()> drain) {
+void EventLoop::run(int life_fd, std::function<void()> drain, std::function<void()> hand_over) {
+  std::optional<HangupWatch> end;
   ReadWatch life(base(), life_fd, [&] {
-    life.stop();  // it ends once
-    drain();
+    life.stop();  // the byte is left there for the others
+    int bytes = 0;
+    if (!hand_over || ioctl(life_fd, FIONREAD, &bytes) != 0 || bytes == 0) return drain();
+    end.emplace(base(), life_fd, drain);
+    hand_over();
   });
   event_base_dispatch(base());
 }

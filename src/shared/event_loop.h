@@ -70,8 +70,10 @@ class EventLoop {
   // Runs until stop(). SIGPIPE is ignored; SIGTERM and SIGINT mean what the end of the life pipe
   // means (a terminal's Ctrl-C reaches the master and the workers alike), so a worker takes neither
   // itself: they are blocked. What ends a worker is end of file on `life_fd`: then `drain` is
-  // called once, and it calls stop() when the last client has gone.
-  void run(int life_fd, std::function<void()> drain);
+  // called once, and it calls stop() when the last client has gone. A byte there means that others
+  // take this worker's place: then `hand_over` is called before, which may call stop() likewise.
+  // Who has none drains at once.
+  void run(int life_fd, std::function<void()> drain, std::function<void()> hand_over = nullptr);
   void stop();
 
  private:

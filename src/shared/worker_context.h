@@ -29,9 +29,10 @@ inline constexpr std::string_view kTlsCertificate = "tls_certificate";  // memfd
 inline constexpr std::string_view kTlsKey = "tls_key";                  // the same, in order
 inline constexpr std::string_view kTicketKeys = "ticket_keys";  // memfd: TicketKeys, smtpd only
 inline constexpr std::string_view kSegment = "segment";         // the shared segment
-inline constexpr std::string_view kLife = "life";  // pipe: end of file means "finish and go"
-inline constexpr std::string_view kReady =
-    "ready";  // pipe: the worker writes its pid once it serves
+// pipe: a byte means "others take your place", end of file "finish and go"
+inline constexpr std::string_view kLife = "life";
+// pipe: the worker writes its pid once it serves; with --check, what is wrong
+inline constexpr std::string_view kReady = "ready";
 }  // namespace fd_name
 
 struct NamedFd {

@@ -35,7 +35,7 @@ int main_program(std::string_view argument) {
   if (argument == "--check") {  // for the master, who links no TLS: are the files fit for use?
     const auto tls = TlsContext::make(context->tls_pairs);
     if (tls) return EXIT_SUCCESS;
-    fmt::print(stderr, "restante: {}\n", tls.error().what);
+    (void)write_all(context->ready.get(), tls.error().what);  // it reads until the end
     return EX_CONFIG;
   }
   std::uint64_t number = 0;

@@ -94,6 +94,7 @@ Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddr
                 store_,       delivery_,       clients_,          buffer_},
       balancers_(parse_networks(context_.config.proxy_allow)),
       spare_(open_spare()),
+      patience_over_(loop_.base(), [this] { drain(context_.config.drain_timeout / 2); }),
       drain_limit_(loop_.base(), [this] { loop_.stop(); }),
       drain_poll_(loop_.base(), [this] { stop_when_empty(); }),
       sweep_(loop_.base(), [this] { sweep(); }),
@@ -101,12 +102,14 @@ Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddr
 
 void Worker::run() {
   redis_.when_settled([this] { begin(); });
-  loop_.run(context_.life.get(), [this] { drain(); });
+  loop_.run(
+      context_.life.get(), [this] { drain(context_.config.drain_timeout); },
+      [this] { hand_over(); });
 }
 
 // Until Redis is there the other workers serve the clients.
 void Worker::begin() {
-  if (draining_) return;
+  if (leaving_) return;
   watch_listeners();
   context_.announce_ready();
 }
@@ -189,7 +192,7 @@ void Worker::welcome(UniqueFd socket, Peer peer) {
 
 void Worker::connection_gone(Connection& connection) {
   connections_.erase(&connection);
-  if (draining_) stop_when_empty();
+  if (leaving_) stop_when_empty();
 }
 
 // One timer for all: a timer for each would be set anew with every read.
@@ -208,12 +211,27 @@ void Worker::sweep() noexcept {
   if (!connections_.empty()) sweep_.start(kSweepEvery);
 }
 
-void Worker::drain() {
-  draining_ = true;
+void Worker::stop_listening() {
+  leaving_ = true;
   listen_again_.stop();
   listeners_.clear();
   context_.listeners.clear();
-  drain_limit_.start(context_.config.drain_timeout);
+}
+
+// A new generation serves: nobody need be cut off, in whatever state. Who does not end by himself
+// is told to half-way, so that the second half is there for mail that is under way then.
+void Worker::hand_over() {
+  stop_listening();
+  patience_over_.start(context_.config.drain_timeout / 2);
+  stop_when_empty();
+}
+
+void Worker::drain(std::chrono::milliseconds limit) {
+  if (draining_) return;
+  draining_ = true;
+  stop_listening();
+  patience_over_.stop();
+  drain_limit_.start(limit);
   std::vector<std::shared_ptr<Connection>> all;
   for (const auto& [key, connection] : connections_) all.push_back(connection);
   for (const auto& connection : all) connection->drain();

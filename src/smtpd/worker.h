@@ -38,7 +38,9 @@ class Worker {
   void welcome(UniqueFd socket, Peer peer);
   void sweep() noexcept;
   void connection_gone(Connection& connection);
-  void drain();
+  void stop_listening();
+  void hand_over();
+  void drain(std::chrono::milliseconds limit);
   void stop_when_empty();
 
   WorkerContext context_;
@@ -58,8 +60,9 @@ class Worker {
   std::vector<std::unique_ptr<ReadWatch>> listeners_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::uint64_t last_id_ = 0;
-  bool draining_ = false;
-  Timer drain_limit_, drain_poll_, sweep_, listen_again_;
+  bool leaving_ = false;   // takes no new client
+  bool draining_ = false;  // and tells those that it has
+  Timer patience_over_, drain_limit_, drain_poll_, sweep_, listen_again_;
 };
 
 }  // namespace restante::smtpd

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: ISC
+// What one generation of workers has for itself.
+#include "master/generation.h"
+
+#include <unistd.h>
+
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "master/listeners.h"
+#include "master/privileges.h"
+#include "shared/worker_context.h"
+
+namespace restante::master {
+namespace {
+
+// To start all of a generation, beside what Redis may take to answer.
+constexpr std::chrono::seconds kReadyLimit{15};
+
+struct Heritage {
+  std::string directory;
+  std::vector<TlsFds> tls_pairs;
+  std::vector<UniqueFd> mime_listeners;
+  UniqueFd smtpd_config, apid_config, mimed_config;
+
+  Heritage() = default;
+  Heritage(const Heritage&) = delete;
+  Heritage& operator=(const Heritage&) = delete;
+  ~Heritage() {
+    std::error_code ignored;
+    if (!directory.empty()) std::filesystem::remove_all(directory, ignored);
+  }
+};
+
+Result<void> make_directory(Heritage& heritage, const std::string& path, std::uint64_t sockets) {
+  std::error_code ignored;
+  std::filesystem::remove_all(path, ignored);  // of an earlier run that was killed
+  auto made = make_private_directory(path, {"", geteuid(), getegid()});
+  if (!made) return fail(made.error().kind, "runtime_dir: {}", made.error().what);
+  heritage.directory = path;
+  for (std::uint64_t i = 0; i < sockets; ++i) {
+    auto listener = listen_unix(mime_socket_path(path, i));
+    if (!listener) return std::unexpected(listener.error());
+    heritage.mime_listeners.push_back(std::move(*listener));
+  }
+  return {};
+}
+
+// Each role sees its own part of the configuration, and of the machine what is its generation's.
+Result<void> make_views(Heritage& heritage, const Config& config) {
+  Config shown = config;
+  if (config.redis == "private") shown.redis = "unix:" + config.runtime_dir + "/redis.sock";
+  shown.runtime_dir = heritage.directory;
+  const std::pair<UniqueFd*, Audience> views[] = {{&heritage.smtpd_config, Audience::kSmtpd},
+                                                  {&heritage.apid_config, Audience::kApid},
+                                                  {&heritage.mimed_config, Audience::kMimed}};
+  for (const auto& [fd, audience] : views) {
+    auto made = make_sealed_memfd(fd_name::kConfig, format_config(shown, audience));
+    if (!made) return std::unexpected(made.error());
+    *fd = std::move(*made);
+  }
+  return {};
+}
+
+std::vector<Inherited> with(std::vector<Inherited> common, const UniqueFd& config) {
+  common.push_back({fd_name::kConfig, config.get()});
+  return common;
+}
+
+void hand_over(const TlsFds& pair, std::vector<Inherited>& inherits) {
+  inherits.push_back({fd_name::kTlsCertificate, pair.certificate.get()});
+  inherits.push_back({fd_name::kTlsKey, pair.key.get()});
+}
+
+std::vector<Role> make_roles(const Heritage& heritage, const Config& config, const Service& service,
+                             const std::filesystem::path& programs) {
+  std::vector<Inherited> mime_of_each;
+  for (const UniqueFd& listener : heritage.mime_listeners) {
+    mime_of_each.push_back({fd_name::kMime, listener.get()});
+  }
+  std::vector<Inherited> smtpd = with(service.for_smtpd(), heritage.smtpd_config);
+  for (const TlsFds& pair : heritage.tls_pairs) hand_over(pair, smtpd);
+  std::vector<Inherited> apid = with(service.for_apid(), heritage.apid_config);
+  hand_over(heritage.tls_pairs.front(), apid);
+  return {
+      {.name = "mimed",
+       .command = {programs / "restante-mimed"},
+       .count = config.mimed_workers,
+       .inherits = with({}, heritage.mimed_config),
+       .one_for_each = mime_of_each},
+      {.name = "smtpd",
+       .command = {programs / "restante-smtpd"},
+       .count = config.smtpd_workers,
+       .inherits = smtpd,
+       .one_for_each = {}},
+      {.name = "apid",
+       .command = {programs / "restante-apid"},
+       .count = config.apid_workers,
+       .inherits = apid,
+       .one_for_each = {}},
+  };
+}
+
+}  // namespace
+
+Result<Staff> make_staff(const Config& config, std::uint64_t generation, std::vector<TlsFds> pairs,
+                         const Service& service, const std::filesystem::path& programs) {
+  auto heritage = std::make_shared<Heritage>();
+  heritage->tls_pairs = std::move(pairs);
+  const std::string directory = fmt::format("{}/{}", config.runtime_dir, generation);
+  if (auto made = make_directory(*heritage, directory, config.mimed_workers); !made) {
+    return std::unexpected(made.error());
+  }
+  if (auto made = make_views(*heritage, config); !made) return std::unexpected(made.error());
+  std::vector<Role> roles = make_roles(*heritage, config, service, programs);
+  return Staff{.roles = std::move(roles),
+               .drain_timeout = config.drain_timeout,
+               .ready_limit = kReadyLimit + config.redis_timeout,
+               .heritage = std::move(heritage)};
+}
+
+}  // namespace restante::master

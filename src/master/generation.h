@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: ISC
+// What one generation of workers has for itself: its view of the configuration, certificates and
+// keys, and the sockets between its workers.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <vector>
+
+#include "master/key_files.h"
+#include "master/service.h"
+#include "master/supervisor.h"
+#include "shared/config.h"
+#include "shared/error.h"
+
+namespace restante::master {
+
+// Makes all that, as the user that the workers run as. The sockets of its mimed are in a directory
+// of its own in runtime_dir, so that one generation never asks the parsers of another; it goes with
+// the last copy of Staff::heritage. `service` has to outlive the workers.
+[[nodiscard]] Result<Staff> make_staff(const Config& config, std::uint64_t generation,
+                                       std::vector<TlsFds> pairs, const Service& service,
+                                       const std::filesystem::path& programs);
+
+}  // namespace restante::master

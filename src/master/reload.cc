@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: ISC
+// The new configuration of a reload: read, checked, and made into a new generation of workers.
+#include "master/reload.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "master/generation.h"
+#include "master/key_files.h"
+#include "shared/log.h"
+#include "shared/settings.h"
+
+namespace restante::master {
+namespace {
+
+constexpr std::array<std::string_view, 7> kFixed = {
+    "smtp_listen",     "smtp_proxy_listen", "http_listen", "https_listen",
+    "http_api_listen", "runtime_dir",       "user"};
+
+bool is_private(const Config& config) { return config.redis == "private"; }
+
+}  // namespace
+
+std::vector<std::string> keep_what_needs_restart(const Config& current, Config& fresh) {
+  std::vector<std::string_view> names(kFixed.begin(), kFixed.end());
+  if (is_private(current) != is_private(fresh)) names.push_back("redis");
+  if (is_private(current)) names.push_back("redis_directory");
+  std::vector<std::string> kept;
+  for (const std::string_view name : names) {
+    const Setting& setting = *find_setting(name);
+    const std::string value = value_text(setting, current);
+    if (value_text(setting, fresh) == value) continue;
+    (void)assign_value(setting, value, fresh);  // it was good before
+    kept.emplace_back(name);
+  }
+  std::ranges::sort(kept);
+  return kept;
+}
+
+Reloader::Reloader(Sources sources, Config current, const Service& service,
+                   std::filesystem::path programs)
+    : sources_(std::move(sources)),
+      current_(std::move(current)),
+      service_(service),
+      programs_(std::move(programs)) {}
+
+Result<Staff> Reloader::prepare(std::uint64_t generation) {
+  const auto reader = read_sources(sources_);
+  if (!reader) return std::unexpected(reader.error());
+  auto config = finish_config(*reader);
+  if (!config) return std::unexpected(config.error());
+  const std::vector<std::string> kept = keep_what_needs_restart(current_, *config);
+  auto pairs = load_tls_pairs(*config);
+  if (!pairs) return std::unexpected(pairs.error());
+  if (auto good = check_tls(*config, *pairs, programs_); !good) {
+    return std::unexpected(good.error());
+  }
+  auto staff = make_staff(*config, generation, std::move(*pairs), service_, programs_);
+  if (!staff) return staff;
+  if (!kept.empty()) {
+    log::warning("reload_partly", {{"generation", generation},
+                                   {"needs_restart", fmt::format("{}", fmt::join(kept, " "))}});
+  }
+  prepared_ = std::move(*config);
+  return staff;
+}
+
+void Reloader::adopt() {
+  current_ = prepared_;
+  log::set_level(current_.log_level);
+}
+
+}  // namespace restante::master
