@@ -8,10 +8,12 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "apid/acme.h"
 #include "apid/forwarded.h"
 #include "apid/handlers.h"
 #include "apid/http_server.h"
@@ -146,9 +148,11 @@ Handler Worker::api_handler() {
 
 Handler Worker::redirect_handler() {
   const std::uint16_t port = local_port(context_.listener(fd_name::kHttps));
-  return [port, host = context_.config.domain.front()](const Request& request,
-                                                       const Responder& respond) {
-    respond(answer_in_clear(request, host, port));
+  return [port, &config = context_.config](const Request& request, const Responder& respond) {
+    const bool has_key = !request.api_key.empty();  // which is to be told so, whatever it asks for
+    auto challenge = has_key ? std::nullopt : answer_challenge(request, config.acme_directory);
+    if (challenge) return respond(std::move(*challenge));
+    respond(answer_in_clear(request, config.domain.front(), port));
   };
 }
 

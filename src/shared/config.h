@@ -35,6 +35,7 @@ struct Config {
   std::vector<std::string> domain;   // lower case, A-labels, at least one
   std::vector<std::string> api_key;  // at least one, here or in api_key_file
   std::string api_key_file;
+  std::string acme_directory;  // of the files that a certificate authority asks for; empty: none
   std::string hostname;  // the name in the greeting, in trace headers and in the MTA-STS policy
   std::string redis;     // host:port, unix:/path, redis://…, or `private`
   std::string redis_directory;

@@ -98,6 +98,8 @@ std::optional<std::string> check_paths(std::string_view value) {
 
 // clang-format off
 constexpr std::array kSettings = {
+  Setting{"acme_directory", Type::kText, &Config::acme_directory, "/var/lib/restante/acme", 0, 0, kApid, false, check_path,
+          "where an ACME client puts the challenges that the HTTP port gives out; empty: none are"},
   Setting{"api_connection_limit", Type::kCount, &Config::api_connection_limit, "1000", 1, 100000, kApid, false, nullptr,
           "API connections that one worker holds at once"},
   Setting{"api_cors_origin", Type::kWords, &Config::api_cors_origin, "", 0, 0, kApid, false, check_origin,
