@@ -82,8 +82,11 @@ Result<std::vector<NamedFd>> take_passed_listeners() {
     if (auto good = check(one); !good) return std::unexpected(good.error());
     const int flags = fcntl(one.fd.get(), F_GETFL);
     fcntl(one.fd.get(), F_SETFL, flags | O_NONBLOCK);
-    log::notice("listening",
-                {{"for", one.name}, {"port", bound_port(one.fd.get())}, {"from", "systemd"}});
+    if (const std::uint16_t port = bound_port(one.fd.get()); port != 0) {
+      log::notice("listening", {{"for", one.name}, {"port", port}, {"from", "systemd"}});
+    } else {
+      log::notice("listening", {{"for", one.name}, {"from", "systemd"}});
+    }
   }
   return passed;
 }

@@ -104,6 +104,7 @@ std::uint16_t bound_port(int fd) {
   if (address.storage.ss_family == AF_INET6) {
     return ntohs(reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_port);
   }
+  if (address.storage.ss_family != AF_INET) return 0;
   return ntohs(reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_port);
 }
 

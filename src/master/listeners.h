@@ -32,7 +32,7 @@ void remove_unix_sockets(const Config& config);
 // A SOCK_SEQPACKET listener at `path`, for mimed. What is left there of an earlier run goes.
 [[nodiscard]] Result<UniqueFd> listen_unix(const std::string& path);
 
-// The port that a bound socket has.
+// The port that a bound socket has; 0 for a Unix socket.
 [[nodiscard]] std::uint16_t bound_port(int fd);
 
 }  // namespace restante::master

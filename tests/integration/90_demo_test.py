@@ -107,3 +107,12 @@ def test_killed_workers_of_a_demo_come_back():
         wait_until(lambda: len(demo.children()) == len(children), "all run again")
         assert json.loads(run("sh", "-c", curl).stdout) == []
         demo.stop()
+
+
+def test_a_demo_reloads_too_and_keeps_its_key():
+    with Demo() as demo:
+        curl = demo.line(r"^\s*curl ")
+        for number in (1, 2):
+            demo.process.send_signal(signal.SIGHUP)
+            demo.log.wait_for("event=generation_ended", number, timeout=20)
+        assert json.loads(run("sh", "-c", curl).stdout) == []
