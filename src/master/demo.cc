@@ -17,6 +17,8 @@ namespace restante::master {
 namespace {
 
 constexpr const char* kUnprivileged = "nobody";
+constexpr const char* kKeyFile = "/privkey.pem";  // in the demo's directory
+constexpr const char* kCertificateFile = "/fullchain.pem";
 
 std::string random_key() {
   unsigned char bytes[24];
@@ -46,13 +48,13 @@ Result<void> run_openssl(std::vector<std::string> arguments) {
 }
 
 Result<void> make_certificate(const std::string& directory) {
-  const std::string key = directory + "/privkey.pem";
+  const std::string key = directory + kKeyFile;
   auto made = run_openssl(
       {"genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", key});
   if (!made) return made;
   return run_openssl({"req", "-x509", "-key", key, "-batch", "-days", "30", "-subj",
                       "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-                      "-out", directory + "/fullchain.pem"});
+                      "-out", directory + kCertificateFile});
 }
 
 }  // namespace
@@ -70,9 +72,12 @@ Result<Demo> Demo::make(const std::filesystem::path& programs) {
     // A build under a closed home directory can be run by no one but root.
     const passwd* nobody = open_to_all(programs) ? getpwnam(kUnprivileged) : nullptr;
     demo.user_ = nobody != nullptr ? kUnprivileged : "root";
-    if (nobody != nullptr && chown(pattern.c_str(), nobody->pw_uid, nobody->pw_gid) != 0) {
-      return fail(ErrorKind::kSystem, "cannot give {} to {}: {}", pattern, kUnprivileged,
-                  errno_text());
+    // The files too: a reload reads them again.
+    for (const std::string& path : {pattern, pattern + kCertificateFile, pattern + kKeyFile}) {
+      if (nobody == nullptr || chown(path.c_str(), nobody->pw_uid, nobody->pw_gid) == 0) continue;
+      const int error_number = errno;
+      return fail(ErrorKind::kSystem, "cannot give {} to {}: {}", path, kUnprivileged,
+                  errno_text(error_number));
     }
   }
   return demo;
@@ -91,8 +96,8 @@ std::vector<std::string> Demo::settings() const {
                                        "redis=private",
                                        "redis_directory=" + directory_ + "/redis",
                                        "runtime_dir=" + directory_ + "/run",
-                                       "tls_certificate=" + directory_ + "/fullchain.pem",
-                                       "tls_key=" + directory_ + "/privkey.pem",
+                                       "tls_certificate=" + directory_ + kCertificateFile,
+                                       "tls_key=" + directory_ + kKeyFile,
                                        "smtp_listen=127.0.0.1:2525",
                                        "http_listen=127.0.0.1:8080",
                                        "https_listen=127.0.0.1:8443"};

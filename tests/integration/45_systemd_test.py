@@ -58,13 +58,15 @@ def activated(monkeypatch, sockets, **settings):
 
 
 def test_passed_sockets_take_the_place_of_those_of_the_settings(monkeypatch):
-    path = str(new_directory() / "api.sock")
+    directory = new_directory()
+    directory.chmod(0o777)  # whoever tried could remove it
+    path = str(directory / "api.sock")
     key = readable_key()
     with activated(monkeypatch, [("smtp", TCP, (LOCAL, 0)), ("https", TCP, (LOCAL, 0)),
                                  ("http", TCP, (LOCAL, 0)), ("http_api", UNIX, path)],
                    # None of these could be bound.
                    smtp_listen="192.0.2.1:25", https_listen="192.0.2.1:443", http_listen="",
-                   tls_key=key, http_api_listen="unix:/nonexistent/api.sock") as restante:
+                   tls_key=key, http_api_listen=f"unix:{path}") as restante:
         assert len(restante.log.find("event=listening .*from=systemd")) == 4
         assert len(restante.log.find("event=listening")) == 4
         restante.send("alice@example.com")

@@ -435,9 +435,12 @@ def test_workers_that_are_killed_in_a_reload_are_replaced_where_they_are_needed(
         for pid in fresh:
             restante.kill(pid)
         restante.log.wait_for("event=reload_done", timeout=30)
-        # One that leaves is not replaced.
+        # One that leaves is not replaced, though it still had a client.
         for pid in old & restante.pids("mimed"):
             restante.kill(pid)
+            line, = restante.log.wait_for(f"event=process_died .*pid={pid} ")
+            assert "restart_in_ms" not in line
+        assert len(restante.pids("mimed")) == 2
         assert kept.say("QUIT") == 221
         restante.log.wait_for("event=generation_ended")
         restante.wait_until_complete()
