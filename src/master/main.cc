@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
 // restante, the master: configuration, ports, keys, shared memory; then no root; then the workers.
+#include <signal.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -124,6 +125,11 @@ int main_program(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   umask(0077);
+  // Until run() waits for it, it is kept: a deploy hook may be quicker than the start.
+  sigset_t hangup;
+  sigemptyset(&hangup);
+  sigaddset(&hangup, SIGHUP);
+  sigprocmask(SIG_BLOCK, &hangup, nullptr);
   log::open("restante", log::Level::kInfo);
   const auto status = run(*options);
   if (status) return *status;

@@ -425,6 +425,22 @@ def test_a_storm_of_signals_is_one_reload_or_a_few():
         restante.wait_until_complete()
 
 
+def test_a_signal_that_comes_too_early_is_kept(monkeypatch):
+    directory = copy_programs()
+    directory.chmod(0o755)
+    (directory / "real").mkdir()
+    smtpd = (directory / "restante-smtpd").rename(directory / "real" / "restante-smtpd")
+    # The first to be started, before there is anything to be reloaded.
+    replace(directory, "restante-smtpd", f"""#!/bin/sh
+if [ "$1" = --check ] && mkdir {directory}/done 2>/dev/null; then kill -HUP $PPID; fi
+exec {smtpd} "$@"
+""")
+    monkeypatch.setattr(harness, "programs", lambda: directory)
+    with Restante(**Files().settings()) as restante:
+        assert (directory / "done").is_dir()
+        restante.log.wait_for("event=generation_ended generation=1")
+
+
 def test_workers_that_are_killed_in_a_reload_are_replaced_where_they_are_needed():
     with Restante(**Files().settings()) as restante:
         old = restante.pids()
