@@ -16,6 +16,7 @@
 #include "apid/ranges.h"
 #include "apid/uri.h"
 #include "shared/address.h"
+#include "shared/ascii.h"
 #include "shared/mailbox_name.h"
 #include "shared/message.h"
 
@@ -50,17 +51,19 @@ std::expected<std::optional<MailId>, Response> parse_id(std::string_view text) {
 
 }  // namespace
 
-Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates, event_base* base)
+Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates, event_base* base,
+         Counting counting)
     : config_(config),
       mailboxes_(std::move(mailboxes)),
       rates_(rates),
+      counting_(std::move(counting)),
       keys_(config.api_key),
       cors_(std::make_shared<Cors>(config.api_cors_origin)),
       gzip_(std::make_shared<Gzip>()),
       base_(base),
       claims_(base, std::move(mailboxes_.claims)),
-      waits_(base, mailboxes_.watch, {.all = config.wait_limit, .per_key = config.wait_key_limit}) {
-}
+      waits_(base, mailboxes_.watch, {.all = config.wait_limit, .per_key = config.wait_key_limit},
+             counting_.tally) {}
 
 Responder Api::finishing(const Request& request, const Responder& respond) const {
   return respond.with(
@@ -83,6 +86,7 @@ void Api::handle(const Request& request, std::chrono::milliseconds now, const Re
   const Responder respond_with_limit = respond.with(
       [verdict, limit](Response& response) { add_rate_headers(response, verdict, limit); });
   if (verdict.admitted) return dispatch(request, route, respond_with_limit);
+  counting_.tally.add(Count::kApiRateLimited);
   Response response = error_response(429, "rate limit exceeded");  // RFC 6585 section 4
   response.headers.emplace_back("Retry-After", whole_seconds(verdict.reset_in));
   respond_with_limit(std::move(response));
@@ -96,8 +100,7 @@ void Api::dispatch(const Request& request, const Route& route, const Responder& 
     return respond(cors_->answer_options(request, no_method->allow));
   }
   // Who has no key learns of no path or method but those that are for anyone.
-  const bool for_anyone = match != nullptr && match->access != Access::kWithKey;
-  if (!for_anyone && !keys_.contains(request.api_key)) {
+  if (!has_key(request, match == nullptr ? Access::kWithKey : match->access)) {
     Response response = error_response(401, "invalid API key");
     // RFC 9110 section 15.5.2 demands the field; there is no registered scheme for a key.
     response.headers.emplace_back("WWW-Authenticate", "ApiKey header=\"X-API-KEY\"");
@@ -132,6 +135,8 @@ void Api::dispatch(const Request& request, const Route& route, const Responder& 
       return respond(mta_sts_response(config_));
     case Endpoint::kOpenApi:
       return respond(json_response(200, std::string(openapi_document())));
+    case Endpoint::kMetrics:
+      return respond(metrics_response());
     case Endpoint::kHealth:
       return respond(json_response(200, kStatusOk));
     case Endpoint::kReadiness:
@@ -270,6 +275,26 @@ void Api::delete_mail(const Request& request, const RouteMatch& match, const Res
                       if (!*removed) return respond(no_such_message());
                       respond(message_response(fmt::format("Message {} has been deleted", id)));
                     });
+}
+
+bool Api::has_key(const Request& request, Access access) const {
+  if (access == Access::kAnyone || access == Access::kAnyoneUncounted) return true;
+  if (keys_.contains(request.api_key)) return true;
+  // RFC 6750 section 2.1: what Prometheus can send in all its versions.
+  constexpr std::string_view kScheme = "Bearer ";
+  const std::string_view given = request.field("authorization");
+  return access == Access::kWithKeyOrToken && given.size() > kScheme.size() &&
+         equal_ignoring_case(given.substr(0, kScheme.size()), kScheme) &&
+         keys_.contains(given.substr(kScheme.size()));
+}
+
+Response Api::metrics_response() const {
+  Response response;
+  response.headers.emplace_back("Content-Type", "text/plain; version=0.0.4; charset=utf-8");
+  response.headers.emplace_back("Cache-Control", "no-store");
+  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  response.body = counting_.metrics ? counting_.metrics() : std::string();
+  return response;
 }
 
 void Api::tell_readiness(const Responder& respond) {

@@ -24,6 +24,7 @@
 #include "shared/mail_store.h"
 #include "shared/mime_client.h"
 #include "shared/rate_table.h"
+#include "shared/scoreboard.h"
 
 namespace restante::apid {
 
@@ -45,12 +46,19 @@ struct Mailboxes {
   std::function<void(const FileBody&, std::uint64_t number, MimeClient::ExtractDone)> extract;
 };
 
+// Where the API counts, and what it tells of all that is counted (metrics.h).
+struct Counting {
+  Tally tally = {};
+  std::function<std::string()> metrics = {};
+};
+
 // Answers every request but OPTIONS, checking in this order: rate limit and key (unless the route
 // has none), path, method, arguments.
 class Api {
  public:
   // `config` and `base` outlive the object.
-  Api(const Config& config, Mailboxes mailboxes, RateTable rates, event_base* base);
+  Api(const Config& config, Mailboxes mailboxes, RateTable rates, event_base* base,
+      Counting counting = {});
 
   // `now` is of the clock that the rate table wants (monotonic_now).
   void handle(const Request& request, std::chrono::milliseconds now, const Responder& respond);
@@ -62,6 +70,8 @@ class Api {
   // The same, with what every answer gets.
   [[nodiscard]] Responder finishing(const Request& request, const Responder& respond) const;
   void dispatch(const Request& request, const Route& route, const Responder& respond);
+  [[nodiscard]] bool has_key(const Request& request, Access access) const;
+  [[nodiscard]] Response metrics_response() const;
   void tell_readiness(const Responder& respond);
   void list_mails(const Request& request, std::string_view user, const Responder& respond);
   void clear_mailbox(const Request& request, std::string_view user, const Responder& respond);
@@ -97,6 +107,7 @@ class Api {
   const Config& config_;
   Mailboxes mailboxes_;
   RateTable rates_;
+  Counting counting_;
   ApiKeys keys_;
   // Shared: a late answer may come after this object's end.
   std::shared_ptr<const Cors> cors_;

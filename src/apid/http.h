@@ -29,6 +29,7 @@ struct Request {
   std::string host;   // as sent; may be empty or nonsense
   std::string api_key;
   bool has_body = false;  // which has not been read
+  bool was_held = false;  // Responder::hold: the time that its answer took says nothing
   // Those of kKeptFields that came, several of a name joined by ", " (RFC 9110 section 5.3).
   std::map<std::string_view, std::string> fields;
   ClientAddress client;
@@ -40,9 +41,10 @@ struct Request {
 // The header fields that handlers ask for, in lower case; the others are not kept.
 inline constexpr std::string_view kKeptFields[] = {
     "accept-encoding", "access-control-request-method",
-    "if-none-match",   "if-range",
-    "last-event-id",   "origin",
-    "range",           "x-forwarded-for",
+    "authorization",   "if-none-match",
+    "if-range",        "last-event-id",
+    "origin",          "range",
+    "x-forwarded-for",
 };
 
 // Bytes of a file that need not be in memory.

@@ -44,7 +44,7 @@ struct Client {
   bool aborted = false;      // the server is going: answer nothing more
   std::uint64_t serial = 0;  // of the request in hand; a late Responder knows by it that it is late
   std::uint64_t answered = 0;
-  std::chrono::milliseconds asked_at{};
+  std::chrono::microseconds asked_at{};
   std::chrono::milliseconds deadline{};  // for what the stage waits for
   ClientAddress peer;  // who is connected; request.client may be someone behind it
   Request request;

@@ -12,6 +12,7 @@
 #include "apid/http_body.h"
 #include "apid/http_daemon.h"
 #include "shared/rate_table.h"
+#include "shared/scoreboard.h"
 
 namespace restante::apid {
 namespace {
@@ -41,7 +42,8 @@ MHD_Result on_field(void* context, MHD_ValueKind, const char* name, std::size_t 
 
 void Daemon::begin_request(Client& client, const char* target) {
   ++client.serial;
-  client.asked_at = monotonic_now();
+  client.asked_at = precise_now();
+  client.request.was_held = false;
   client.stage = Stage::kReading;
   client.close = false;
   client.fields = {};
@@ -123,6 +125,7 @@ void Daemon::hold(Client& client, milliseconds limit, Responder::Ended ended) {
   if (draining_ && ended) return ended();
   client.deadline = std::max(client.deadline, monotonic_now() + limit + options_.timeout);
   if (!ended) return;
+  client.request.was_held = true;
   client.ended = std::move(ended);
   watch_for_hangup(client);
 }
@@ -175,7 +178,7 @@ MHD_Result Daemon::send(Client& client) {
   const milliseconds now = monotonic_now();
   const milliseconds by_size = options_.timeout + milliseconds{size * 1000 / kSlowestReader};
   client.deadline = now + (from.send_limit.count() > 0 ? from.send_limit : by_size);
-  observer_(client.request, status, now - client.asked_at);
+  observer_(client.request, status, precise_now() - client.asked_at);
   if (client.stream) begin_stream(client);
   if (!client.stream && !client.receipt) client.hangup.reset();  // it may close its half now
   const ResponsePtr response = make_library_response(std::move(from), [this, &client](bool more) {

@@ -165,6 +165,8 @@ void Daemon::add_client(MHD_Connection* connection, void** context) {
   clients_.push_front(client);
   client->self = clients_.begin();
   *context = client.get();
+  options_.tally.add(Count::kHttpAccepted);
+  options_.tally.add(Count::kHttpOpen);
   if (!sweep_.running()) sweep_.start(milliseconds{0});
 }
 
@@ -175,6 +177,7 @@ void Daemon::on_connection(void* self, MHD_Connection* connection, void** contex
     // Without a Client (out of memory) every request is refused by on_request.
     guarded([&] { daemon.add_client(connection, context); });
   } else if (auto* client = static_cast<Client*>(std::exchange(*context, nullptr))) {
+    daemon.options_.tally.remove(Count::kHttpOpen);
     daemon.clients_.erase(client->self);
   }
 }

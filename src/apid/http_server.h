@@ -12,6 +12,7 @@
 
 #include "apid/http.h"
 #include "shared/error.h"
+#include "shared/scoreboard.h"
 
 struct event_base;
 
@@ -25,11 +26,12 @@ struct HttpServerOptions {
   // field means nothing.
   std::function<ClientAddress(const ClientAddress& peer, std::string_view forwarded)> client_of =
       {};
+  Tally tally = {};
 };
 
 // One closing line of the log for each request that was answered.
 using Observer =
-    std::function<void(const Request&, unsigned status, std::chrono::milliseconds took)>;
+    std::function<void(const Request&, unsigned status, std::chrono::microseconds took)>;
 
 // Requests that another HTTP implementation could read differently (smuggling) never reach the
 // handler: they are answered 400 and their connection is closed.

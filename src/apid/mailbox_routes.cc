@@ -101,7 +101,7 @@ void Api::stream_events(const Request& request, std::string_view user, const Res
       return respond(error_response(400, "Last-Event-ID must be the id of a mail: 19 digits"));
     }
   }
-  auto place = waits_.take_place(request.api_key);
+  auto place = waits_.take_place(request.api_key, Count::kApiStreams);
   if (!place) return respond(std::move(place).error());
   start_feed(base_, mailboxes_.watch, mailboxes_.list,
              {.mailbox = mailbox_key(*mailbox),

@@ -2,12 +2,11 @@
 // Program restante-apid: serves the HTTPS API on sockets that the master has opened.
 #include <sysexits.h>
 
-#include <charconv>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <string_view>
+#include <span>
 #include <utility>
 
 #include "apid/worker.h"
@@ -29,14 +28,13 @@ int fatal(const Error& error) {
   return error.kind == ErrorKind::kConfig ? EX_CONFIG : EXIT_FAILURE;
 }
 
-int run(std::string_view argument) {
+int run(std::span<const char* const> arguments) {
   log::open("restante-apid", log::Level::kInfo);
   Result<WorkerContext> context = WorkerContext::unpack();
   if (!context) return fatal(context.error());
   log::set_level(context->config.log_level);
-  std::uint64_t number = 0;
-  std::from_chars(argument.data(), argument.data() + argument.size(), number);
-  const Result<void> done = restante::apid::run_worker(*std::move(context), number);
+  context->read_arguments(arguments);
+  const Result<void> done = restante::apid::run_worker(*std::move(context));
   return done ? EXIT_SUCCESS : fatal(done.error());
 }
 
@@ -44,7 +42,7 @@ int run(std::string_view argument) {
 
 int main(int argc, char** argv) {
   try {
-    return run(argc > 1 ? argv[1] : "");
+    return run(std::span(argv, static_cast<std::size_t>(argc)));
   } catch (const std::exception& error) {
     log::error("fatal", {{"reason", error.what()}});
     return EXIT_FAILURE;

@@ -21,6 +21,7 @@ constexpr std::array kRows = {
     RouteRow{"DELETE", "/emails/USER/ID", Endpoint::kDeleteMail, Access::kWithKey},
     RouteRow{"GET", "/.well-known/mta-sts.txt", Endpoint::kMtaStsPolicy, Access::kAnyone},
     RouteRow{"GET", "/openapi.json", Endpoint::kOpenApi, Access::kAnyone},
+    RouteRow{"GET", "/metrics", Endpoint::kMetrics, Access::kWithKeyOrToken},
     RouteRow{"GET", "/healthz", Endpoint::kHealth, Access::kAnyoneUncounted},
     RouteRow{"GET", "/readyz", Endpoint::kReadiness, Access::kAnyoneUncounted},
 };

@@ -23,10 +23,12 @@ enum class Endpoint : std::uint8_t {
   kMtaStsPolicy,
   kOpenApi,
   kHealth,
-  kReadiness
+  kReadiness,
+  kMetrics
 };
 enum class Access : std::uint8_t {
   kWithKey,
+  kWithKeyOrToken,  // the key may also come as a bearer token
   kAnyone,
   kAnyoneUncounted,  // not by the rate limit either
 };

@@ -75,10 +75,11 @@ struct Waits::Held : std::enable_shared_from_this<Waits::Held> {
   std::shared_ptr<Held> own;  // until it is over
 };
 
-Waits::Waits(event_base* base, WatchMailbox watch, WaitLimits limits)
-    : base_(base), watch_(std::move(watch)), limits_(limits) {}
+Waits::Waits(event_base* base, WatchMailbox watch, WaitLimits limits, Tally tally)
+    : base_(base), watch_(std::move(watch)), limits_(limits), tally_(std::move(tally)) {}
 
-std::expected<std::shared_ptr<void>, Response> Waits::take_place(const std::string& key) {
+std::expected<std::shared_ptr<void>, Response> Waits::take_place(const std::string& key,
+                                                                 Count what) {
   if (places_->all >= limits_.all) {
     return std::unexpected(try_later("too many requests are waiting, try again later"));
   }
@@ -95,20 +96,25 @@ std::expected<std::shared_ptr<void>, Response> Waits::take_place(const std::stri
   struct Place {
     std::shared_ptr<Places> places;
     std::string key;
-    Place(std::shared_ptr<Places> of, std::string api_key)
-        : places(std::move(of)), key(std::move(api_key)) {}
+    Tally tally;
+    Count what;
+    Place(std::shared_ptr<Places> of, std::string api_key, Tally its_tally, Count as)
+        : places(std::move(of)), key(std::move(api_key)), tally(std::move(its_tally)), what(as) {
+      tally.add(what);
+    }
     Place(const Place&) = delete;
     Place& operator=(const Place&) = delete;
     ~Place() {
+      tally.remove(what);
       --places->all;
       if (--places->by_key[key] == 0) places->by_key.erase(key);
     }
   };
-  return std::make_shared<Place>(places_, key);
+  return std::make_shared<Place>(places_, key, tally_, what);
 }
 
 void Waits::start(Wait wait, const Responder& respond) {
-  auto place = take_place(wait.api_key);
+  auto place = take_place(wait.api_key, Count::kApiWaiting);
   if (!place) return respond(std::move(place).error());
   const auto held = std::make_shared<Held>(base_, std::move(wait), respond, *std::move(place));
   held->own = held;

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "apid/http.h"
+#include "shared/scoreboard.h"
 
 struct event_base;
 
@@ -45,7 +46,7 @@ class Waits {
     Response otherwise;  // at the end, if nothing was found
   };
 
-  Waits(event_base* base, WatchMailbox watch, WaitLimits limits);
+  Waits(event_base* base, WatchMailbox watch, WaitLimits limits, Tally tally = {});
   Waits(const Waits&) = delete;
   Waits& operator=(const Waits&) = delete;
 
@@ -54,14 +55,17 @@ class Waits {
   // because Redis has gone meanwhile, is tried again. With no place left it answers so: 429 or 503.
   void start(Wait wait, const Responder& respond);
 
-  // A place among those who wait, until what is returned goes; or the answer to give instead.
-  [[nodiscard]] std::expected<std::shared_ptr<void>, Response> take_place(const std::string& key);
+  // A place among those who wait, until what is returned goes; or the answer to give instead. It is
+  // counted as `what`.
+  [[nodiscard]] std::expected<std::shared_ptr<void>, Response> take_place(const std::string& key,
+                                                                          Count what);
 
  private:
   struct Held;
   event_base* base_;
   WatchMailbox watch_;
   WaitLimits limits_;
+  Tally tally_;
   struct Places {
     std::size_t all = 0;
     std::map<std::string, std::size_t, std::less<>> by_key;

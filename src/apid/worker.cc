@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "apid/forwarded.h"
 #include "apid/handlers.h"
 #include "apid/http_server.h"
+#include "apid/metrics.h"
 #include "apid/redirect.h"
 #include "shared/event_loop.h"
 #include "shared/log.h"
@@ -24,6 +26,7 @@
 #include "shared/mail_watch.h"
 #include "shared/mime_client.h"
 #include "shared/network.h"
+#include "shared/pulse.h"
 #include "shared/rate_table.h"
 #include "shared/redis.h"
 #include "shared/segment.h"
@@ -33,12 +36,20 @@ namespace {
 
 constexpr std::uint16_t kHttpsPort = 443;
 
-void log_request(const Request& request, unsigned status, std::chrono::milliseconds took) {
-  log::info("api_request", {{"method", request.method},
-                            {"path", request.path},
-                            {"status", status},
-                            {"ms", took.count()},
-                            {"ip", request.client.text}});
+void log_request(const Request& request, unsigned status, std::chrono::microseconds took) {
+  log::info("api_request",
+            {{"method", request.method},
+             {"path", request.path},
+             {"status", status},
+             {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()},
+             {"ip", request.client.text}});
+}
+
+void count_request(const Tally& tally, const Request& request, unsigned status,
+                   std::chrono::microseconds took) {
+  constexpr Count kClasses[] = {Count::kApi2xx, Count::kApi3xx, Count::kApi4xx, Count::kApi5xx};
+  tally.add(kClasses[std::clamp(status / 100, 2U, 5U) - 2]);
+  if (!request.was_held) tally.observe(Latency::kApiRequest, took);
 }
 
 std::uint16_t local_port(int fd) {
@@ -50,7 +61,17 @@ std::uint16_t local_port(int fd) {
   return ntohs(address.sin6_port);
 }
 
-Mailboxes mailboxes_of(MailStore& store, MailWatch& watch, MimeClient& mime) {
+// Takes a claimed mail, and counts it.
+auto taker(MailStore& store, const Tally& tally) {
+  return [&store, &tally](auto mailbox, auto& id, auto lease, auto done) {
+    store.take(mailbox, id, lease, [&tally, done = std::move(done)](Result<bool> taken) {
+      if (taken.value_or(false)) tally.add(Count::kMailsClaimed);
+      done(std::move(taken));
+    });
+  };
+}
+
+Mailboxes mailboxes_of(MailStore& store, MailWatch& watch, MimeClient& mime, const Tally& tally) {
   return {
       .list = [&store](auto mailbox, auto& query,
                        auto done) { store.list(mailbox, query, std::move(done)); },
@@ -65,8 +86,7 @@ Mailboxes mailboxes_of(MailStore& store, MailWatch& watch, MimeClient& mime) {
       .ping = [&store](auto done) { store.ping(std::move(done)); },
       .claims = {.claim = [&store](auto mailbox, auto& query,
                                    auto done) { store.claim(mailbox, query, std::move(done)); },
-                 .take = [&store](auto mailbox, auto& id, auto lease,
-                                  auto done) { store.take(mailbox, id, lease, std::move(done)); },
+                 .take = taker(store, tally),
                  .give_back =
                      [&store](auto mailbox, auto& id, auto lease, auto done) {
                        store.give_back(mailbox, id, lease, std::move(done));
@@ -79,17 +99,20 @@ Mailboxes mailboxes_of(MailStore& store, MailWatch& watch, MimeClient& mime) {
 
 class Worker {
  public:
-  Worker(WorkerContext& context, RedisAddress redis, const Segment& segment, std::uint64_t number)
+  Worker(WorkerContext& context, RedisAddress redis, const Segment& segment)
       : context_(context),
-        redis_(loop_.base(), redis, context.config.redis_timeout, segment.redis_outage()),
+        tally_(segment.scoreboard().tally(context.board_slot)),
+        pulse_(loop_.base(), tally_),
+        redis_(loop_.base(), redis, context.config.redis_timeout, segment.redis_outage(), tally_),
         subscriber_(loop_.base(), std::move(redis), context.config.redis_timeout,
-                    segment.redis_outage()),
+                    segment.redis_outage(), tally_),
         store_(redis_, context.config.retention),
         watch_(loop_.base(), subscriber_),
-        mime_(loop_.base(), context.config.runtime_dir, context.config.mimed_workers, number,
-              context.config.mime_timeout),
-        api_(context.config, mailboxes_of(store_, watch_, mime_), segment.api_rates(),
-             loop_.base()),
+        mime_(loop_.base(), context.config.runtime_dir, context.config.mimed_workers,
+              context.number, context.config.mime_timeout, tally_),
+        api_(context.config, mailboxes_of(store_, watch_, mime_, tally_), segment.api_rates(),
+             loop_.base(),
+             {.tally = tally_, .metrics = [&segment] { return metrics_text(segment); }}),
         grace_over_(loop_.base(), [this] { loop_.stop(); }) {}
 
   // Until drained, or until it turns out that nothing can be served.
@@ -109,6 +132,8 @@ class Worker {
 
   WorkerContext& context_;
   EventLoop loop_;
+  Tally tally_;
+  Pulse pulse_;
   Redis redis_, subscriber_;
   MailStore store_;
   MailWatch watch_;
@@ -161,7 +186,8 @@ Result<void> Worker::add_server(const NamedFd& listener) {
   HttpServerOptions options{.connection_limit = static_cast<unsigned>(config.api_connection_limit),
                             .timeout = config.api_timeout,
                             .certificate = {},
-                            .key = {}};
+                            .key = {},
+                            .tally = tally_};
   Handler handler;
   if (listener.name == fd_name::kHttps) {
     if (context_.tls_pairs.empty()) {
@@ -182,7 +208,11 @@ Result<void> Worker::add_server(const NamedFd& listener) {
     return {};  // another program's
   }
   Result<std::unique_ptr<HttpServer>> server = HttpServer::start(
-      loop_.base(), listener.fd.get(), std::move(options), std::move(handler), log_request);
+      loop_.base(), listener.fd.get(), std::move(options), std::move(handler),
+      [this](const Request& request, unsigned status, std::chrono::microseconds took) {
+        count_request(tally_, request, status, took);
+        log_request(request, status, took);
+      });
   if (!server) return std::unexpected(std::move(server).error());
   servers_.push_back(*std::move(server));
   return {};
@@ -203,12 +233,12 @@ void Worker::drain() {
 
 }  // namespace
 
-Result<void> run_worker(WorkerContext context, std::uint64_t number) {
+Result<void> run_worker(WorkerContext context) {
   Result<RedisAddress> redis = parse_redis_address(context.config.redis);
   if (!redis) return std::unexpected(std::move(redis).error());
   Result<Segment> segment = Segment::map(context.segment.get());
   if (!segment) return std::unexpected(std::move(segment).error());
-  Worker worker(context, *std::move(redis), *segment, number);
+  Worker worker(context, *std::move(redis), *segment);
   return worker.run();
 }
 

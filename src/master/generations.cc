@@ -67,6 +67,8 @@ void Supervisor::begin_reload() {
 void Supervisor::finish_reload() {
   leave(std::exchange(current_, std::exchange(next_, nullptr)));
   adopt_();
+  board_.head().generation.store(current_->number);
+  board_.head().reloads.fetch_add(1);
   log::notice("reload_done", {{"generation", current_->number},
                               {"ms", (monotonic_now() - current_->begun).count()}});
   notify::ready(status());
@@ -75,6 +77,7 @@ void Supervisor::finish_reload() {
 void Supervisor::give_up_reload(std::string_view reason) {
   log::error("reload_failed", {{"generation", last_generation_}, {"reason", reason}});
   if (next_) leave(std::exchange(next_, nullptr));
+  board_.head().failed_reloads.fetch_add(1);
   notify::ready(fmt::format("{}; the last reload failed: {}", status(), reason));
 }
 
@@ -86,7 +89,9 @@ void Supervisor::leave(const std::shared_ptr<Generation>& generation) {
   const char word = 0;
   [[maybe_unused]] const ssize_t written = write(generation->life.writer.get(), &word, sizeof word);
   for (Slot& slot : slots_) {
-    if (slot.generation == generation && slot.pid < 0) slot.state = State::kGone;
+    if (slot.generation != generation) continue;
+    if (slot.pid < 0) slot.state = State::kGone;
+    show(slot, ProcessState::kDraining);
   }
   leaving_.push_back(generation);
 }

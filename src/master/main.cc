@@ -53,7 +53,7 @@ Result<int> print_config(const ConfigReader& reader) {
 // From here on without root.
 Result<int> supervise(const Sources& sources, const Config& config, Staff first, Service& service,
                       const std::filesystem::path& programs) {
-  Supervisor supervisor(Service::companions(config), std::move(first));
+  Supervisor supervisor(Service::companions(config), std::move(first), service.scoreboard());
   Reloader reloader(sources, config, service, programs);
   supervisor.on_reload([&](std::uint64_t generation) { return reloader.prepare(generation); },
                        [&] { reloader.adopt(); });

@@ -42,6 +42,9 @@ Result<Service> Service::make_as_root(const Config& config, const Identity& iden
       !done) {
     return std::unexpected(done.error());
   }
+  auto mapped = Segment::map(service.segment_.get());
+  if (!mapped) return std::unexpected(mapped.error());
+  service.segment_map_ = std::move(*mapped);
   return service;
 }
 

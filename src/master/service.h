@@ -3,6 +3,7 @@
 // memory, keys of session tickets.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "master/supervisor.h"
 #include "shared/config.h"
 #include "shared/error.h"
+#include "shared/segment.h"
 
 namespace restante::master {
 
@@ -35,6 +37,9 @@ class Service {
   // Removes the Unix sockets that were made for http_api_listen.
   void remove_sockets(const Config& config) const;
 
+  // Of the segment, which lives as long as this object.
+  [[nodiscard]] Scoreboard scoreboard() const { return segment_map_->scoreboard(); }
+
   // The port of the first listener of that name; 0 if there is none.
   [[nodiscard]] std::uint16_t port_of(std::string_view listener) const;
 
@@ -43,6 +48,7 @@ class Service {
 
   Listeners listeners_;
   UniqueFd segment_;
+  std::optional<Segment> segment_map_;
   UniqueFd ticket_keys_;
 };
 

@@ -10,6 +10,7 @@
 #include <sysexits.h>
 
 #include <algorithm>
+#include <ctime>
 #include <utility>
 
 #include "master/notify.h"
@@ -19,8 +20,9 @@
 
 namespace restante::master {
 
-Supervisor::Supervisor(std::vector<Role> companions, Staff first)
-    : companions_(std::move(companions)), first_(std::move(first)) {
+Supervisor::Supervisor(std::vector<Role> companions, Staff first, Scoreboard board)
+    : companions_(std::move(companions)), board_(board), first_(std::move(first)) {
+  board_.head().started_at.store(static_cast<std::uint64_t>(std::time(nullptr)));
   for (const Role& role : companions_) {
     for (std::uint64_t number = 0; number < role.count; ++number) {
       slots_.push_back({.role = &role, .number = number, .generation = {}});
@@ -43,6 +45,7 @@ Result<void> Supervisor::prepare() {
   ++last_generation_;
   if (auto added = add_generation(std::move(first_)); !added) return added;
   current_ = std::exchange(next_, nullptr);
+  board_.head().generation.store(current_->number);
   if (const auto period = notify::watchdog_period()) {
     repeat(*period, [this] {
       if (is_healthy()) notify::alive();
@@ -104,8 +107,11 @@ void Supervisor::start(Slot& slot) {
   const Role& role = *slot.role;
   std::vector<std::string> command = role.command;
   std::vector<Inherited> inherited = role.inherits;
+  const std::uint64_t generation = slot.generation ? slot.generation->number : 0;
+  slot.on_board = board_.take(role_named(role.name), slot.number, generation);
   if (role.is_worker) {
     command.push_back(std::to_string(slot.number));
+    if (slot.on_board) command.push_back(std::to_string(*slot.on_board));
     if (!role.one_for_each.empty()) inherited.push_back(role.one_for_each.at(slot.number));
     inherited.push_back({fd_name::kLife, slot.generation->life.reader.get()});
     inherited.push_back({fd_name::kReady, ready_.writer.get()});
@@ -114,6 +120,7 @@ void Supervisor::start(Slot& slot) {
   slot.policy.started(now);
   const auto pid = spawn(command, inherited, /*die_with_us=*/!role.is_worker);
   if (!pid) {
+    leave_board(slot);
     slot.start_at = slot.policy.ended(false, now);
     if (next_ && slot.generation == next_) return give_up_reload(pid.error().what);
     log::error("start_failed", {{"role", role.name}, {"reason", pid.error().what}});
@@ -121,6 +128,8 @@ void Supervisor::start(Slot& slot) {
     return;
   }
   slot.pid = *pid;
+  if (slot.on_board) board_.started(*slot.on_board, static_cast<std::uint64_t>(*pid));
+  if (!role.is_worker) show(slot, ProcessState::kReady);
   slot.state = role.is_worker ? State::kStarting : State::kReady;
   log::debug("started", {{"role", role.name}, {"number", slot.number}, {"pid", *pid}});
 }
@@ -148,7 +157,10 @@ void Supervisor::take_ready_words() {
   pid_t pid = 0;
   while (read(ready_.reader.get(), &pid, sizeof pid) == static_cast<ssize_t>(sizeof pid)) {
     const auto slot = std::ranges::find(slots_, pid, &Slot::pid);
-    if (slot != slots_.end()) slot->state = State::kReady;
+    if (slot == slots_.end()) continue;
+    slot->state = State::kReady;
+    const bool leaving = slot->generation && slot->generation->leaving;
+    if (!stopping_ && !leaving) show(*slot, ProcessState::kReady);
   }
   if (announced_ || stopping_) return;
   if (!serves(current_.get()) || !serves(nullptr)) return;
@@ -174,6 +186,15 @@ void Supervisor::take_signals(int signal_fd) {
   }
 }
 
+void Supervisor::show(const Slot& slot, ProcessState state) const {
+  if (slot.on_board) board_.is_now(*slot.on_board, state);
+}
+
+void Supervisor::leave_board(Slot& slot) const {
+  if (slot.on_board) board_.release(*slot.on_board);
+  slot.on_board.reset();
+}
+
 void Supervisor::reap() {
   int wait_status = 0;
   for (pid_t pid = 0; (pid = waitpid(-1, &wait_status, WNOHANG)) > 0;) {
@@ -187,12 +208,14 @@ void Supervisor::ended(Slot& slot, int wait_status) {
   take_ready_words();
   const bool was_ready = slot.state == State::kReady;
   const pid_t pid = std::exchange(slot.pid, -1);
+  leave_board(slot);
   const bool leaving = slot.generation && slot.generation->leaving;
   if (stopping_ || (leaving && (wait_status == 0 || !was_ready))) {
     slot.state = State::kGone;
     log::debug("ended", {{"role", slot.role->name}, {"number", slot.number}, {"pid", pid}});
     return;
   }
+  board_.head().deaths.fetch_add(1);
   const bool by_signal = WIFSIGNALED(wait_status);
   const int how = by_signal ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
   if (leaving) {
@@ -227,7 +250,9 @@ void Supervisor::begin_stop(int exit_status) {
   notify::stopping();
   log::notice("stopping");
   for (const Slot& slot : slots_) {
-    if (slot.generation) slot.generation->life.writer.reset();
+    if (!slot.generation) continue;
+    slot.generation->life.writer.reset();
+    show(slot, ProcessState::kDraining);
   }
 }
 

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "master/spawn.h"
 #include "shared/c_ptr.h"
 #include "shared/error.h"
+#include "shared/scoreboard.h"
 
 namespace restante::master {
 
@@ -28,7 +30,8 @@ struct Role {
   std::string name;
   std::vector<std::string> command;
   std::uint64_t count = 1;
-  // A worker follows the life pipe, says when it is ready and is told its number as last argument.
+  // A worker follows the life pipe, says when it is ready and is told two numbers as last
+  // arguments: its own, and that of its slot of the scoreboard if there is one for it.
   // What is none (redis-server) counts as ready at once and gets SIGTERM when all workers are gone.
   bool is_worker = true;
   std::vector<Inherited> inherits;      // by each of them
@@ -48,9 +51,9 @@ class Supervisor {
   // Gives the workers of the next generation, or says why there will be none.
   using Prepare = std::function<Result<Staff>(std::uint64_t generation)>;
 
-  // `companions` are no workers, and stay whatever is reloaded. Descriptors that no Staff owns
-  // outlive the supervisor.
-  Supervisor(std::vector<Role> companions, Staff first);
+  // `companions` are no workers, and stay whatever is reloaded. Descriptors that no Staff owns, and
+  // the board's memory, outlive the supervisor.
+  Supervisor(std::vector<Role> companions, Staff first, Scoreboard board);
 
   // From run() on, `job` is done every `period`.
   void repeat(std::chrono::milliseconds period, std::function<void()> job);
@@ -88,6 +91,7 @@ class Supervisor {
     pid_t pid = -1;
     Time start_at{0};
     RestartPolicy policy{};
+    std::optional<std::size_t> on_board{};  // while there is a process
   };
 
   struct Repeated {
@@ -106,6 +110,8 @@ class Supervisor {
   void wait_for_event(int signal_fd);
   void take_ready_words();
   void take_signals(int signal_fd);
+  void show(const Slot& slot, ProcessState state) const;
+  void leave_board(Slot& slot) const;
   void reap();
   void ended(Slot& slot, int wait_status);
   void begin_stop(int exit_status);
@@ -124,6 +130,7 @@ class Supervisor {
   [[nodiscard]] std::string status() const;
 
   std::vector<Role> companions_;
+  Scoreboard board_;
   std::vector<Slot> slots_;
   std::shared_ptr<Generation> current_, next_;
   std::vector<std::shared_ptr<Generation>> leaving_;

@@ -222,6 +222,7 @@ class MimeClient::Lane {
 
   // The parser is gone or hangs. Only the mail that it had in hand has had a try.
   void lost(std::string_view reason) {
+    client_.tally_.add(Count::kParserLosses);
     log::warning("parser_lost", {{"parser", path_}, {"reason", reason}, {"mails", load()}});
     overdue_.stop();
     if (readable_) readable_->stop();
@@ -248,8 +249,8 @@ class MimeClient::Lane {
 };
 
 MimeClient::MimeClient(event_base* base, const std::string& runtime_dir, std::uint64_t count,
-                       std::uint64_t first, milliseconds time_limit)
-    : time_limit_(time_limit) {
+                       std::uint64_t first, milliseconds time_limit, Tally tally)
+    : time_limit_(time_limit), tally_(std::move(tally)) {
   for (std::uint64_t i = 0; i < std::min<std::uint64_t>(count, kMostLanes); ++i) {
     lanes_.push_back(
         std::make_unique<Lane>(*this, base, mime_socket_path(runtime_dir, (first + i) % count)));

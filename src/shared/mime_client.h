@@ -15,6 +15,7 @@
 
 #include "shared/c_ptr.h"
 #include "shared/message.h"
+#include "shared/scoreboard.h"
 
 struct event_base;
 
@@ -46,7 +47,7 @@ class MimeClient {
   // Keeps a connection to up to four of the `count` parsers that listen in `runtime_dir`, from
   // number `first` on, so that workers with different numbers begin with different parsers.
   MimeClient(event_base* base, const std::string& runtime_dir, std::uint64_t count,
-             std::uint64_t first, std::chrono::milliseconds time_limit);
+             std::uint64_t first, std::chrono::milliseconds time_limit, Tally tally = {});
   ~MimeClient();
   MimeClient(const MimeClient&) = delete;
   MimeClient& operator=(const MimeClient&) = delete;
@@ -71,6 +72,7 @@ class MimeClient {
   void give_back(Lane& from, std::vector<RequestPtr> requests);
 
   std::chrono::milliseconds time_limit_;
+  Tally tally_;
   std::vector<std::unique_ptr<Lane>> lanes_;
 };
 

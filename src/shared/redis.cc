@@ -37,11 +37,13 @@ RedisReply RedisReply::at(std::size_t index) const { return RedisReply(reply_->e
 
 class Redis::Connection {
  public:
-  Connection(event_base* base, RedisAddress address, milliseconds timeout, OutageFlag& outage)
+  Connection(event_base* base, RedisAddress address, milliseconds timeout, OutageFlag& outage,
+             Tally tally)
       : base_(base),
         address_(std::move(address)),
         timeout_(timeout),
         outage_(outage),
+        tally_(std::move(tally)),
         retry_(base, [this] { connect(); }),
         overdue_(base, [this] { check_overdue(); }),
         first_second_(base, [this] { settle(); }) {
@@ -63,6 +65,7 @@ class Redis::Connection {
 
   void command(std::span<const std::string_view> arguments, Callback done) {
     if (!up_) {
+      tally_.add(Count::kRedisErrors);
       done(fail(ErrorKind::kUnavailable, "Redis at {} is away", place()));
       return;
     }
@@ -268,6 +271,7 @@ class Redis::Connection {
   }
 
   Result<RedisReply> judge(const redisReply* reply) {
+    if (reply == nullptr || reply->type == REDIS_REPLY_ERROR) tally_.add(Count::kRedisErrors);
     if (reply == nullptr) {
       return fail(ErrorKind::kUnavailable, "the connection to Redis at {} was lost", place());
     }
@@ -325,6 +329,7 @@ class Redis::Connection {
   RedisAddress address_;
   milliseconds timeout_;
   OutageFlag& outage_;
+  Tally tally_;
   Timer retry_, overdue_, first_second_;
   std::function<void()> settled_;
   bool is_settled_ = false;
@@ -340,9 +345,9 @@ class Redis::Connection {
 };
 
 Redis::Redis(event_base* base, RedisAddress address, milliseconds command_timeout,
-             OutageFlag& outage)
-    : connection_(std::make_unique<Connection>(base, std::move(address), command_timeout, outage)) {
-}
+             OutageFlag& outage, Tally tally)
+    : connection_(std::make_unique<Connection>(base, std::move(address), command_timeout, outage,
+                                               std::move(tally))) {}
 
 Redis::~Redis() = default;
 

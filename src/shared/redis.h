@@ -18,6 +18,7 @@
 
 #include "shared/error.h"
 #include "shared/redis_address.h"
+#include "shared/scoreboard.h"
 
 struct event_base;
 struct redisReply;
@@ -48,9 +49,10 @@ class Redis {
  public:
   using Callback = std::function<void(Result<RedisReply>)>;
 
-  // Connects at once and goes on trying. `outage` outlives the connection.
+  // Connects at once and goes on trying. `outage` outlives the connection. Commands that fail are
+  // counted.
   Redis(event_base* base, RedisAddress address, std::chrono::milliseconds command_timeout,
-        OutageFlag& outage);
+        OutageFlag& outage, Tally tally = {});
   ~Redis();
   Redis(const Redis&) = delete;
   Redis& operator=(const Redis&) = delete;

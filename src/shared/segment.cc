@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <array>
 #include <new>
 
@@ -14,7 +15,7 @@ namespace restante {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x65746e6174736572ULL;  // "restante"
-constexpr std::uint64_t kLayoutVersion = 1;
+constexpr std::uint64_t kLayoutVersion = 2;
 // A word a key: more than the messages that one machine takes in a minute. The file is sparse, so
 // what is never touched costs no memory.
 constexpr std::size_t kRateWords = std::size_t{1} << 20;
@@ -26,13 +27,22 @@ struct Header {
   std::uint64_t version;
   std::uint64_t size;
   RateTable::HashKey hash_key;
+  std::array<char, 32> program_version;  // of the master, with a NUL
 };
+
+struct flock whole_file() {
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
 
 }  // namespace
 
 struct Segment::Layout {
   Header header;
   alignas(64) OutageFlag redis_outage;
+  alignas(64) ScoreMemory score;
   alignas(64) RateWords smtp_words;
   alignas(64) RateWords api_words;
 };
@@ -49,11 +59,18 @@ Result<UniqueFd> Segment::create(const std::string& path, uid_t owner, gid_t gro
   };
   // A new file each time: an orphan of an earlier run may still map the old one.
   if (unlink(path.c_str()) != 0 && errno != ENOENT) return failed("unlink");
-  UniqueFd fd(open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+  UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!fd) return failed("create");
   if (ftruncate(fd.get(), sizeof(Layout)) != 0) return failed("ftruncate");
   if (geteuid() == 0 && fchown(fd.get(), owner, group) != 0) return failed("chown");
-  Header header{.magic = kMagic, .version = kLayoutVersion, .size = sizeof(Layout), .hash_key = {}};
+  Header header{.magic = kMagic,
+                .version = kLayoutVersion,
+                .size = sizeof(Layout),
+                .hash_key = {},
+                .program_version = {}};
+  constexpr std::string_view kVersion = RESTANTE_VERSION;
+  static_assert(kVersion.size() < sizeof header.program_version);
+  std::ranges::copy(kVersion, header.program_version.begin());
   if (getrandom(&header.hash_key, sizeof header.hash_key, 0) !=
       static_cast<ssize_t>(sizeof header.hash_key)) {
     return failed("getrandom");
@@ -61,15 +78,40 @@ Result<UniqueFd> Segment::create(const std::string& path, uid_t owner, gid_t gro
   if (pwrite(fd.get(), &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header)) {
     return failed("write");
   }
+  struct flock lock = whole_file();
+  if (fcntl(fd.get(), F_SETLK, &lock) != 0) return failed("lock");
   return fd;
 }
 
-Result<Segment> Segment::map(int fd) {
+Result<Segment> Segment::map(int fd) { return map_as(fd, PROT_READ | PROT_WRITE); }
+
+Result<Segment> Segment::open(const std::string& path, pid_t& master) {
+  const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    const int error_number = errno;
+    if (error_number == ENOENT || error_number == ENOTDIR) {
+      return fail(ErrorKind::kUnavailable, "restante does not run: no segment at {}", path);
+    }
+    return fail(ErrorKind::kSystem, "cannot read {}: {}", path, errno_text(error_number));
+  }
+  struct flock lock = whole_file();
+  if (fcntl(fd.get(), F_GETLK, &lock) != 0) {
+    return fail(ErrorKind::kSystem, "{}: {}", path, errno_text());
+  }
+  if (lock.l_type == F_UNLCK) {
+    return fail(ErrorKind::kUnavailable,
+                "restante does not run: the segment at {} is what one that was killed left", path);
+  }
+  master = lock.l_pid;
+  return map_as(fd.get(), PROT_READ);
+}
+
+Result<Segment> Segment::map_as(int fd, int protection) {
   struct stat status{};
   if (fstat(fd, &status) != 0 || status.st_size != static_cast<off_t>(sizeof(Layout))) {
     return fail(ErrorKind::kSystem, "shared segment: of another size than this build's");
   }
-  void* memory = mmap(nullptr, sizeof(Layout), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void* memory = mmap(nullptr, sizeof(Layout), protection, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return fail(ErrorKind::kSystem, "shared segment: {}", errno_text());
   Segment segment(static_cast<Layout*>(memory));
   if (segment.layout_->header.magic != kMagic ||
@@ -82,5 +124,7 @@ Result<Segment> Segment::map(int fd) {
 RateTable Segment::smtp_rates() const { return {layout_->smtp_words, layout_->header.hash_key}; }
 RateTable Segment::api_rates() const { return {layout_->api_words, layout_->header.hash_key}; }
 OutageFlag& Segment::redis_outage() const { return layout_->redis_outage; }
+Scoreboard Segment::scoreboard() const { return Scoreboard(layout_->score); }
+std::string_view Segment::program_version() const { return layout_->header.program_version.data(); }
 
 }  // namespace restante

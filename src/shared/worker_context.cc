@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
+#include <charconv>
 #include <cstdlib>
-#include <span>
 #include <utility>
 
 namespace restante {
@@ -132,6 +132,16 @@ Result<WorkerContext> WorkerContext::unpack() {
     if (is_listener(named.name)) context.listeners.push_back(std::move(named));
   }
   return context;
+}
+
+void WorkerContext::read_arguments(std::span<const char* const> arguments) {
+  const auto read = [&](std::size_t index, auto& into) {
+    if (arguments.size() <= index) return false;
+    const std::string_view text = arguments[index];
+    return std::from_chars(text.data(), text.data() + text.size(), into).ec == std::errc();
+  };
+  read(1, number);
+  if (std::size_t slot = 0; read(2, slot)) board_slot = slot;
 }
 
 void WorkerContext::announce_ready() {

@@ -6,6 +6,10 @@
 // Configuration and TLS material are sealed memfds, so no secret is in an argument or a variable.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +58,11 @@ struct WorkerContext {
   UniqueFd ticket_keys;
   UniqueFd life;
   UniqueFd ready;
+  std::uint64_t number = 0;               // among those of its kind
+  std::optional<std::size_t> board_slot;  // of the scoreboard; nothing: there is none for it
+
+  // The numbers that the master gives as arguments.
+  void read_arguments(std::span<const char* const> arguments);
 
   // Takes over what the environment names and clears the variables. Errors are the master's fault
   // or that of someone who started the program by hand; the text says so.

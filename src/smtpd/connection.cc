@@ -52,6 +52,7 @@ void Connection::begin(std::string_view early) {
   place_ = services_.clients.take(client_.rate_key, services_.config.smtp_client_connection_limit);
   if (!place_) {
     reason_ = "smtp_client_connection_limit";
+    services_.tally.add(Count::kSmtpTurnedAway);
     session_.end(Reply::kTooManyConnections);
     return run_session();
   }
@@ -164,6 +165,7 @@ void Connection::continue_handshake() {
     case IoStatus::kDone:
       break;
   }
+  services_.tally.add(Count::kTlsDone);
   phase_ = Phase::kTalking;
   session_.tls_started(stream_.tls_info());
   run_session();
@@ -175,6 +177,7 @@ void Connection::run_session() {
     Action action = session_.next_action();
     // A client that does not take its replies gets no more of them until it does.
     output_ += session_.take_output();
+    count_refusals();
     log_refusals();
     if (std::holds_alternative<Idle>(action) || std::holds_alternative<StartTls>(action) ||
         std::holds_alternative<Deliver>(action) || std::holds_alternative<Close>(action)) {
@@ -247,11 +250,19 @@ bool Connection::act(Deliver& mail) {
   Transport transport = transport_of(arrival);
   services_.delivery.start(
       std::move(mail), std::move(trace), std::move(transport),
-      [self = shared_from_this(), since = monotonic_now()](const DeliveryReport& report) {
-        self->log_delivery(report, monotonic_now() - since);
+      [self = shared_from_this(), since = precise_now()](const DeliveryReport& report) {
+        self->note_delivery(report, precise_now() - since);
         self->delivered(report.reply);
       });
   return false;
+}
+
+void Connection::count_refusals() {
+  const RefusalCounts fresh = session_.take_refusal_counts();
+  services_.tally.add(Count::kRefusedForNow, fresh.for_now);
+  services_.tally.add(Count::kRefusedForGood, fresh.for_good);
+  services_.tally.add(Count::kMailsDeferred, fresh.deferred);
+  services_.tally.add(Count::kSmtpRateLimited, fresh.rate_limited);
 }
 
 void Connection::log_refusals() {
@@ -265,7 +276,14 @@ void Connection::log_refusals() {
   }
 }
 
-void Connection::log_delivery(const DeliveryReport& report, std::chrono::milliseconds took) const {
+void Connection::note_delivery(const DeliveryReport& report, std::chrono::microseconds took) const {
+  if (report.reply == Reply::kOk) {
+    services_.tally.add(Count::kMailsStored);
+    services_.tally.add(Count::kMailRecipients, report.stored.size());
+    services_.tally.add(Count::kMailBytes, report.bytes);
+    services_.tally.observe(Latency::kDelivery, took);
+  }
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   for (const DeliveryReport::Stored& mail : report.stored) {
     log::info("mail_stored", {{"sid", id_},
                               {"from", report.from},
@@ -274,7 +292,7 @@ void Connection::log_delivery(const DeliveryReport& report, std::chrono::millise
                               {"bytes", report.bytes},
                               {"parse_error", report.parse_error},
                               {"bare_newlines", report.bare_newlines},
-                              {"ms", took.count()}});
+                              {"ms", ms}});
   }
   if (report.reply == Reply::kOk) return;
   log::info("mail_deferred", {{"sid", id_},
@@ -354,6 +372,7 @@ void Connection::close(std::string_view why) {
   if (phase_ == Phase::kGone) return;
   if (why.empty()) why = reason_;
   const bool delivering = phase_ == Phase::kWaiting;
+  if (phase_ == Phase::kHandshaking) services_.tally.add(Count::kTlsFailed);
   phase_ = Phase::kGone;
   count_held();
   if (watched_ != 0) event_del(event_.get());

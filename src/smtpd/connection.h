@@ -12,6 +12,7 @@
 #include "shared/config.h"
 #include "shared/event_loop.h"
 #include "shared/rate_table.h"
+#include "shared/scoreboard.h"
 #include "smtpd/client_table.h"
 #include "smtpd/delivery.h"
 #include "smtpd/session.h"
@@ -30,6 +31,7 @@ struct Services {
   MailStore& store;
   Delivery& delivery;
   ClientTable& clients;
+  const Tally& tally;
   std::span<char> buffer;          // for reading: used and emptied within one event
   std::size_t bytes_arriving = 0;  // of messages whose end is not there yet, over all connections
 };
@@ -85,7 +87,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool act(Deliver& mail);
   bool act(Close);
   void log_refusals();
-  void log_delivery(const DeliveryReport& report, std::chrono::milliseconds took) const;
+  void count_refusals();
+  void note_delivery(const DeliveryReport& report, std::chrono::microseconds took) const;
   void delivered(Reply reply);
   void count_held();
   void flush();

@@ -3,9 +3,9 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <exception>
+#include <span>
 #include <string_view>
 
 #include "shared/log.h"
@@ -27,21 +27,23 @@ int report(const Error& error) {
   return error.kind == ErrorKind::kConfig ? EX_CONFIG : EXIT_FAILURE;
 }
 
-int main_program(std::string_view argument) {
+int main_program(std::span<const char* const> arguments) {
   log::open("restante-smtpd", log::Level::kInfo);
   auto context = WorkerContext::unpack();
   if (!context) return report(context.error());
   log::set_level(context->config.log_level);
-  if (argument == "--check") {  // for the master, who links no TLS: are the files fit for use?
+  if (arguments.size() > 1 &&
+      arguments[1] ==
+          std::string_view(
+              "--check")) {  // for the master, who links no TLS: are the files fit for use?
     const auto tls = TlsContext::make(context->tls_pairs);
     if (tls) return EXIT_SUCCESS;
     (void)write_all(context->ready.get(), tls.error().what);  // it reads until the end
     return EX_CONFIG;
   }
-  std::uint64_t number = 0;
-  std::from_chars(argument.data(), argument.data() + argument.size(), number);
+  context->read_arguments(arguments);
   raise_descriptor_limit();
-  auto worker = Worker::make(std::move(*context), number);
+  auto worker = Worker::make(std::move(*context));
   if (!worker) return report(worker.error());
   (*worker)->run();
   return EXIT_SUCCESS;
@@ -52,7 +54,7 @@ int main_program(std::string_view argument) {
 
 int main(int argc, char** argv) {
   try {
-    return restante::smtpd::main_program(argc > 1 ? argv[1] : "");
+    return restante::smtpd::main_program(std::span(argv, static_cast<std::size_t>(argc)));
   } catch (const std::exception& error) {
     restante::log::error("start_failed", {{"reason", error.what()}});
     return EXIT_FAILURE;

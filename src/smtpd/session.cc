@@ -118,8 +118,16 @@ void Session::reply(Reply reply, std::string_view argument) {
   }
 }
 
-void Session::note_refusal(Reply reply, std::string_view told) {
+void Session::count_refusal(Reply reply) {
   ++counts_.refused;
+  const auto code = smtpd::reply_row(reply).code;
+  ++(code < 500 ? refusal_counts_.for_now : refusal_counts_.for_good);
+  if (code == 451 || code == 452) ++refusal_counts_.deferred;
+  if (reply == Reply::kRateLimited) ++refusal_counts_.rate_limited;
+}
+
+void Session::note_refusal(Reply reply, std::string_view told) {
+  count_refusal(reply);
   if (noted_ == kMaxNoted) return;
   ++noted_;
   told.remove_suffix(2);  // CRLF
@@ -338,7 +346,7 @@ void Session::answer_delivery(Reply verdict, std::string_view argument) {
   reset_transaction();
   row_ = nullptr;  // whoever delivers knows more of it to tell
   if (verdict != Reply::kOk) {
-    ++counts_.refused;
+    count_refusal(verdict);
     return reply(verdict, argument);
   }
   ++counts_.messages;

@@ -84,6 +84,12 @@ struct Deliver {
 struct Close {};
 using Action = std::variant<Idle, StartTls, AdmitSender, AdmitMessage, Deliver, Close>;
 
+// Of commands that would have moved a mail, and of messages: by kind of reply.
+struct RefusalCounts {
+  std::uint32_t for_now = 0, for_good = 0;       // 4yz, 5yz
+  std::uint32_t deferred = 0, rate_limited = 0;  // of the former: 451 and 452; 450
+};
+
 // Counts for the closing log line.
 struct SessionCounts {
   std::uint32_t commands = 0;    // lines, good and bad
@@ -134,7 +140,9 @@ class Session {
   [[nodiscard]] const std::optional<TlsInfo>& tls() const { return tls_; }
   // Bytes of message data held, for whoever adds up what is in flight.
   [[nodiscard]] std::size_t held() const { return data_.held() + chunks_.held() + message_.size(); }
-  // What was refused since the last call, in order; of one session only the first hundred.
+  // What was refused since the last call, all of it.
+  [[nodiscard]] RefusalCounts take_refusal_counts() { return std::exchange(refusal_counts_, {}); }
+  // The same, in order; of one session only the first hundred.
   [[nodiscard]] std::vector<Refusal> take_refusals() { return std::exchange(refusals_, {}); }
 
  private:
@@ -154,6 +162,7 @@ class Session {
   void ask(Ask question) { asked_ = question; }
   void reset_transaction();
   void close();
+  void count_refusal(Reply reply);
   void note_refusal(Reply reply, std::string_view told);
 
   [[nodiscard]] bool run_next_line();
@@ -190,6 +199,7 @@ class Session {
   std::string message_;              // whole, on its way to the driver
   const CommandRow* row_ = nullptr;  // of the command that the next reply is for
   std::string command_, sender_;     // … as it came, if it moves a mail, and whose mail
+  RefusalCounts refusal_counts_;
   std::vector<Refusal> refusals_;
   std::uint32_t noted_ = 0;  // of them, in all
   std::optional<Reply> ended_with_;

@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
+#include <ctime>
 #include <vector>
 
 namespace restante::smtpd {
@@ -109,6 +110,14 @@ Result<void> use_pairs(SSL_CTX* context, std::span<const TlsPair> pairs) {
   return {};
 }
 
+std::uint64_t expiry_of(std::string_view pem) {
+  const BioPtr bio = memory_bio(pem);
+  const X509Ptr leaf(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+  std::tm time{};
+  if (leaf == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(leaf.get()), &time) != 1) return 0;
+  return static_cast<std::uint64_t>(std::max<std::time_t>(0, timegm(&time)));
+}
+
 constexpr unsigned long kTicketLife = 24 * 3600;  // seconds
 
 // 1: ready; 0: no such key, or no ticket to be had; -1: an error that ends the handshake.
@@ -167,6 +176,7 @@ Result<TlsContext> TlsContext::make(std::span<const TlsPair> pairs) {
                                  reinterpret_cast<const unsigned char*>(kSessionContext.data()),
                                  static_cast<unsigned>(kSessionContext.size()));
   if (auto used = use_pairs(context, pairs); !used) return std::unexpected(used.error());
+  made.first_expiry_ = expiry_of(pairs.front().certificate);
   return made;
 }
 

@@ -2,6 +2,7 @@
 // A client's bytes, in clear or through TLS (the only file with OpenSSL's TLS).
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -37,11 +38,15 @@ class TlsContext {
   // its own, and a client resumes only when it meets the same worker again.
   void share_tickets(TicketKeys keys);
 
+  // When the first certificate expires, as Unix time; 0 when it does not say so.
+  [[nodiscard]] std::uint64_t first_expiry() const { return first_expiry_; }
+
   [[nodiscard]] ssl_ctx_st* get() const { return context_.get(); }
 
  private:
   explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
   std::unique_ptr<ssl_ctx_st, FreeSslContext> context_;
+  std::uint64_t first_expiry_ = 0;
   std::unique_ptr<TicketKeys> ticket_keys_;  // where it is stays the same: the context knows it
 };
 

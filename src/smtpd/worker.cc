@@ -61,7 +61,7 @@ void send_and_close(UniqueFd socket, Reply reply) {
 
 }  // namespace
 
-Result<std::unique_ptr<Worker>> Worker::make(WorkerContext context, std::uint64_t number) {
+Result<std::unique_ptr<Worker>> Worker::make(WorkerContext context) {
   auto tls = TlsContext::make(context.tls_pairs);
   if (!tls) return std::unexpected(tls.error());
   if (context.ticket_keys) {
@@ -71,27 +71,29 @@ Result<std::unique_ptr<Worker>> Worker::make(WorkerContext context, std::uint64_
   }
   auto segment = Segment::map(context.segment.get());
   if (!segment) return std::unexpected(segment.error());
+  segment->scoreboard().head().certificate_expiry.store(tls->first_expiry());
   auto redis = parse_redis_address(context.config.redis);
   if (!redis) return std::unexpected(redis.error());
-  return std::unique_ptr<Worker>(new Worker(std::move(context), std::move(*tls),
-                                            std::move(*segment), std::move(*redis), number));
+  return std::unique_ptr<Worker>(
+      new Worker(std::move(context), std::move(*tls), std::move(*segment), std::move(*redis)));
 }
 
-Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddress redis,
-               std::uint64_t number)
+Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddress redis)
     : context_(std::move(context)),
       tls_(std::move(tls)),
       segment_(std::move(segment)),
       session_settings_(make_session_settings(context_.config)),
-      redis_(loop_.base(), std::move(redis), context_.config.redis_timeout,
-             segment_.redis_outage()),
+      tally_(segment_.scoreboard().tally(context_.board_slot)),
+      pulse_(loop_.base(), tally_),
+      redis_(loop_.base(), std::move(redis), context_.config.redis_timeout, segment_.redis_outage(),
+             tally_),
       store_(redis_, context_.config.retention),
-      mime_(loop_.base(), context_.config.runtime_dir, context_.config.mimed_workers, number,
-            context_.config.mime_timeout),
+      mime_(loop_.base(), context_.config.runtime_dir, context_.config.mimed_workers,
+            context_.number, context_.config.mime_timeout, tally_),
       delivery_(mime_, store_, context_.config.mailbox_naming()),
       buffer_(kBufferSize),
       services_{loop_.base(), context_.config, session_settings_, tls_,   segment_.smtp_rates(),
-                store_,       delivery_,       clients_,          buffer_},
+                store_,       delivery_,       clients_,          tally_, buffer_},
       balancers_(parse_networks(context_.config.proxy_allow)),
       spare_(open_spare()),
       patience_over_(loop_.base(), [this] { drain(context_.config.drain_timeout / 2); }),
@@ -149,6 +151,7 @@ bool Worker::refuse_for_want_of_descriptors(int listener) {
   const bool helped = socket || !out_of_descriptors(errno);
   if (socket) {
     const ClientAddress client = describe_client(peer);
+    tally_.add(Count::kSmtpTurnedAway);
     log::info("client_refused", {{"ip", client.text}, {"reason", "out of descriptors"}});
     send_and_close(std::move(socket), Reply::kTooManyConnections);
   }
@@ -167,6 +170,7 @@ void Worker::arrive(const NamedFd& listener, UniqueFd socket, const sockaddr* ad
             .is_balancer = listener.name == fd_name::kSmtpProxy};
   const auto contains = [address](const Network& network) { return network.contains(address); };
   if (peer.is_balancer && std::ranges::none_of(balancers_, contains)) {
+    tally_.add(Count::kSmtpTurnedAway);
     return log::info("client_refused",
                      {{"ip", peer.address.text}, {"reason", "not in proxy_allow"}});
   }
@@ -175,6 +179,7 @@ void Worker::arrive(const NamedFd& listener, UniqueFd socket, const sockaddr* ad
 
 void Worker::welcome(UniqueFd socket, Peer peer) {
   if (connections_.size() >= context_.config.smtp_connection_limit) {
+    tally_.add(Count::kSmtpTurnedAway);
     log::info("client_refused", {{"ip", peer.address.text}, {"reason", "smtp_connection_limit"}});
     return send_and_close(std::move(socket), Reply::kTooManyConnections);
   }
@@ -185,6 +190,8 @@ void Worker::welcome(UniqueFd socket, Peer peer) {
       std::make_shared<Connection>(services_, std::move(socket), std::move(peer), std::move(id),
                                    [this](Connection& gone) { connection_gone(gone); });
   connections_.emplace(connection.get(), connection);
+  tally_.add(Count::kSmtpAccepted);
+  tally_.add(Count::kSmtpOpen);
   if (!sweep_.running()) sweep_.start(kSweepEvery);
   connection->start();
   if (draining_) connection->drain();
@@ -192,6 +199,7 @@ void Worker::welcome(UniqueFd socket, Peer peer) {
 
 void Worker::connection_gone(Connection& connection) {
   connections_.erase(&connection);
+  tally_.remove(Count::kSmtpOpen);
   if (leaving_) stop_when_empty();
 }
 

@@ -10,6 +10,7 @@
 #include "shared/mail_store.h"
 #include "shared/mime_client.h"
 #include "shared/network.h"
+#include "shared/pulse.h"
 #include "shared/redis.h"
 #include "shared/segment.h"
 #include "shared/worker_context.h"
@@ -21,14 +22,12 @@ namespace restante::smtpd {
 
 class Worker {
  public:
-  // `number` is this worker's among its kind. The error is one line for the operator.
-  [[nodiscard]] static Result<std::unique_ptr<Worker>> make(WorkerContext context,
-                                                            std::uint64_t number);
+  // The error is one line for the operator.
+  [[nodiscard]] static Result<std::unique_ptr<Worker>> make(WorkerContext context);
   void run();  // until drained
 
  private:
-  Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddress redis,
-         std::uint64_t number);
+  Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddress redis);
   void begin();
   void watch_listeners();
   void accept_some(const NamedFd& listener);
@@ -49,6 +48,8 @@ class Worker {
   SessionSettings session_settings_;
   ClientTable clients_;  // before all that may hold a connection to the end
   EventLoop loop_;
+  Tally tally_;
+  Pulse pulse_;
   Redis redis_;
   MailStore store_;
   MimeClient mime_;

@@ -116,7 +116,8 @@ Request make_request(std::string method, std::string target, std::string key = "
 
 Response answer_of(Setup& setup, const Request& request) {
   const EventLoop loop;
-  Api api(setup.config, setup.mailboxes(), RateTable(setup.words, {1, 2}), loop.base());
+  Api api(setup.config, setup.mailboxes(), RateTable(setup.words, {1, 2}), loop.base(),
+          {.tally = {}, .metrics = [] { return std::string("counted 1\n"); }});
   Response answer{.status = 0, .headers = {}, .body = {}};
   api.handle(request, milliseconds{1000}, [&](Response given) { answer = std::move(given); });
   return answer;
@@ -680,10 +681,33 @@ void a_key_in_clear_is_refused_and_not_led_on(void**) {
   }
 }
 
+void metrics_want_the_key_in_either_of_two_fields(void**) {
+  Setup setup;
+  same(ask(setup, make_request("GET", "/metrics")), "200 counted 1\n");
+  const struct {
+    const char *path, *authorization;
+    unsigned status;
+  } cases[] = {{"/metrics", "Bearer first-key", 200},
+               {"/metrics", "bearer first-key", 200},
+               {"/metrics", "Bearer wrong", 401},
+               {"/metrics", "Bearer", 401},
+               {"/metrics", "Bearer ", 401},
+               {"/metrics", "Basic first-key", 401},
+               {"/metrics", "", 401},
+               {"/emails/bob", "Bearer first-key", 401},
+               {"/metrics", "Bearer first-key, Bearer first-key", 401}};
+  for (const auto& one : cases) {
+    Request request = make_request("GET", one.path, "");
+    request.fields["authorization"] = one.authorization;
+    assert_int_equal(answer_of(setup, request).status, one.status);
+  }
+}
+
 }  // namespace
 
 int main() {
   const CMUnitTest tests[] = {
+      cmocka_unit_test(metrics_want_the_key_in_either_of_two_fields),
       cmocka_unit_test(an_empty_inbox_is_an_empty_array),
       cmocka_unit_test(mails_are_listed_in_the_order_of_the_store),
       cmocka_unit_test(a_next_page_is_linked),

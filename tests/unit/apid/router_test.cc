@@ -15,7 +15,8 @@ namespace {
 using namespace restante::apid;
 
 // "list USER", "clear USER", "get USER ID", "raw USER ID", "attachment USER ID NUMBER", …, "404" or
-// "405 METHODS"; with a "!" behind it: no key needed.
+// "405 METHODS"; with a "!" behind it: no key needed, or not
+// as X-API-KEY alone.
 std::string route(std::string_view method, std::string_view path) {
   const Exact exact(path);
   const Route found = find_route(method, exact.view());
@@ -46,6 +47,8 @@ std::string route(std::string_view method, std::string_view path) {
       return "policy " + text;
     case Endpoint::kOpenApi:
       return "openapi " + text;
+    case Endpoint::kMetrics:
+      return "metrics " + text;
     case Endpoint::kHealth:
       return "health " + text;
     case Endpoint::kReadiness:
@@ -119,6 +122,8 @@ void a_mail_is_deleted_by_delete(void**) {
 
 void health_and_readiness_need_no_key_and_are_not_counted(void**) {
   same(route("GET", "/healthz"), "health !!");
+  same(route("GET", "/metrics"), "metrics !");
+  same(route("POST", "/metrics"), "405 GET, HEAD");
   same(route("HEAD", "/readyz"), "readiness !!");
   same(route("POST", "/healthz"), "405 GET, HEAD");
   for (const char* path : {"/healthz/", "/healthz/a", "/Readyz", "/ready%7a"}) {
@@ -168,7 +173,7 @@ void the_table_describes_itself(void**) {
        "GET /emails/USER, DELETE /emails/USER, POST /emails/USER/claim, GET /emails/USER/events, "
        "GET /emails/USER/ID, GET /emails/USER/ID/raw, GET /emails/USER/ID/attachments/NUMBER, "
        "DELETE /emails/USER/ID, GET /.well-known/mta-sts.txt, "
-       "GET /openapi.json, GET /healthz, GET /readyz");
+       "GET /openapi.json, GET /metrics, GET /healthz, GET /readyz");
 }
 
 void escapes_are_decoded(void**) {
