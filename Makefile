@@ -11,14 +11,15 @@ VERSION := 0.1.0
 
 # One program a role, one folder a program; shared/ is the library of all of them.
 ROLES    := smtpd apid mimed
-FOLDERS  := shared master $(ROLES)
-PROGRAMS := $(BUILD)/restante $(ROLES:%=$(BUILD)/restante-%)
+FOLDERS  := shared master ctl $(ROLES)
+PROGRAMS := $(BUILD)/restante $(BUILD)/restantectl $(ROLES:%=$(BUILD)/restante-%)
 
 # What each folder is compiled and linked with. The master has no protocol and so no library of one.
 LIBRARIES_shared := fmt libcjson hiredis libevent libidn2 libsystemd
 LIBRARIES_master := fmt libidn2 libsystemd
 # libunistring, which libidn2 is built on, has no .pc file.
 UNISTRING := -lunistring
+LIBRARIES_ctl    := $(LIBRARIES_shared) libcrypto
 LIBRARIES_smtpd  := $(LIBRARIES_shared) openssl libzstd
 LIBRARIES_mimed  := $(LIBRARIES_shared) gmime-3.0
 LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd libzstd zlib
@@ -105,6 +106,9 @@ $(BUILD)/apid/openapi.o: src/apid/openapi.json  # embedded, which -MMD does not 
 $(BUILD)/restante: $(BUILD)/master/main.o $(BUILD)/libmaster.a $(BUILD)/libshared.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CXX) -o $@ $^ $(LDFLAGS) $(LIBS_master)
+$(BUILD)/restantectl: $(BUILD)/ctl/main.o $(BUILD)/libctl.a $(BUILD)/libshared.a
+	$(if $(V),,@echo "  LINK  $@")
+	$(Q)$(CXX) -o $@ $^ $(LDFLAGS) $(LIBS_ctl) -lresolv
 $(ROLES:%=$(BUILD)/restante-%): $(BUILD)/restante-%: $(BUILD)/%/main.o $(BUILD)/lib%.a $(BUILD)/libshared.a
 	$(if $(V),,@echo "  LINK  $@")
 	$(Q)$(CXX) -o $@ $^ $(LDFLAGS) $(LIBS_$*)
@@ -165,11 +169,15 @@ define forbid
 endef
 NO_IO := event2|sys/socket|sys/epoll|openssl|hiredis|poll\.h|ctime|unistd
 layers: ## check that includes follow the arrows: programs use shared, shared uses none
-	$(call forbid,src/shared/*,master/|smtpd/|mimed/|apid/)
-	$(call forbid,src/master/*,smtpd/|mimed/|apid/|hiredis|gmime|glib|microhttpd|event2|pthread)
-	$(call forbid,src/smtpd/*,master/|mimed/|apid/|hiredis|gmime|glib|microhttpd|cjson)
-	$(call forbid,src/mimed/*,master/|smtpd/|apid/|hiredis|microhttpd|openssl|event2)
-	$(call forbid,src/apid/*,master/|smtpd/|mimed/|hiredis|gmime|glib|openssl)
+	$(call forbid,src/shared/*,master/|smtpd/|mimed/|apid/|ctl/)
+	$(call forbid,src/ctl/*,master/|smtpd/|mimed/|apid/|hiredis|gmime|glib|microhttpd)
+	$(call forbid,$(filter-out src/ctl/mail_text.cc,$(wildcard src/ctl/*)),cjson)
+	$(call forbid,$(filter-out src/ctl/certificate.cc,$(wildcard src/ctl/*)),openssl)
+	$(call forbid,$(filter-out src/ctl/resolver.cc,$(wildcard src/*/*)),resolv\.h|arpa/nameser)
+	$(call forbid,src/master/*,ctl/|smtpd/|mimed/|apid/|hiredis|gmime|glib|microhttpd|event2|pthread)
+	$(call forbid,src/smtpd/*,ctl/|master/|mimed/|apid/|hiredis|gmime|glib|microhttpd|cjson)
+	$(call forbid,src/mimed/*,ctl/|master/|smtpd/|apid/|hiredis|microhttpd|openssl|event2)
+	$(call forbid,src/apid/*,ctl/|master/|smtpd/|mimed/|hiredis|gmime|glib|openssl)
 	$(call forbid,$(filter-out src/apid/raw_mail.cc,$(wildcard src/apid/*)),zstd)
 	$(call forbid,$(filter-out src/apid/compression.cc,$(wildcard src/apid/*)),zlib)
 	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/smtpd/header_check.* src/smtpd/proxy_header.* src/smtpd/time_limits.* src/smtpd/client_table.* src/shared/address.*,$(NO_IO))
@@ -208,11 +216,16 @@ smoke: deps ## as run, but end with success or failure
 
 install: all ## install into DESTDIR/PREFIX
 	install -D -m 755 $(BUILD)/restante $(DESTDIR)$(PREFIX)/sbin/restante
+	install -D -m 755 $(BUILD)/restantectl $(DESTDIR)$(PREFIX)/sbin/restantectl
 	for role in $(ROLES); do \
 		install -D -m 755 $(BUILD)/restante-$$role $(DESTDIR)$(PREFIX)/lib/restante/restante-$$role; done
 	test -e $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf || \
 		install -D -m 640 etc/restante.conf $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf
 	install -D -m 644 man/restante.8 $(DESTDIR)$(PREFIX)/share/man/man8/restante.8
+	install -D -m 644 man/restantectl.8 $(DESTDIR)$(PREFIX)/share/man/man8/restantectl.8
+	install -D -m 644 etc/completion/restantectl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/restantectl
+	install -D -m 644 etc/prometheus/restante.rules.yml $(DESTDIR)$(PREFIX)/share/doc/restante/restante.rules.yml
+	install -D -m 644 etc/grafana/restante.json $(DESTDIR)$(PREFIX)/share/doc/restante/restante-dashboard.json
 	install -D -m 644 man/restante-api.7 $(DESTDIR)$(PREFIX)/share/man/man7/restante-api.7
 	install -D -m 644 man/restante.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/restante.conf.5
 

@@ -23,7 +23,7 @@ import time
 SLOW = float(os.environ.get("RESTANTE_TEST_SLOW", "1"))
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("RESTANTE_BUILD", SOURCE / "build/release")).resolve()
-PROGRAMS = ("restante", "restante-smtpd", "restante-apid", "restante-mimed")
+PROGRAMS = ("restante", "restantectl", "restante-smtpd", "restante-apid", "restante-mimed")
 KEY = "integration-tests-know-this-key"
 IS_ROOT = os.geteuid() == 0
 UNPRIVILEGED = "nobody"

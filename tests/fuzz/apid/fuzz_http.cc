@@ -70,7 +70,7 @@ class Server {
           if (request.api_key == kKey) ++asked_with_key;
           api_.handle(request, monotonic_now(), respond);
         },
-        [this](const Request& request, unsigned status, std::chrono::milliseconds) {
+        [this](const Request& request, unsigned status, std::chrono::microseconds) {
           answered.emplace_back(request.method, status);
         });
     if (!started) complain("no server", started.error().what);

@@ -40,6 +40,7 @@ class SharedBoard {
 pid_t in_child(const std::function<void()>& work) {
   const pid_t pid = fork();
   if (pid == 0) {
+    alarm(60);
     work();
     _exit(0);
   }

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: ISC
+// The commands of restantectl(8). Each prints what it has to say and gives the exit status, or the
+// error that it failed with.
+#pragma once
+
+#include "ctl/options.h"
+#include "shared/config.h"
+#include "shared/error.h"
+
+namespace restante::ctl {
+
+[[nodiscard]] Result<int> run_status(const Options& options, const Config& config);
+[[nodiscard]] Result<int> run_top(const Options& options, const Config& config);
+[[nodiscard]] Result<int> run_check(const Options& options, const Config& config);
+[[nodiscard]] Result<int> run_inbox(const Options& options, const Config& config);
+[[nodiscard]] Result<int> run_show(const Options& options, const Config& config);
+[[nodiscard]] Result<int> run_rm(const Options& options, const Config& config);
+[[nodiscard]] Result<int> run_reload(const Options& options, const Config& config);
+[[nodiscard]] Result<int> run_stop(const Options& options, const Config& config);
+[[nodiscard]] Result<int> run_dns(const Options& options, const Config& config);
+
+}  // namespace restante::ctl

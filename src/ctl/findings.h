@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: ISC
+// What `restantectl check` finds.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "shared/config.h"
+#include "shared/error.h"
+
+namespace restante::ctl {
+
+enum class Grade : std::uint8_t { kGood, kWarning, kBad };
+
+struct Finding {
+  Grade grade;
+  std::string subject;  // "redis", "dns example.com"
+  std::string text;     // what was found and, unless it is good, what to change
+};
+using Findings = std::vector<Finding>;
+
+[[nodiscard]] std::string_view grade_name(Grade grade);
+
+// What Redis was told of how it keeps data, as CONFIG GET names it; `get` gives the value.
+[[nodiscard]] Findings judge_persistence(const std::function<std::string(std::string_view)>& get);
+
+// What a certificate that ends then means now; both in Unix time.
+[[nodiscard]] Finding judge_expiry(const std::string& path, std::int64_t expiry, std::int64_t now);
+
+}  // namespace restante::ctl

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: ISC
+// Mails, out of the fragments of JSON that they are stored as, for people.
+#pragma once
+
+#include <string>
+
+#include "shared/mail_store.h"
+
+namespace restante::ctl {
+
+// A table, a line a mail.
+[[nodiscard]] std::string inbox_text(const Page& page);
+// As the API lists them, without bodies.
+[[nodiscard]] std::string inbox_json(const Page& page);
+
+// Envelope, header fields, names of attachments, text.
+[[nodiscard]] std::string mail_text(const StoredMail& mail);
+// As the API has it.
+[[nodiscard]] std::string mail_json(const StoredMail& mail);
+
+}  // namespace restante::ctl

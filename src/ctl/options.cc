@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: ISC
+// The command line of restantectl(8), and the settings that it works with.
+#include "ctl/options.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+
+#include <charconv>
+
+#include "shared/c_ptr.h"
+#include "shared/worker_context.h"
+
+namespace restante::ctl {
+namespace {
+
+constexpr const char* kDefaultFile = RESTANTE_SYSCONFDIR "/restante.conf";
+
+Result<void> read_file(ConfigReader& reader, const Options& options) {
+  if (options.runtime_dir && !options.file) return {};
+  const std::string path = options.file.value_or(kDefaultFile);
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    const int error_number = errno;
+    if (error_number == ENOENT && !options.file) return {};
+    return fail(ErrorKind::kConfig, "cannot read {}: {}", path, errno_text(error_number));
+  }
+  const auto text = read_all(fd.get());
+  if (!text) return fail(ErrorKind::kConfig, "cannot read {}: {}", path, text.error().what);
+  return reader.read_file(*text, path);
+}
+
+Result<void> take_option(Options& options, int found) {
+  switch (found) {
+    case 'c':
+      options.file = optarg;
+      break;
+    case 'r':
+      options.runtime_dir = optarg;
+      break;
+    case 'o':
+      options.settings.emplace_back(optarg);
+      break;
+    case 'j':
+      options.json = true;
+      break;
+    case 'V':
+      options.command = "version";
+      break;
+    case 'h':
+      options.command = "help";
+      break;
+    case 'n': {
+      const std::string_view text = optarg;
+      const auto read = std::from_chars(text.data(), text.data() + text.size(), options.count);
+      if (read.ec == std::errc() && read.ptr == text.data() + text.size() && options.count > 0) {
+        break;
+      }
+      return fail(ErrorKind::kConfig, "-n takes a number from 1 on, not '{}'", text);
+    }
+    case ':':
+      return fail(ErrorKind::kConfig, "option -{} needs a value", static_cast<char>(optopt));
+    default:
+      return fail(ErrorKind::kConfig, "there is no such option");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Options> parse_options(int argc, char** argv) {
+  Options options;
+  const option longs[] = {{"json", no_argument, nullptr, 'j'},
+                          {"help", no_argument, nullptr, 'h'},
+                          {"version", no_argument, nullptr, 'V'},
+                          {nullptr, 0, nullptr, 0}};
+  opterr = 0;
+  for (int found = 0; (found = getopt_long(argc, argv, ":c:r:o:n:Vh", longs, nullptr)) != -1;) {
+    if (auto taken = take_option(options, found); !taken) return std::unexpected(taken.error());
+  }
+  for (int i = optind; i < argc; ++i) {
+    if (options.command.empty()) {
+      options.command = argv[i];
+    } else {
+      options.words.emplace_back(argv[i]);
+    }
+  }
+  return options;
+}
+
+std::string usage() {
+  return R"(usage: restantectl [-c file | -r dir] [-o name=value]... command
+
+  status [--json]           what runs, and whether it is well
+  top [-n count]            the same every second; q ends it
+  check [--json]            configuration, certificate, Redis and DNS, and what could lose mail
+  inbox [-n count] [--json] user    the mail of a mailbox
+  show [--json] user id|latest      one mail
+  rm user id                remove one mail
+  reload                    have the configuration read again
+  stop                      end restante, and wait for it
+  dns                       the records that the domains need
+
+  -c file         read this configuration file
+  -r dir          the runtime directory of the restante that is meant
+  -o name=value   set one setting, above file and environment
+  -h, -V          print this, or the version
+
+Exit status: 0 all is well, 1 a problem, 2 wrong usage, 3 restante does not run.
+restantectl(8) tells more.
+)";
+}
+
+Result<Config> read_config(const Options& options) {
+  ConfigReader reader;
+  if (auto read = read_file(reader, options); !read) return std::unexpected(read.error());
+  std::vector<const char*> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
+  if (auto read = reader.read_environment(variables); !read) return std::unexpected(read.error());
+  if (options.runtime_dir) {
+    const std::string socket = *options.runtime_dir + "/redis.sock";
+    const bool is_private = access(socket.c_str(), F_OK) == 0;
+    for (const std::string& setting : {"runtime_dir=" + *options.runtime_dir,
+                                       is_private ? "redis=unix:" + socket : std::string()}) {
+      if (setting.empty()) continue;
+      if (auto set = reader.set(setting, "-r"); !set) return std::unexpected(set.error());
+    }
+  }
+  for (const std::string& setting : options.settings) {
+    if (auto set = reader.set(setting, "-o"); !set) return std::unexpected(set.error());
+  }
+  Config config = reader.config();
+  if (config.redis == "private") config.redis = "unix:" + config.runtime_dir + "/redis.sock";
+  if (auto whole = reader.finish()) {  // what depends on the machine
+    config.hostname = whole->hostname;
+    config.domain = whole->domain;
+  }
+  return config;
+}
+
+}  // namespace restante::ctl

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: ISC
+// What the segment says of the restante that runs.
+#include "ctl/status.h"
+
+#include <algorithm>
+#include <ctime>
+#include <numeric>
+#include <vector>
+
+#include "ctl/text.h"
+#include "shared/message.h"
+#include "shared/rate_table.h"
+
+namespace restante::ctl {
+namespace {
+
+constexpr std::chrono::seconds kHangsAfter{5};
+
+bool has_pulse(ProcessRole role) {
+  return role == ProcessRole::kSmtpd || role == ProcessRole::kApid;
+}
+
+std::chrono::milliseconds silence(const Status& status, const ProcessScore& process) {
+  if (process.heartbeat.count() > 0) return std::max({}, status.taken - process.heartbeat);
+  return std::chrono::seconds(status.now - static_cast<std::int64_t>(process.started_at));
+}
+
+class Rates {
+ public:
+  Rates(const Status& status, const Status* before) : status_(status), before_(before) {
+    // Of less than a second there is no rate.
+    seconds_ = before == nullptr
+                   ? static_cast<double>(std::max<std::int64_t>(1, status.now - status.started_at))
+                   : std::chrono::duration<double>(status.taken - before->taken).count();
+  }
+  [[nodiscard]] double of(Count count) const {
+    const std::uint64_t was = before_ == nullptr ? 0 : before_->score.of(count);
+    return static_cast<double>(status_.score.of(count) - was) / seconds_;
+  }
+
+ private:
+  const Status& status_;
+  const Status* before_;
+  double seconds_;
+};
+
+std::string state_text(const Status& status, const ProcessScore& process) {
+  return status.hangs(process) ? "hangs" : std::string(state_name(process.state));
+}
+
+std::string process_lines(const Status& status) {
+  std::string text = "    PID  ROLE          NO  GEN  STATE     OPEN  PULSE    UP\n";
+  for (const ProcessScore& process : status.score.processes) {
+    const bool beats = has_pulse(process.role) && process.heartbeat.count() > 0;
+    const double age = static_cast<double>(silence(status, process).count()) / 1000;
+    text += fmt::format("{:7}  {:12} {:3} {:4}  {:8} {:5}  {:7}  {}\n", process.pid,
+                        role_name(process.role), process.number, process.generation,
+                        state_text(status, process), process.open,
+                        beats ? fmt::format("{:.1f} s", age) : "-",
+                        span_text(status.now - static_cast<std::int64_t>(process.started_at)));
+  }
+  return text;
+}
+
+std::string latency_text(const Histogram& histogram) {
+  const auto half = quantile_ms(histogram, 0.5), most = quantile_ms(histogram, 0.99);
+  return half && most ? fmt::format("half within {:g} ms, 99 % within {:g} ms", *half, *most)
+                      : "none yet";
+}
+
+std::string certificate_text(const Status& status) {
+  if (status.certificate_expiry == 0) return "not known";
+  const std::int64_t left = status.certificate_expiry - status.now;
+  return left < 0 ? fmt::format("EXPIRED on {}", date_text(status.certificate_expiry))
+                  : fmt::format("expires in {}, on {}", span_text(left),
+                                date_text(status.certificate_expiry));
+}
+
+}  // namespace
+
+bool Status::hangs(const ProcessScore& process) const {
+  return has_pulse(process.role) && silence(*this, process) > kHangsAfter;
+}
+
+bool Status::has_problem() const {
+  return !redis_up || (certificate_expiry != 0 && certificate_expiry < now) ||
+         std::ranges::any_of(score.processes, [this](const auto& one) { return hangs(one); });
+}
+
+std::string segment_path(const std::string& runtime_dir) { return runtime_dir + "/segment"; }
+
+Result<Status> read_status(const std::string& runtime_dir) {
+  Status status;
+  const auto segment = Segment::open(segment_path(runtime_dir), status.master);
+  if (!segment) return std::unexpected(segment.error());
+  const Scoreboard board = segment->scoreboard();
+  const ScoreHead& head = board.head();
+  status.version = segment->program_version();
+  status.score = board.read();
+  status.taken = monotonic_now();  // behind the heartbeats
+  status.now = std::time(nullptr);
+  status.started_at = static_cast<std::int64_t>(head.started_at.load());
+  status.certificate_expiry = static_cast<std::int64_t>(head.certificate_expiry.load());
+  status.generation = head.generation.load();
+  status.deaths = head.deaths.load();
+  status.reloads = head.reloads.load();
+  status.failed_reloads = head.failed_reloads.load();
+  status.redis_up = segment->redis_outage().load() == 0;
+  return status;
+}
+
+std::optional<double> quantile_ms(const Histogram& histogram, double share) {
+  const auto& buckets = histogram.buckets;
+  const auto all = std::accumulate(buckets.begin(), buckets.end(), std::uint64_t{0});
+  if (all == 0) return std::nullopt;
+  double left = share * static_cast<double>(all);
+  for (std::size_t i = 0; i < kBucketEnds.size(); ++i) {
+    left -= static_cast<double>(buckets[i]);
+    if (left <= 0) return static_cast<double>(kBucketEnds[i]) / 1000;
+  }
+  return static_cast<double>(kBucketEnds.back()) / 1000;
+}
+
+std::string status_text(const Status& status, const Status* before) {
+  const Rates rates(status, before);
+  const auto n = [&](Count count) { return status.score.of(count); };
+  std::string text =
+      fmt::format("restante {}, pid {}, up {}, generation {}\n", status.version, status.master,
+                  span_text(status.now - status.started_at), status.generation);
+  text += fmt::format("redis        {}, {} errors\n", status.redis_up ? "there" : "AWAY",
+                      n(Count::kRedisErrors));
+  text += fmt::format("certificate  {}\n", certificate_text(status));
+  text += fmt::format("mail         {} stored ({:.1f}/s), {} deferred, {} claimed\n",
+                      n(Count::kMailsStored), rates.of(Count::kMailsStored),
+                      n(Count::kMailsDeferred), n(Count::kMailsClaimed));
+  text += fmt::format("delivery     {}\n", latency_text(status.score.latencies[0]));
+  text +=
+      fmt::format("smtp         {} open, {} came ({:.1f}/s), {} refused; TLS {} ok, {} failed\n",
+                  n(Count::kSmtpOpen), n(Count::kSmtpAccepted), rates.of(Count::kSmtpAccepted),
+                  n(Count::kSmtpTurnedAway), n(Count::kTlsDone), n(Count::kTlsFailed));
+  text += fmt::format("replies      {} of 4yz, {} of 5yz\n", n(Count::kRefusedForNow),
+                      n(Count::kRefusedForGood));
+  text += fmt::format("api          {} open; 2xx {} ({:.1f}/s), 3xx {}, 4xx {}, 5xx {}\n",
+                      n(Count::kHttpOpen), n(Count::kApi2xx), rates.of(Count::kApi2xx),
+                      n(Count::kApi3xx), n(Count::kApi4xx), n(Count::kApi5xx));
+  text +=
+      fmt::format("answers      {}; {} wait, {} streams\n", latency_text(status.score.latencies[1]),
+                  n(Count::kApiWaiting), n(Count::kApiStreams));
+  text += fmt::format("limits       {} senders' 450, {} clients' 429\n", n(Count::kSmtpRateLimited),
+                      n(Count::kApiRateLimited));
+  text += fmt::format("faults       {} processes died, {} parsers lost, {} reloads failed\n\n",
+                      status.deaths, n(Count::kParserLosses), status.failed_reloads);
+  return text + process_lines(status);
+}
+
+std::string status_json(const Status& status) {
+  std::string processes, counts;
+  for (const ProcessScore& process : status.score.processes) {
+    const bool beats = has_pulse(process.role) && process.heartbeat.count() > 0;
+    processes += fmt::format(
+        R"({}{{"pid":{},"role":{},"number":{},"generation":{},"state":{},"connections":{},"heartbeat_age_ms":{},"started_at":{}}})",
+        processes.empty() ? "" : ",", process.pid, json_string(role_name(process.role)),
+        process.number, process.generation, json_string(state_text(status, process)), process.open,
+        beats ? std::to_string(silence(status, process).count()) : "null", process.started_at);
+  }
+  for (const CountInfo& info : all_counts()) {
+    const std::string name = info.labels.empty() ? std::string(info.name)
+                                                 : fmt::format("{}{{{}}}", info.name, info.labels);
+    counts += fmt::format("{}{}:{}", counts.empty() ? "" : ",", json_string(name),
+                          status.score.of(info.count));
+  }
+  return fmt::format(
+      R"({{"version":{},"pid":{},"started_at":{},"generation":{},"redis_up":{},"certificate_expiry":{},"deaths":{},"reloads":{},"failed_reloads":{},"problem":{},"processes":[{}],"counts":{{{}}}}})"
+      "\n",
+      json_string(status.version), status.master, status.started_at, status.generation,
+      status.redis_up,
+      status.certificate_expiry == 0 ? "null" : std::to_string(status.certificate_expiry),
+      status.deaths, status.reloads, status.failed_reloads, status.has_problem(), processes,
+      counts);
+}
+
+}  // namespace restante::ctl

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: ISC
+# restantectl: it sees a worker that hangs, shows mail, and says clearly what is wrong.
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness import (IS_ROOT, KEY, Restante, certificate, environment, new_directory,
+                     programs, seconds, wait_until)
+
+FINE, PROBLEM, USAGE, NOT_RUNNING = range(4)
+
+
+def ctl(*words, **options):
+    return subprocess.run([programs() / "restantectl", *map(str, words)], text=True,
+                          capture_output=True, timeout=seconds(60), env=environment(), **options)
+
+
+def ctl_of(restante, *words, status=FINE):
+    """Its output; by the configuration of that instance."""
+    done = ctl("-c", restante.directory / "restante.conf", *words)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout if status == FINE or done.stdout else done.stderr
+
+
+def status_of(restante, status=FINE):
+    return json.loads(ctl_of(restante, "status", "--json", status=status))
+
+
+def test_status_shows_every_process(restante):
+    found = status_of(restante)
+    assert found["pid"] == restante.process.pid
+    assert {process["pid"] for process in found["processes"]} == restante.pids()
+    assert {process["state"] for process in found["processes"]} == {"ready"}
+    assert found["redis_up"] is True and found["generation"] == 1
+    text = ctl("-r", restante.directory / "run", "status").stdout
+    assert all(str(pid) in text for pid in restante.pids())
+    assert "redis        there" in text
+
+
+def test_status_shows_who_is_connected(restante):
+    pid = min(restante.pids("smtpd"))
+    with restante.smtp_by(pid):
+        connections = {one["pid"]: one["connections"] for one in status_of(restante)["processes"]}
+        assert connections[pid] == 1
+
+
+def test_a_stopped_worker_is_seen_at_once_and_delays_nothing(restante):
+    victim = min(restante.pids("smtpd"))
+    times = []
+    os.kill(victim, signal.SIGSTOP)
+    try:
+        def hanging():
+            begun = time.monotonic()
+            done = ctl("-r", restante.directory / "run", "status", "--json")
+            times.append(time.monotonic() - begun)
+            states = {one["pid"]: one["state"] for one in json.loads(done.stdout)["processes"]}
+            assert (done.returncode == PROBLEM) == ("hangs" in states.values())
+            return {pid for pid, state in states.items() if state == "hangs"}
+        wait_until(hanging, "the stopped worker is called hanging", 10)
+        assert hanging() == {victim}
+        # A worker that was waited for would delay every look; what else runs on this machine, some.
+        assert sorted(times)[len(times) // 2] < seconds(0.1), times
+    finally:
+        os.kill(victim, signal.SIGCONT)
+    wait_until(lambda: not hanging(), "it goes on")
+
+
+def test_top_shows_rates_and_ends(restante):
+    text = ctl("-r", restante.directory / "run", "top", "-n", "2").stdout
+    assert text.count("restante 0.") == 2
+
+
+def test_a_mailbox_is_listed_shown_and_emptied(restante):
+    restante.send("ctl@example.com", "From: Bob <bob@example.org>\r\nSubject: hello\r\n\r\nHi.\r\n")
+    restante.send("ctl@example.com", "Subject: second\r\n\r\nYes.\r\n")
+    first, second = ctl_of(restante, "inbox", "ctl").splitlines()
+    assert "second" in first and "hello" in second and "bob@example.org" in second
+    listed = json.loads(ctl_of(restante, "inbox", "--json", "Ctl@example.com"))
+    assert [mail["subject"] for mail in listed] == ["second", "hello"]
+    assert len(ctl_of(restante, "inbox", "-n", "1", "ctl").splitlines()) == 2  # and how to get more
+    mail_id = second.split()[0]
+    assert listed[1]["id"] == mail_id
+    shown = ctl_of(restante, "show", "ctl", mail_id)
+    assert "From: Bob <bob@example.org>\nSubject: hello\n\nHi.\n" in shown
+    by_api = restante.api(f"/emails/ctl/{mail_id}").json()
+    assert json.loads(ctl_of(restante, "show", "ctl", mail_id, "--json")) == by_api
+    assert "second" in ctl_of(restante, "show", "ctl", "latest")
+    assert ctl_of(restante, "rm", "ctl", mail_id) == f"removed {mail_id}\n"
+    assert "no such mail" in ctl_of(restante, "rm", "ctl", mail_id, status=PROBLEM)
+    assert "no such mail" in ctl_of(restante, "show", "ctl", mail_id, status=PROBLEM)
+    assert [mail["subject"] for mail in restante.mails("ctl")] == ["second"]
+    assert ctl_of(restante, "inbox", "nobody-ever") == ""
+    assert "no id" in ctl_of(restante, "show", "ctl", "12", status=PROBLEM)
+
+
+def test_a_reload_tells_what_came_of_it(restante):
+    before = status_of(restante)
+    done = ctl("-r", restante.directory / "run", "reload")
+    after = status_of(restante)
+    reloaded = after["reloads"] - before["reloads"]
+    assert reloaded + after["failed_reloads"] - before["failed_reloads"] == 1
+    if reloaded:
+        assert done.returncode == FINE and "reloaded" in done.stdout
+    else:
+        assert done.returncode == PROBLEM and "not reloaded" in done.stderr
+
+
+def test_stop_waits_for_the_end():
+    with Restante(drain_timeout="1s") as restante, restante.dialogue() as client:
+        client.greet().secure().start_mail("alice@example.com")  # so that it takes its time
+        begun = time.monotonic()
+        assert ctl_of(restante, "stop") == "stopped\n"
+        assert time.monotonic() - begun > 0.9
+        assert restante.process.wait(seconds(5)) == 0
+        restante.log.wait_for_end()
+        assert "does not run" in ctl_of(restante, "status", status=NOT_RUNNING)
+
+
+def test_an_instance_that_was_killed_does_not_run():
+    with Restante() as restante:
+        restante.process.kill()
+        restante.process.wait()
+        for command in ("status", "reload", "stop", "top"):
+            assert "does not run" in ctl_of(restante, command, status=NOT_RUNNING)
+        restante.log.wait_for_end()
+
+
+def test_what_does_not_run_and_what_is_wrong_usage_are_told_apart():
+    directory = new_directory()
+    done = ctl("-r", directory, "status")
+    assert done.returncode == NOT_RUNNING
+    assert done.stderr == f"restantectl: restante does not run: no segment at {directory}/segment\n"
+    for words in [(), ("frobnicate",), ("show", "alice"), ("inbox",), ("status", "now"), ("-x",),
+                  ("-c",), ("top", "-n", "none")]:
+        done = ctl(*words)
+        assert done.returncode == USAGE and done.stderr.startswith("restantectl: "), words
+    assert ctl("-h").returncode == FINE
+    assert ctl("-V").stdout.startswith("restantectl 0.")
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="needs another user")
+def test_who_may_not_look_hears_so(restante):
+    done = ctl("-r", restante.directory / "run", "status", user=65500, group=65500)
+    assert done.returncode == PROBLEM
+    assert "Permission denied" in done.stderr
+
+
+def test_a_redis_that_is_away_is_told(restante):
+    for words in [("inbox", "alice"), ("show", "alice", "latest")]:
+        done = ctl("-o", "redis=unix:/nowhere/redis.sock", *words)
+        assert done.returncode == PROBLEM
+        assert "Redis at /nowhere/redis.sock is away" in done.stderr
+
+
+def check(restante, *words):
+    done = ctl("-c", restante.directory / "restante.conf", "check", "--json", *words)
+    findings = json.loads(done.stdout)
+    bad = any(finding["grade"] == "bad" for finding in findings)
+    assert done.returncode == (PROBLEM if bad else FINE)
+    return [(one["grade"], one["subject"], one["text"]) for one in findings]
+
+
+def test_check_names_what_could_lose_mail(restante):
+    found = check(restante)
+    assert found[0][:2] == ("good", "configuration")
+    assert found[1][:2] == ("bad", "certificate")  # the harness makes it for two days
+    assert [grade for grade, subject, _ in found if subject == "redis"] == ["good"] * 3
+    assert found[-1][1] == "dns example.com"  # whatever this machine's resolver says
+    for name, value, word in [("appendfsync", "everysec", "appendfsync always"),
+                              ("appendonly", "no", "appendonly yes")]:
+        restante.redis.cli("CONFIG", "SET", name, value)
+        texts = [text for grade, subject, text in check(restante) if grade != "good"]
+        assert any(word in text for text in texts), texts
+    restante.redis.cli("CONFIG", "SET", "appendonly", "yes")
+    restante.redis.cli("CONFIG", "SET", "appendfsync", "always")
+
+
+def test_check_finds_a_key_of_another_certificate(restante):
+    other = certificate("other.example.com")[1]
+    grade, subject, text = check(restante, "-o", f"tls_key={other}")[0]
+    assert (grade, subject) == ("bad", "configuration") and "tls_key" in text
+
+
+def test_dns_prints_the_records_to_set(restante):
+    text = ctl_of(restante, "dns", "-o", "hostname=mail.example.com", "-o", "mta_sts=enforce")
+    for record in ("example.com. IN MX 10 mail.example.com.", 'example.com. IN TXT "v=spf1 -all"',
+                   '_dmarc.example.com. IN TXT "v=DMARC1; p=reject"',
+                   '_mta-sts.example.com. IN TXT "v=STSv1; id=', "mail.example.com. IN A"):
+        assert record in text
+    assert "domain is not set" in ctl("-r", restante.directory / "run", "dns").stderr
+
+
+def test_nothing_of_the_key_is_shown(restante):
+    for words in [("status",), ("check",), ("dns",), ("status", "--json")]:
+        done = ctl("-c", pathlib.Path(restante.directory) / "restante.conf", *words)
+        assert KEY not in done.stdout + done.stderr

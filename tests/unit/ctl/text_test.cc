@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: ISC
+// What a sender chose commands no terminal.
+#include "ctl/text.h"
+
+#include <string>
+
+#include "ctl/mail_text.h"
+#include "ctl/status.h"
+#include "testing.h"
+
+namespace {
+
+using namespace restante;
+using namespace restante::ctl;
+
+void control_characters_are_shown_as_question_marks(void**) {
+  const struct {
+    const char *text, *shown;
+  } cases[] = {{"plain \xc3\xa4 \xe2\x82\xac", "plain \xc3\xa4 \xe2\x82\xac"},
+               {"a\x1b[31mb", "a?[31mb"},
+               {"a\tb\nc\x7f", "a?b?c?"},
+               {"a\xc2\x9b"
+                "31mb",
+                "a?31mb"},
+               {"\xe2\x80\xae"
+                "abc\xe2\x81\xa6",
+                "?abc?"},
+               {"cut \xe2\x82", "cut \xe2\x82"}};
+  for (const auto& one : cases) assert_same(printable(Exact(one.text).view()), one.shown);
+  assert_same(printable("a\tb\n\x1b", /*lines=*/true), "a\tb\n?");
+}
+
+void texts_fit_their_column(void**) {
+  assert_same(fitted("\xc3\xa4"
+                     "b",
+                     4),
+              "\xc3\xa4"
+              "b  ");
+  assert_same(fitted("\xc3\xa4"
+                     "bcde",
+                     3),
+              "\xc3\xa4"
+              "bc");
+}
+
+void times_are_shown_in_two_units(void**) {
+  assert_same(date_text(1'795'602'643), "2026-11-25 10:30:43");
+  assert_same(span_text(-5), "0 s");
+  assert_same(span_text(59), "59 s");
+  assert_same(span_text(61), "1 min 1 s");
+  assert_same(span_text(3600 * 25), "1 d 1 h");
+}
+
+void a_mail_is_shown_with_header_and_text(void**) {
+  const StoredMail mail{
+      .id = {1'795'602'643'000, 1},
+      .summary = "\"from\":\"b@x.org\",\"to\":\"a@x.com\",\"subject\":\"s\"\n\"size\":1",
+      .bodies =
+          "\"body_text\":\"one\\ntwo\\u001b\",\"body_html\":\"\",\"attachments\":[\"a\\u0007."
+          "pdf\"]",
+      .details = "\"headers\":[{\"name\":\"Subject\",\"value\":\"s\\u009b\"}]"};
+  assert_same(
+      mail_text(mail),
+      "[1795602643000000001 received 2026-11-25 10:30:43 UTC, from <b@x.org> to <a@x.com>]\n"
+      "Subject: s?\n[attachment: a?.pdf]\n\none\ntwo?\n");
+}
+
+void a_silent_worker_hangs(void**) {
+  Status status;
+  status.now = 1000;
+  status.taken = std::chrono::milliseconds(100'000);
+  const auto hangs = [&](ProcessRole role, std::int64_t beat, std::uint64_t started_at) {
+    return status.hangs({.slot = 0,
+                         .role = role,
+                         .state = ProcessState::kReady,
+                         .pid = 1,
+                         .number = 0,
+                         .generation = 1,
+                         .started_at = started_at,
+                         .heartbeat = std::chrono::milliseconds(beat),
+                         .open = 0});
+  };
+  assert_false(hangs(ProcessRole::kSmtpd, 95'000, 0));
+  assert_true(hangs(ProcessRole::kSmtpd, 94'999, 0));
+  assert_false(hangs(ProcessRole::kApid, 100'001, 0));  // it has beaten meanwhile
+  assert_false(hangs(ProcessRole::kApid, 0, 995));      // it has just been started
+  assert_true(hangs(ProcessRole::kApid, 0, 994));
+  assert_false(hangs(ProcessRole::kMimed, 0, 0));  // has no heartbeat
+}
+
+void a_quantile_is_the_end_of_its_bucket(void**) {
+  Histogram histogram{};
+  assert_false(quantile_ms(histogram, 0.5).has_value());
+  histogram.buckets[0] = 98;
+  histogram.buckets[3] = 2;
+  assert_true(quantile_ms(histogram, 0.5) == 1.0);
+  assert_true(quantile_ms(histogram, 0.99) == 10.0);
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(control_characters_are_shown_as_question_marks),
+      cmocka_unit_test(texts_fit_their_column),
+      cmocka_unit_test(times_are_shown_in_two_units),
+      cmocka_unit_test(a_mail_is_shown_with_header_and_text),
+      cmocka_unit_test(a_silent_worker_hangs),
+      cmocka_unit_test(a_quantile_is_the_end_of_its_bucket),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
