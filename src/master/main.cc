@@ -102,6 +102,7 @@ Result<int> run(const Options& options) {
   const auto config = finish_config(*reader);
   if (!config) return std::unexpected(config.error());
   log::set_level(config->log_level);
+  if (auto there = check_private_redis(*config); !there) return std::unexpected(there.error());
   auto pairs = load_tls_pairs(*config);
   if (!pairs) return std::unexpected(pairs.error());
   if (auto good = check_tls(*config, *pairs, find_programs()); !good) {

@@ -4,15 +4,60 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include <algorithm>
+#include <array>
 
 #include "shared/c_ptr.h"
 #include "shared/log.h"
 
 namespace restante::master {
+namespace {
+
+// A service manager may start us as our user, with the one capability to bind low ports. Whether
+// there was anything to give up; afterwards neither we nor a worker has any.
+Result<bool> drop_capabilities() {
+  using Words = std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3>;
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  Words held{};
+  if (syscall(SYS_capget, &header, held.data()) != 0) {
+    return fail(ErrorKind::kSystem, "capget: {}", errno_text());
+  }
+  const auto is_empty = [](const auto& word) {
+    return word.effective == 0 && word.permitted == 0 && word.inheritable == 0;
+  };
+  if (std::ranges::all_of(held, is_empty)) return false;
+  Words none{};  // what is not permitted is not ambient either
+  if (syscall(SYS_capset, &header, none.data()) != 0) {
+    return fail(ErrorKind::kSystem, "cannot give up capabilities: capset: {}", errno_text());
+  }
+  // As a change of user would have it: nobody of the same user looks into the master.
+  if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
+    return fail(ErrorKind::kSystem, "PR_SET_DUMPABLE: {}", errno_text());
+  }
+  return true;
+}
+
+Result<void> drop_without_root() {
+  const auto dropped = drop_capabilities();
+  if (!dropped) return std::unexpected(dropped.error());
+  if (*dropped) {
+    const passwd* entry = getpwuid(geteuid());
+    log::notice("privileges_dropped",
+                {{"user", entry != nullptr ? entry->pw_name : ""}, {"uid", geteuid()}});
+  } else {
+    log::notice("privileges_kept", {{"uid", geteuid()}, {"reason", "not started as root"}});
+  }
+  return {};
+}
+
+}  // namespace
 
 Result<Identity> find_identity(const std::string& user) {
   if (geteuid() != 0) return Identity{"", geteuid(), getegid()};
@@ -30,10 +75,9 @@ Result<void> drop_privileges(const Identity& identity) {
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
     return fail(ErrorKind::kSystem, "PR_SET_NO_NEW_PRIVS: {}", errno_text());
   }
-  if (geteuid() != 0 || identity.uid == 0) {
-    log::notice(
-        "privileges_kept",
-        {{"uid", geteuid()}, {"reason", geteuid() != 0 ? "not started as root" : "user is root"}});
+  if (geteuid() != 0) return drop_without_root();
+  if (identity.uid == 0) {
+    log::notice("privileges_kept", {{"uid", 0}, {"reason", "user is root"}});
     return {};
   }
   // In this order: once the user is gone, neither group could be changed.

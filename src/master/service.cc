@@ -2,6 +2,10 @@
 // All that is made once and that every generation of workers lives on.
 #include "master/service.h"
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
 #include <utility>
 
 #include "shared/segment.h"
@@ -113,6 +117,20 @@ std::uint16_t Service::port_of(std::string_view listener) const {
     if (candidate.name == listener) return bound_port(candidate.fd.get());
   }
   return 0;
+}
+
+Result<void> check_private_redis(const Config& config) {
+  if (config.redis != "private") return {};
+  const char* path = std::getenv("PATH");
+  for (std::string_view rest = path != nullptr ? path : "/usr/bin:/bin"; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(':'), rest.size());
+    const std::string program = fmt::format("{}/redis-server", rest.substr(0, end));
+    if (access(program.c_str(), X_OK) == 0) return {};
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return fail(ErrorKind::kConfig,
+              "redis: private needs the program redis-server, and there is none in PATH: apt install "
+              "redis-server, or give the address of a Redis");
 }
 
 }  // namespace restante::master

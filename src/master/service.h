@@ -52,4 +52,7 @@ class Service {
   UniqueFd ticket_keys_;
 };
 
+// With `redis = private`: whether there is a program to start.
+[[nodiscard]] Result<void> check_private_redis(const Config& config);
+
 }  // namespace restante::master

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: ISC
 # The processes as the system sees them: names, rights, and who holds which secret.
+import contextlib
+import os
 import pathlib
 import pwd
 import re
+import shutil
+import socket
 
 import pytest
 
-from harness import IS_ROOT, KEY, UNPRIVILEGED, Restante, run
+from harness import IS_ROOT, KEY, LOCAL, UNPRIVILEGED, Restante, certificate, new_directory, run
 
 ROLES = {"smtpd": 3, "apid": 2, "mimed": 2}
 LARGEST_REGION = 64 * 2**20  # the sanitizers' own are larger
@@ -35,8 +39,13 @@ def test_ps_shows_every_process_under_its_own_name(private):
 
 @pytest.mark.skipif(not IS_ROOT, reason="not started as root: there is nothing to drop")
 def test_no_process_can_become_root_again(private):
+    assert private.log.find(f"event=privileges_dropped user={UNPRIVILEGED} ")
+    expect_no_privilege(private)
+
+
+def expect_no_privilege(restante):
     user = pwd.getpwnam(UNPRIVILEGED)
-    pids = [private.process.pid, *children(private)]
+    pids = [restante.process.pid, *children(restante)]
     assert len(pids) == 2 + sum(ROLES.values())
     for pid in pids:
         status = dict(re.findall(r"^(\w+):\t(.*)$",
@@ -47,6 +56,34 @@ def test_no_process_can_become_root_again(private):
         for capabilities in ("CapInh", "CapPrm", "CapEff", "CapAmb"):
             assert int(status[capabilities], 16) == 0, capabilities
         assert status["NoNewPrivs"] == "1"
+
+
+def free_low_port():
+    for port in range(1023, 600, -1):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((LOCAL, port))
+            return port
+    raise AssertionError("no port below 1024 is free")
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="not started as root: there is no capability to hand over")
+def test_started_as_a_user_that_may_bind_low_ports_it_gives_that_up():
+    """As its systemd unit starts it: AmbientCapabilities=CAP_NET_BIND_SERVICE."""
+    user = pwd.getpwnam(UNPRIVILEGED)
+    home, port = new_directory(), free_low_port()
+    key = shutil.copy(certificate()[1], home)
+    for path in (home, key):
+        os.chown(path, user.pw_uid, user.pw_gid)
+    starter = ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups",
+               "--inh-caps=+net_bind_service", "--ambient-caps=+net_bind_service"]
+    with Restante(redis="private", starter=starter, tls_key=key, runtime_dir=home / "run",
+                  redis_directory=home / "redis", smtp_listen=f"{LOCAL}:{port}",
+                  **{f"{role}_workers": count for role, count in ROLES.items()}) as daemon:
+        assert daemon.smtp_port == port
+        assert daemon.log.find(f"event=privileges_dropped user={UNPRIVILEGED} ")
+        expect_no_privilege(daemon)
+        daemon.send("alice@example.com")
+        assert len(daemon.mails("alice")) == 1
 
 
 def test_no_secret_is_in_an_argument_or_a_variable(private):

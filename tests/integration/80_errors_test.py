@@ -181,9 +181,10 @@ def test_a_user_that_is_not_there_is_named():
     expect(run_restante(*settings(user="no-such-user")), CONFIG, "no-such-user", "adduser")
 
 
-def test_a_missing_redis_server_is_named():
-    result = run_restante(*settings(redis="private"), PATH=str(new_directory()))
-    expect(result, FAILURE, "redis-server")
+@pytest.mark.parametrize("check", [[], ["-t"]])
+def test_a_missing_redis_server_is_named(check):
+    result = run_restante(*check, *settings(redis="private"), PATH=str(new_directory()))
+    expect(result, CONFIG, "redis: private", "apt install redis-server")
 
 
 def test_a_runtime_directory_that_cannot_be_made_is_named():

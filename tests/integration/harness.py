@@ -325,9 +325,10 @@ class Dialogue:
 
 
 class Restante:
-    """The daemon, serving on ports that the system picked. Settings are those of restante.conf."""
+    """The daemon, serving on ports that the system picked. Settings are those of restante.conf;
+    `starter` is a command that becomes the one behind it."""
 
-    def __init__(self, redis=None, variables=(), **settings):
+    def __init__(self, redis=None, variables=(), starter=(), **settings):
         self.directory = new_directory()
         self._own_redis = Redis() if redis is None else None
         self.redis = redis or self._own_redis
@@ -344,7 +345,7 @@ class Restante:
         file = self.directory / "restante.conf"
         file.write_text("".join(f"{name} = {value}\n" for name, value in self.settings.items()))
         self.process = subprocess.Popen(
-            [programs() / "restante", "-c", file], stdin=subprocess.DEVNULL,
+            [*starter, programs() / "restante", "-c", file], stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE, env=environment(**dict(variables)))
         self.log = Lines(self.process.stderr)
         try:
