@@ -7,6 +7,8 @@ VARIANT ?= release
 BUILD   ?= build/$(VARIANT)
 PREFIX  ?= /usr
 SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
 VERSION := 0.1.0
 
 # One program a role, one folder a program; shared/ is the library of all of them.
@@ -68,7 +70,7 @@ HEADERS    := $(wildcard src/*/*.h)
 .DELETE_ON_ERROR:
 .PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration senders \
 	interop bench-session golden-update rows layers headers man deps check-deps interop-deps run smoke \
-	format tidy compile_commands.json install clean help
+	format tidy compile_commands.json install deb deb-test clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT
 
 # Per folder: an archive of all but main.o, and unit tests and fuzz targets that link that archive and
@@ -228,6 +230,22 @@ install: all ## install into DESTDIR/PREFIX
 	install -D -m 644 etc/grafana/restante.json $(DESTDIR)$(PREFIX)/share/doc/restante/restante-dashboard.json
 	install -D -m 644 man/restante-api.7 $(DESTDIR)$(PREFIX)/share/man/man7/restante-api.7
 	install -D -m 644 man/restante.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/restante.conf.5
+	install -D -m 755 etc/certbot-deploy $(DESTDIR)$(PREFIX)/share/restante/certbot-deploy
+ifneq ($(UNITDIR),)
+	install -d $(DESTDIR)$(UNITDIR)
+	sed 's|=/usr/sbin|=$(PREFIX)/sbin|' debian/restante.service >$(DESTDIR)$(UNITDIR)/restante.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/restante.service
+endif
+ifneq ($(SYSUSERSDIR),)
+	install -D -m 644 debian/restante.sysusers $(DESTDIR)$(SYSUSERSDIR)/restante.conf
+endif
+
+DEB_SUITES ?= bookworm trixie
+deb: ## build the Debian package, in build/deb
+	@debian/build.sh $(CURDIR)/build/deb
+
+deb-test: ## try the package in fresh roots of DEB_SUITES (root, network, systemd-container)
+	@tests/deb/run.sh $(DEB_SUITES)
 
 format: ## format the sources (clang-format 19)
 	clang-format-19 -i src/*/*.h src/*/*.cc tests/unit/*.h tests/unit/*/*.cc tests/bench/*.cc
