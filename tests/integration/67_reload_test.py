@@ -17,8 +17,8 @@ import time
 import pytest
 
 import harness
-from harness import (IS_ROOT, KEY, LOCAL, PROGRAMS, SLOW, Restante, ask, certificate, deliver,
-                     new_directory, seconds, wait_until)
+from harness import (IS_ROOT, KEY, LOCAL, PROGRAMS, SLOW, Files, Restante, ask, certificate,
+                     deliver, new_directory, seconds, wait_until)
 
 RELOADS = 50 if SLOW == 1 else 8
 
@@ -29,26 +29,6 @@ def unchecked():
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context
-
-
-class Files:
-    """A certificate and its key, where they can be replaced as a deploy hook does it."""
-
-    def __init__(self):
-        self.directory = new_directory()
-        self.certificate = self.directory / "fullchain.pem"
-        self.key = self.directory / "privkey.pem"
-        self.put(certificate())
-
-    def put(self, pair, mode=0o644):
-        for source, place in zip(pair, (self.certificate, self.key)):
-            fresh = place.with_suffix(".new")
-            shutil.copy(source, fresh)
-            fresh.chmod(mode)
-            fresh.replace(place)
-
-    def settings(self):
-        return {"tls_certificate": self.certificate, "tls_key": self.key}
 
 
 def write_settings(restante, **changes):

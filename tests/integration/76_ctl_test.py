@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from harness import (IS_ROOT, KEY, Restante, certificate, environment, new_directory,
+from harness import (IS_ROOT, KEY, Files, Restante, certificate, environment, new_directory,
                      programs, seconds, wait_until)
 
 FINE, PROBLEM, USAGE, NOT_RUNNING = range(4)
@@ -98,16 +98,29 @@ def test_a_mailbox_is_listed_shown_and_emptied(restante):
     assert "no id" in ctl_of(restante, "show", "ctl", "12", status=PROBLEM)
 
 
-def test_a_reload_tells_what_came_of_it(restante):
-    before = status_of(restante)
-    done = ctl("-r", restante.directory / "run", "reload")
-    after = status_of(restante)
-    reloaded = after["reloads"] - before["reloads"]
-    assert reloaded + after["failed_reloads"] - before["failed_reloads"] == 1
-    if reloaded:
-        assert done.returncode == FINE and "reloaded" in done.stdout
-    else:
-        assert done.returncode == PROBLEM and "not reloaded" in done.stderr
+def test_a_reload_tells_what_came_of_it():
+    with Restante(drain_timeout="8s", **Files().settings()) as restante, \
+            restante.dialogue() as client:
+        (restante.directory / "restante.conf").chmod(0o644)
+        client.greet()  # so that the first generation stays for a while
+        file = ("-c", restante.directory / "restante.conf")
+        before = status_of(restante)
+        assert ctl_of(restante, "reload") == "reloaded: generation 2 serves\n"
+        after = status_of(restante)
+        assert (after["generation"], after["reloads"], after["failed_reloads"]) == (2, 1, 0)
+        old = {process["pid"] for process in before["processes"] if process["generation"] == 1}
+        states = {(process["generation"], process["state"]) for process in after["processes"]}
+        assert states == {(1, "draining"), (2, "ready")}
+        assert {process["pid"] for process in after["processes"] if process["generation"] == 1} <= old
+        assert after["pid"] == before["pid"]
+
+        (restante.directory / "restante.conf").write_text("domain = example.com\nno_such = 1\n")
+        wrong = ctl(*file, "reload")
+        assert wrong.returncode == PROBLEM and "restante.conf:2" in wrong.stderr
+        refused = ctl("-r", restante.directory / "run", "reload")  # it knows of no file
+        assert refused.returncode == PROBLEM and "not reloaded" in refused.stderr
+        last = json.loads(ctl("-r", restante.directory / "run", "status", "--json").stdout)
+        assert (last["generation"], last["reloads"], last["failed_reloads"]) == (2, 1, 1)
 
 
 def test_stop_waits_for_the_end():

@@ -107,6 +107,26 @@ def certificate(name="localhost", kind="ec"):
     return files
 
 
+class Files:
+    """A certificate and its key, where they can be replaced as a deploy hook does it."""
+
+    def __init__(self):
+        self.directory = new_directory()
+        self.certificate = self.directory / "fullchain.pem"
+        self.key = self.directory / "privkey.pem"
+        self.put(certificate())
+
+    def put(self, pair, mode=0o644):
+        for source, place in zip(pair, (self.certificate, self.key)):
+            fresh = place.with_suffix(".new")
+            shutil.copy(source, fresh)
+            fresh.chmod(mode)
+            fresh.replace(place)
+
+    def settings(self):
+        return {"tls_certificate": self.certificate, "tls_key": self.key}
+
+
 @functools.cache
 def tls():
     """For clients: trusts the tests' certificate alone."""

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
-# Debian packages that are used without being installed, since apt lets only one mail server stay.
+# Debian packages that are used without being installed: apt lets only one mail server stay, and starts
+# what it installs.
 import pathlib
 import subprocess
 
