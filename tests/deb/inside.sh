@@ -47,6 +47,33 @@ systemctl reset-failed restante
 say "configured: mail in and out"
 ./send-and-read || fail "send-and-read"
 
+say "certbot's part: a challenge, later a new certificate"
+challenges=/var/lib/restante/acme/.well-known/acme-challenge
+mkdir -p $challenges
+echo token.thumbprint >$challenges/token
+[ "$(curl -sS http://localhost/.well-known/acme-challenge/token)" = token.thumbprint ] || fail "the challenge is not given out"
+rm -r /var/lib/restante/acme/.well-known
+shown() { openssl s_client -connect localhost:443 </dev/null 2>/dev/null | openssl x509 -noout -fingerprint; }
+old=$(state MainPID)
+was=$(shown)
+lineage=$(mktemp -d)
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -batch -days 2 -subj /CN=localhost \
+  -addext subjectAltName=DNS:localhost -out "$lineage/fullchain.pem" -keyout "$lineage/privkey.pem" 2>/dev/null
+RENEWED_LINEAGE=$lineage /usr/share/restante/certbot-deploy
+[ "$(shown)" = "$(openssl x509 -noout -fingerprint -in "$lineage/fullchain.pem")" ] || fail "the old certificate is shown"
+[ "$(shown)" != "$was" ] || fail "it is the same certificate"
+[ "$(state MainPID)" = "$old" ] || fail "it was started anew"
+rm -r "$lineage"
+restantectl status | sed -n '1,3p'
+
+say "a reload with a wrong configuration fails, and changes nothing"
+echo 'no_such_setting = 1' >>/etc/restante/restante.conf
+systemctl reload restante 2>/dev/null && fail "systemctl reload says that it is good"
+sed -i '$d' /etc/restante/restante.conf
+[ "$(state ActiveState)" = active ] || fail "it is $(state ActiveState)"
+journalctl --no-pager -u restante -o cat | grep no_such_setting || fail "the journal does not say why"
+systemctl reload restante || fail "it does not reload any more"
+
 say "every process: its user, no capability, the filter of system calls"
 for pid in $(systemctl show -p MainPID --value restante) $(pgrep -P "$(state MainPID)"); do
   status=$(tr '\n' ' ' </proc/"$pid"/status)
@@ -77,17 +104,50 @@ until ask '/emails/alice?view=summary' | grep -o '"subject":"mail [0-9a-f]*"'; d
   sleep 0.2
 done
 
-say "upgrade: the configuration is kept, the service runs the new version"
+load() {
+  round=0
+  while [ ! -e enough ]; do
+    round=$((round + 1))
+    curl -fsS --cacert /etc/restante/tls/fullchain.pem -o /dev/null https://localhost/healthz 2>>trouble || echo "API" >>trouble
+    swaks --server localhost:25 --tls --to load@example.com --from "sender$round@example.org" --silent 2 >>trouble 2>&1 || echo "SMTP" >>trouble
+    echo "$round" >rounds
+  done
+}
+
+say "upgrade under load: nobody is refused, the configuration is kept, the workers are of the new version"
 sum=$(sha256sum /etc/restante/restante.conf)
 old=$(state MainPID)
+: >trouble
+load &
+loader=$!
 apt_get install ./restante_*+next*.deb >upgrade.log
+grep '^restante: ' upgrade.log || { cat upgrade.log; fail "it does not say what is new"; }
+touch enough
+wait $loader
 dpkg-query -W restante
+echo "$(cat rounds) mails and requests meanwhile"
+[ ! -s trouble ] || { cat trouble; fail "someone was refused"; }
+[ "$(ask '/emails/load?limit=1000&view=summary' | grep -o '"id":' | wc -l)" = "$(cat rounds)" ] || fail "mail was lost"
 echo "$sum" | sha256sum --check --quiet || fail "restante.conf was changed"
 [ "$(stat -c '%a %U:%G' /etc/restante/restante.conf)" = "640 root:restante" ] || fail "rights of restante.conf"
 [ "$(state ActiveState)" = active ] || { cat upgrade.log; fail "it does not run"; }
-[ "$(state MainPID)" != "$old" ] || fail "the old version still runs"
+[ "$(state MainPID)" = "$old" ] || fail "it was started anew"
+for pid in $(pgrep '^restante-'); do
+  readlink "/proc/$pid/exe" | grep -v deleted || fail "an old worker, $pid, still runs"
+done
+restantectl status | head -n 1
 ask '/emails/alice?view=summary' | grep -q '"subject":"mail ' || fail "the mail is gone"
 ./send-and-read || fail "send-and-read"
+
+say "an upgrade whose programs cannot join the old master starts it anew"
+old=$(state MainPID)
+mkdir -p /etc/systemd/system/restante.service.d
+printf '[Service]\nExecReload=\nExecReload=/bin/false\n' >/etc/systemd/system/restante.service.d/try.conf
+apt_get install --reinstall ./restante_*+next*.deb >/dev/null
+[ "$(state MainPID)" != "$old" ] || fail "it was not started anew"
+[ "$(state ActiveState)" = active ] || fail "it does not run"
+rm -r /etc/systemd/system/restante.service.d
+systemctl daemon-reload
 
 say "an upgrade that does not take the configuration leaves the old one running"
 old=$(state MainPID)
