@@ -12,7 +12,7 @@ COPY src src
 COPY etc etc
 COPY man man
 RUN make -j"$(nproc)" all && make install DESTDIR=/out UNITDIR= SYSUSERSDIR= && \
-    strip /out/usr/sbin/restante /out/usr/lib/restante/*
+    strip /out/usr/sbin/* /out/usr/lib/restante/*
 
 FROM $BASE
 RUN apt-get update && apt-get install -y --no-install-recommends \
