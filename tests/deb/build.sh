@@ -11,7 +11,7 @@ echo "deb http://deb.debian.org/debian-security $release-security main" >/etc/ap
 get update
 get dist-upgrade
 get install build-essential debhelper lintian systemd systemd-sysv dbus procps swaks libnet-ssleay-perl \
-  curl openssl ca-certificates
+  curl openssl ca-certificates adduser
 cd /try/restante
 get build-dep ./
 
