@@ -32,7 +32,7 @@ PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-
 	zlib1g-dev redis-server openssl swaks libnet-ssleay-perl curl
 # What `make check` needs besides. Where systemd runs, apt starts haproxy, which listens nowhere. The
 # last has the mails of Python's own tests: libpython3.11-testsuite in Debian 12, 3.13 in Debian 13.
-CHECK_PACKAGES := libcmocka-dev python3 python3-pytest procps mandoc zstd haproxy msmtp \
+CHECK_PACKAGES := libcmocka-dev jq python3 python3-pytest procps mandoc zstd haproxy msmtp \
 	libpython3.*-testsuite
 # What `make interop` needs besides. Postfix takes the place of another MTA, and apt starts it on
 # port 25: for machines to throw away. Exim and OpenSMTPD cannot stand beside it; the tests unpack
@@ -223,8 +223,8 @@ install: all ## install into DESTDIR/PREFIX
 		install -D -m 755 $(BUILD)/restante-$$role $(DESTDIR)$(PREFIX)/lib/restante/restante-$$role; done
 	test -e $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf || \
 		install -D -m 640 etc/restante.conf $(DESTDIR)$(SYSCONFDIR)/restante/restante.conf
-	install -D -m 644 man/restante.8 $(DESTDIR)$(PREFIX)/share/man/man8/restante.8
-	install -D -m 644 man/restantectl.8 $(DESTDIR)$(PREFIX)/share/man/man8/restantectl.8
+	for page in restante restantectl restante-smtpd restante-apid; do \
+		install -D -m 644 man/$$page.8 $(DESTDIR)$(PREFIX)/share/man/man8/$$page.8 || exit 1; done
 	install -D -m 644 etc/completion/restantectl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/restantectl
 	install -D -m 644 etc/prometheus/restante.rules.yml $(DESTDIR)$(PREFIX)/share/doc/restante/restante.rules.yml
 	install -D -m 644 etc/grafana/restante.json $(DESTDIR)$(PREFIX)/share/doc/restante/restante-dashboard.json
