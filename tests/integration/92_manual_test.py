@@ -177,14 +177,14 @@ class Machine:
 
     def here(self, command, newest):
         """With the places of this machine."""
-        owner = f"{UNPRIVILEGED}:" if IS_ROOT else f"{os.getuid()}:"
+        owner = UNPRIVILEGED if IS_ROOT else str(os.getuid())
         for there, here in [
                 ("/etc/restante", f"{self.etc}"), ("/var/lib/restante", f"{self.var}"),
                 ("/run/restante", f"{self.run}"), ("/root/", f"{self.home}/"),
                 ("tar -C / ", f"tar -C {self.root} "), ("restante:restante", owner),
                 ("-o root -g restante -m 640", "-m 644"),
                 # Half a minute is long for a test.
-                ("?wait=10)", "?wait=1)"), ("wait=60", "wait=1"), ("curl -N", "curl -N -m 4"),
+                ("?wait=10\"", "?wait=1\""), ("wait=60", "wait=1"), ("curl -N", "curl -N -m 4"),
                 # The demo of README.md.
                 ("127.0.0.1:8443", f"{LOCAL}:{self.https}"), ("curl -skN", "curl -skN -m 4")]:
             command = command.replace(there, here)
