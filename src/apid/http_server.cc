@@ -179,6 +179,9 @@ void Daemon::on_connection(void* self, MHD_Connection* connection, void** contex
   } else if (auto* client = static_cast<Client*>(std::exchange(*context, nullptr))) {
     daemon.options_.tally.remove(Count::kHttpOpen);
     daemon.clients_.erase(client->self);
+    // At its limit the library forgets the listening socket, and looks at it again when it is run.
+    const bool was_full = daemon.clients_.size() + 1 >= daemon.options_.connection_limit;
+    if (was_full) daemon.run_soon_.start(milliseconds{0});
   }
 }
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from harness import (
-    IS_ROOT, LOCAL, UNPRIVILEGED, Restante, deliver, run, seconds, wait_until)
+    IS_ROOT, LOCAL, UNPRIVILEGED, Restante, ask, deliver, run, seconds, tls, wait_until)
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +102,25 @@ def test_past_the_limit_of_all_a_client_hears_421_too():
         restante.log.wait_for("event=client_refused ip=127.0.0.2 reason=smtp_connection_limit")
         for client in clients:
             client.close()
+
+
+def test_who_comes_when_an_api_worker_is_full_is_served_when_another_goes():
+    with Restante(apid_workers=1, api_connection_limit=2) as restante:
+        for _ in range(2):  # it is full more than once
+            with contextlib.ExitStack() as stack:
+                clients = [stack.enter_context(contextlib.closing(restante.https()))
+                           for _ in range(2)]
+                for client in clients:
+                    assert ask(client, "/emails/alice").status == 200
+                with socket.create_connection((LOCAL, restante.https_port), seconds(20)) as late:
+                    late.settimeout(0.3)
+                    with pytest.raises(TimeoutError):  # it is in the queue
+                        tls().wrap_socket(late, server_hostname="localhost")
+                clients[0].close()
+                begun = time.monotonic()
+                assert restante.api("/emails/alice").status == 200
+                assert time.monotonic() - begun < seconds(2)  # and not when the other goes too
+
 
 
 # RFC 5321 section 3.1
