@@ -32,7 +32,7 @@ int run(std::span<const char* const> arguments) {
   log::open("restante-apid", log::Level::kInfo);
   Result<WorkerContext> context = WorkerContext::unpack();
   if (!context) return fatal(context.error());
-  log::set_level(context->config.log_level);
+  context->use_log();
   context->read_arguments(arguments);
   const Result<void> done = restante::apid::run_worker(*std::move(context));
   return done ? EXIT_SUCCESS : fatal(done.error());

@@ -20,7 +20,7 @@ constexpr std::chrono::seconds kReadyLimit{15};
 
 struct Heritage {
   std::string directory;
-  std::vector<TlsFds> tls_pairs;
+  OpenFiles files;
   std::vector<UniqueFd> mime_listeners;
   UniqueFd smtpd_config, apid_config, mimed_config;
 
@@ -63,8 +63,10 @@ Result<void> make_views(Heritage& heritage, const Config& config) {
   return {};
 }
 
-std::vector<Inherited> with(std::vector<Inherited> common, const UniqueFd& config) {
+std::vector<Inherited> with(std::vector<Inherited> common, const UniqueFd& config,
+                            const LogFile* log) {
   common.push_back({fd_name::kConfig, config.get()});
+  if (log != nullptr) common.push_back({fd_name::kLog, log->box()});
   return common;
 }
 
@@ -79,15 +81,16 @@ std::vector<Role> make_roles(const Heritage& heritage, const Config& config, con
   for (const UniqueFd& listener : heritage.mime_listeners) {
     mime_of_each.push_back({fd_name::kMime, listener.get()});
   }
-  std::vector<Inherited> smtpd = with(service.for_smtpd(), heritage.smtpd_config);
-  for (const TlsFds& pair : heritage.tls_pairs) hand_over(pair, smtpd);
-  std::vector<Inherited> apid = with(service.for_apid(), heritage.apid_config);
-  hand_over(heritage.tls_pairs.front(), apid);
+  const LogFile* log = heritage.files.log.get();
+  std::vector<Inherited> smtpd = with(service.for_smtpd(), heritage.smtpd_config, log);
+  for (const TlsFds& pair : heritage.files.tls_pairs) hand_over(pair, smtpd);
+  std::vector<Inherited> apid = with(service.for_apid(), heritage.apid_config, log);
+  hand_over(heritage.files.tls_pairs.front(), apid);
   return {
       {.name = "mimed",
        .command = {programs / "restante-mimed"},
        .count = config.mimed_workers,
-       .inherits = with({}, heritage.mimed_config),
+       .inherits = with({}, heritage.mimed_config, log),
        .one_for_each = mime_of_each},
       {.name = "smtpd",
        .command = {programs / "restante-smtpd"},
@@ -104,10 +107,10 @@ std::vector<Role> make_roles(const Heritage& heritage, const Config& config, con
 
 }  // namespace
 
-Result<Staff> make_staff(const Config& config, std::uint64_t generation, std::vector<TlsFds> pairs,
+Result<Staff> make_staff(const Config& config, std::uint64_t generation, OpenFiles files,
                          const Service& service, const std::filesystem::path& programs) {
   auto heritage = std::make_shared<Heritage>();
-  heritage->tls_pairs = std::move(pairs);
+  heritage->files = std::move(files);
   const std::string directory = fmt::format("{}/{}", config.runtime_dir, generation);
   if (auto made = make_directory(*heritage, directory, config.mimed_workers); !made) {
     return std::unexpected(made.error());

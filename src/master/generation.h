@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <vector>
 
 #include "master/key_files.h"
+#include "master/log_file.h"
 #include "master/service.h"
 #include "master/supervisor.h"
 #include "shared/config.h"
@@ -15,11 +17,17 @@
 
 namespace restante::master {
 
+// The files that the settings name, opened.
+struct OpenFiles {
+  std::vector<TlsFds> tls_pairs;
+  std::shared_ptr<const LogFile> log;  // none: the log is no file
+};
+
 // Makes all that, as the user that the workers run as. The sockets of its mimed are in a directory
 // of its own in runtime_dir, so that one generation never asks the parsers of another; it goes with
 // the last copy of Staff::heritage. `service` has to outlive the workers.
 [[nodiscard]] Result<Staff> make_staff(const Config& config, std::uint64_t generation,
-                                       std::vector<TlsFds> pairs, const Service& service,
+                                       OpenFiles files, const Service& service,
                                        const std::filesystem::path& programs);
 
 }  // namespace restante::master

@@ -15,6 +15,7 @@
 #include "master/demo.h"
 #include "master/generation.h"
 #include "master/key_files.h"
+#include "master/log_file.h"
 #include "master/options.h"
 #include "master/privileges.h"
 #include "master/reload.h"
@@ -51,12 +52,14 @@ Result<int> print_config(const ConfigReader& reader) {
 }
 
 // From here on without root.
-Result<int> supervise(const Sources& sources, const Config& config, Staff first, Service& service,
+Result<int> supervise(const Sources& sources, const Config& config, Staff first,
+                      std::shared_ptr<LogFile> log_file, Service& service,
                       const std::filesystem::path& programs) {
   Supervisor supervisor(Service::companions(config), std::move(first), service.scoreboard());
-  Reloader reloader(sources, config, service, programs);
+  Reloader reloader(sources, config, std::move(log_file), service, programs);
   supervisor.on_reload([&](std::uint64_t generation) { return reloader.prepare(generation); },
                        [&] { reloader.adopt(); });
+  supervisor.on_reopen([&] { reloader.reopen_log(); });
   supervisor.repeat(kTicketKeyLife, [&] { service.rotate_ticket_keys(); });
   const int status = supervisor.run([&] {
     if (!sources.options.demo) return;
@@ -70,9 +73,12 @@ Result<int> supervise(const Sources& sources, const Config& config, Staff first,
 
 Result<int> serve(const Sources& sources, const Config& config, std::vector<TlsFds> pairs) {
   const std::filesystem::path programs = find_programs();
-  log::notice("starting", {{"version", RESTANTE_VERSION}});
   const auto identity = find_identity(config.user);
   if (!identity) return std::unexpected(identity.error());
+  auto log_file = open_log(config, *identity);
+  if (!log_file) return std::unexpected(log_file.error());
+  use_log(config, log_file->get());
+  log::notice("starting", {{"version", RESTANTE_VERSION}});
   auto service = Service::make_as_root(config, *identity);
   if (!service) return std::unexpected(service.error());
   if (auto dropped = drop_privileges(*identity); !dropped) return std::unexpected(dropped.error());
@@ -82,9 +88,10 @@ Result<int> serve(const Sources& sources, const Config& config, std::vector<TlsF
                 programs.string(), errno_text(error_number));
   }
   if (auto made = service->make_as_user(); !made) return std::unexpected(made.error());
-  auto first = make_staff(config, kFirstGeneration, std::move(pairs), *service, programs);
+  auto first =
+      make_staff(config, kFirstGeneration, {std::move(pairs), *log_file}, *service, programs);
   if (!first) return std::unexpected(first.error());
-  return supervise(sources, config, std::move(*first), *service, programs);
+  return supervise(sources, config, std::move(*first), std::move(*log_file), *service, programs);
 }
 
 Result<int> run(const Options& options) {
@@ -102,6 +109,9 @@ Result<int> run(const Options& options) {
   const auto config = finish_config(*reader);
   if (!config) return std::unexpected(config.error());
   log::set_level(config->log_level);
+  if (options.mode == Mode::kCheck) {
+    if (auto good = check_log(*config); !good) return std::unexpected(good.error());
+  }
   if (auto there = check_private_redis(*config); !there) return std::unexpected(there.error());
   auto pairs = load_tls_pairs(*config);
   if (!pairs) return std::unexpected(pairs.error());
@@ -126,11 +136,11 @@ int main_program(int argc, char** argv) {
     return EXIT_SUCCESS;
   }
   umask(0077);
-  // Until run() waits for it, it is kept: a deploy hook may be quicker than the start.
-  sigset_t hangup;
-  sigemptyset(&hangup);
-  sigaddset(&hangup, SIGHUP);
-  sigprocmask(SIG_BLOCK, &hangup, nullptr);
+  // Until run() waits for them, they are kept: a deploy hook may be quicker than the start.
+  sigset_t kept;
+  sigemptyset(&kept);
+  for (const int number : {SIGHUP, SIGUSR1}) sigaddset(&kept, number);
+  sigprocmask(SIG_BLOCK, &kept, nullptr);
   log::open("restante", log::Level::kInfo);
   const auto status = run(*options);
   if (status) return *status;

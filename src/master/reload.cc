@@ -41,12 +41,21 @@ std::vector<std::string> keep_what_needs_restart(const Config& current, Config& 
   return kept;
 }
 
-Reloader::Reloader(Sources sources, Config current, const Service& service,
-                   std::filesystem::path programs)
+Reloader::Reloader(Sources sources, Config current, std::shared_ptr<LogFile> log,
+                   const Service& service, std::filesystem::path programs)
     : sources_(std::move(sources)),
       current_(std::move(current)),
+      log_(std::move(log)),
       service_(service),
       programs_(std::move(programs)) {}
+
+// The same path is opened again for the old generation too, and is no reason to fail: a certificate
+// must not expire because of a log.
+Result<std::shared_ptr<LogFile>> Reloader::prepare_log(const Config& config) {
+  if (!log_ || config.log_to != log_->path()) return open_log(config);
+  log_->reopen();
+  return log_;
+}
 
 Result<Staff> Reloader::prepare(std::uint64_t generation) {
   const auto reader = read_sources(sources_);
@@ -59,19 +68,28 @@ Result<Staff> Reloader::prepare(std::uint64_t generation) {
   if (auto good = check_tls(*config, *pairs, programs_); !good) {
     return std::unexpected(good.error());
   }
-  auto staff = make_staff(*config, generation, std::move(*pairs), service_, programs_);
+  auto log_file = prepare_log(*config);
+  if (!log_file) return std::unexpected(log_file.error());
+  auto staff = make_staff(*config, generation, {std::move(*pairs), *log_file}, service_, programs_);
   if (!staff) return staff;
   if (!kept.empty()) {
     log::warning("reload_partly", {{"generation", generation},
                                    {"needs_restart", fmt::format("{}", fmt::join(kept, " "))}});
   }
   prepared_ = std::move(*config);
+  prepared_log_ = std::move(*log_file);
   return staff;
 }
 
 void Reloader::adopt() {
   current_ = prepared_;
-  log::set_level(current_.log_level);
+  log_ = prepared_log_;
+  use_log(current_, log_.get());
+  reopen_log();  // it may have been rotated since it was prepared
+}
+
+void Reloader::reopen_log() {
+  if (log_) log_->reopen();
 }
 
 }  // namespace restante::master

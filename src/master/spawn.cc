@@ -72,6 +72,7 @@ void become(const std::vector<std::string>& arguments, std::span<const Inherited
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != master) _exit(0);  // it died before that
   }
+  signal(SIGUSR1, SIG_IGN);  // to the whole group it means the master alone
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);

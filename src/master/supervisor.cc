@@ -58,7 +58,7 @@ int Supervisor::run(const std::function<void()>& ready) {
   announce_ = ready;
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) sigaddset(&signals, number);
+  for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGCHLD}) sigaddset(&signals, number);
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   const UniqueFd signal_fd(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
   if (auto done = prepare(); !done || !signal_fd) {
@@ -179,6 +179,9 @@ void Supervisor::take_signals(int signal_fd) {
         break;
       case SIGHUP:
         reload_wanted_ = true;
+        break;
+      case SIGUSR1:
+        reopen_();
         break;
       default:
         begin_stop(EXIT_SUCCESS);

@@ -61,6 +61,9 @@ class Supervisor {
   // At SIGHUP. `adopt` is called when the prepared generation serves and the one before goes.
   void on_reload(Prepare prepare, std::function<void()> adopt);
 
+  // At SIGUSR1: the log's file may be another one.
+  void on_reopen(std::function<void()> reopen) { reopen_ = std::move(reopen); }
+
   // Runs until SIGTERM or SIGINT and everything has ended: 0; 78 when a worker finds before all
   // are ready that the configuration cannot work (its own log line says why); 1 on an error.
   // `ready` is called once, when every process is ready for the first time.
@@ -137,7 +140,7 @@ class Supervisor {
   std::uint64_t last_generation_ = 0;
   bool reload_wanted_ = false;
   Prepare prepare_;
-  std::function<void()> adopt_;
+  std::function<void()> adopt_, reopen_;
   Staff first_;
 
   std::vector<Repeated> repeated_;

@@ -63,7 +63,7 @@ int serve() {
     log::error("start_failed", {{"reason", context.error().what}});
     return context.error().kind == ErrorKind::kConfig ? kExitConfig : EXIT_FAILURE;
   }
-  log::open("restante-mimed", context->config.log_level);
+  context->use_log();
   const int listener = context->listener(fd_name::kMime);
   if (listener < 0 || !context->life) {
     log::error("start_failed", {{"reason", "no listening socket or no life pipe handed over"}});

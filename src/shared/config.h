@@ -50,6 +50,7 @@ struct Config {
   std::string user;
   std::string runtime_dir;
   log::Level log_level{};
+  std::string log_to;  // stderr, syslog or the path of a file
   MailboxCase mailbox_case{};
   MailboxTag mailbox_tag{};
   MailboxDomains mailbox_domains{};

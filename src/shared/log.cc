@@ -3,43 +3,39 @@
 #include "shared/log.h"
 
 #include <fmt/format.h>
+#include <sys/socket.h>
 #include <sys/types.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <cstdlib>
-#include <ctime>
 #include <iterator>
+#include <utility>
+
+#include "shared/log_box.h"
+#include "shared/log_line.h"
 
 namespace restante::log {
 namespace {
+
+enum class Place : std::uint8_t { kStandardError, kSyslog, kFile };
 
 // The one piece of state that is not passed along: every line of the program goes to one place.
 struct Sink {
   std::string program = "restante";
   Level least_important = Level::kInfo;
   bool journal = false;
+  Place place = Place::kStandardError;
+  UniqueFd syslog, box;
+  NumberedFile current;
+  bool torn = false;  // the last line is there in part
+  std::uint64_t lost = 0;
 };
 
 Sink& sink() {
   static Sink the_sink;
   return the_sink;
-}
-
-constexpr std::string_view level_name(Level level) {
-  switch (level) {
-    case Level::kError:
-      return "error";
-    case Level::kWarning:
-      return "warning";
-    case Level::kNotice:
-      return "notice";
-    case Level::kInfo:
-      return "info";
-    case Level::kDebug:
-      return "debug";
-  }
-  return "";
 }
 
 bool is_plain(char c) { return c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != '='; }
@@ -65,35 +61,58 @@ void append_quoted(std::string& line, std::string_view value) {
   line += '"';
 }
 
-void append_time(std::string& line) {
-  const auto now = std::chrono::system_clock::now();
-  const std::time_t seconds = std::chrono::system_clock::to_time_t(now);
-  const auto ms =
-      std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count() % 1000;
-  std::tm utc{};
-  gmtime_r(&seconds, &utc);
-  char text[32];
-  const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-  line.append(text, length);
-  fmt::format_to(std::back_inserter(line), ".{:03}Z", ms);
+// To the name and not over a connection: a daemon that was started anew listens with another
+// socket.
+bool send_to_syslog(int socket, std::string_view line) {
+  constexpr sockaddr_un kAddress{.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+  return sendto(socket, line.data(), line.size(), MSG_NOSIGNAL,
+                reinterpret_cast<const sockaddr*>(&kAddress), sizeof kAddress) >= 0;
 }
 
-void write_line(Level level, std::string_view event, Fields fields) {
-  const Sink& out = sink();
-  if (level > out.least_important) return;
-  std::string line;
-  line.reserve(256);
-  if (out.journal) {
-    fmt::format_to(std::back_inserter(line), "<{}>", static_cast<int>(level));
-  } else {
-    append_time(line);
-    fmt::format_to(std::back_inserter(line), " {:<7} ", level_name(level));
+bool append_to_file(Sink& out, std::string line) {
+  if (auto fresh = look_into_log_box(out.box.get(), out.current.number)) {
+    out.current = std::move(*fresh);
+    out.torn = false;
   }
-  fmt::format_to(std::back_inserter(line), "{}[{}] event={}", out.program, getpid(), event);
-  for (const Field& field : fields) field.append_to(line);
-  line += '\n';
-  // A line that cannot be written is lost: logging must never hold up mail.
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, line.data(), line.size());
+  if (out.torn) line.insert(0, 1, '\n');
+  const ssize_t written = ::write(out.current.file.get(), line.data(), line.size());
+  if (written > 0) out.torn = line[static_cast<std::size_t>(written) - 1] != '\n';
+  return written == static_cast<ssize_t>(line.size());
+}
+
+bool put_out(Sink& out, const Event& event) {
+  switch (out.place) {
+    case Place::kSyslog:
+      return send_to_syslog(out.syslog.get(), syslog_line(event));
+    case Place::kFile:
+      return append_to_file(out, file_line(event));
+    case Place::kStandardError:
+      break;
+  }
+  const std::string line = out.journal ? journal_line(event) : file_line(event);
+  return ::write(STDERR_FILENO, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+}
+
+bool put_out(Sink& out, Level level, std::string_view event, Fields fields) {
+  std::string text;
+  text.reserve(256);
+  fmt::format_to(std::back_inserter(text), "event={}", event);
+  for (const Field& field : fields) field.append_to(text);
+  return put_out(out, {.level = level,
+                       .program = out.program,
+                       .pid = getpid(),
+                       .time = std::chrono::system_clock::now(),
+                       .text = text});
+}
+
+// A line that cannot be written is lost, and counted: logging must never hold up mail.
+void write_line(Level level, std::string_view event, Fields fields) {
+  Sink& out = sink();
+  if (level > out.least_important) return;
+  if (out.lost > 0 && put_out(out, Level::kWarning, "log_lines_lost", {{"lines", out.lost}})) {
+    out.lost = 0;
+  }
+  if (!put_out(out, level, event, fields)) ++out.lost;
 }
 
 }  // namespace
@@ -123,6 +142,21 @@ void open(std::string_view program, Level least_important) {
 }
 
 void set_level(Level least_important) { sink().least_important = least_important; }
+
+void to_standard_error() { sink().place = Place::kStandardError; }
+
+void to_syslog() {
+  sink().syslog.reset(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  sink().place = Place::kSyslog;
+}
+
+void to_file(UniqueFd box) {
+  Sink& out = sink();
+  out.box = std::move(box);
+  out.current = {};
+  out.torn = false;
+  out.place = Place::kFile;
+}
 
 void error(std::string_view event, Fields fields) { write_line(Level::kError, event, fields); }
 void warning(std::string_view event, Fields fields) { write_line(Level::kWarning, event, fields); }

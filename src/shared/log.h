@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "shared/c_ptr.h"
+
 namespace restante::log {
 
 // The numbers are syslog's, RFC 5424 section 6.2.1.
@@ -46,6 +48,12 @@ using Fields = std::initializer_list<Field>;
 // (JOURNAL_STREAM is set) lines carry a <level> prefix (sd-daemon(3)); else a time stamp.
 void open(std::string_view program, Level least_important);
 void set_level(Level least_important);
+
+// Where the lines go from here on, instead of standard error. The journal's prefix is for that
+// alone.
+void to_standard_error();
+void to_syslog();            // whoever listens at /dev/log, whenever there is somebody
+void to_file(UniqueFd box);  // the file that lies in it, see log_box.h
 
 void error(std::string_view event, Fields fields = {});
 void warning(std::string_view event, Fields fields = {});

@@ -96,6 +96,11 @@ std::optional<std::string> check_paths(std::string_view value) {
   return "is no absolute path; several are separated by spaces";
 }
 
+std::optional<std::string> check_log_to(std::string_view value) {
+  if (value == "stderr" || value == "syslog" || value.starts_with('/')) return {};
+  return "is none of stderr, syslog and the absolute path of a file";
+}
+
 // clang-format off
 constexpr std::array kSettings = {
   Setting{"acme_directory", Type::kText, &Config::acme_directory, "/var/lib/restante/acme", 0, 0, kApid, false, check_path,
@@ -138,6 +143,8 @@ constexpr std::array kSettings = {
           "addresses of the API"},
   Setting{"log_level", Type::kChoice, &Config::log_level, "info", 0, 0, kAll, false, nullptr,
           "least important lines that are logged: error, warning, notice, info or debug"},
+  Setting{"log_to", Type::kText, &Config::log_to, "stderr", kNotEmpty, 0, kAll, false, check_log_to,
+          "where the log goes: stderr, syslog, or the absolute path of a file"},
   Setting{"mailbox_case", Type::kChoice, &Config::mailbox_case, "fold", 0, 0, kSmtpd | kApid, false, nullptr,
           "fold: Alice and alice are one mailbox; keep: two"},
   Setting{"mailbox_domains", Type::kChoice, &Config::mailbox_domains, "shared", 0, 0, kSmtpd | kApid, false, nullptr,

@@ -126,6 +126,7 @@ Result<WorkerContext> WorkerContext::unpack() {
   context.tls_pairs = std::move(*pairs);
   context.segment = take(fds, fd_name::kSegment);
   context.ticket_keys = take(fds, fd_name::kTicketKeys);
+  context.log_box = take(fds, fd_name::kLog);
   context.life = take(fds, fd_name::kLife);
   context.ready = take(fds, fd_name::kReady);
   for (NamedFd& named : fds) {
@@ -142,6 +143,12 @@ void WorkerContext::read_arguments(std::span<const char* const> arguments) {
   };
   read(1, number);
   if (std::size_t slot = 0; read(2, slot)) board_slot = slot;
+}
+
+void WorkerContext::use_log() {
+  log::set_level(config.log_level);
+  if (log_box) log::to_file(std::move(log_box));
+  if (config.log_to == "syslog") log::to_syslog();
 }
 
 void WorkerContext::announce_ready() {

@@ -33,6 +33,7 @@ inline constexpr std::string_view kTlsCertificate = "tls_certificate";  // memfd
 inline constexpr std::string_view kTlsKey = "tls_key";                  // the same, in order
 inline constexpr std::string_view kTicketKeys = "ticket_keys";  // memfd: TicketKeys, smtpd only
 inline constexpr std::string_view kSegment = "segment";         // the shared segment
+inline constexpr std::string_view kLog = "log";                 // LogBox, if the log is a file
 // pipe: a byte means "others take your place", end of file "finish and go"
 inline constexpr std::string_view kLife = "life";
 // pipe: the worker writes its pid once it serves; with --check, what is wrong
@@ -56,6 +57,7 @@ struct WorkerContext {
   std::vector<TlsPair> tls_pairs;  // as configured; empty where the program has no use for them
   UniqueFd segment;
   UniqueFd ticket_keys;
+  UniqueFd log_box;
   UniqueFd life;
   UniqueFd ready;
   std::uint64_t number = 0;               // among those of its kind
@@ -67,6 +69,9 @@ struct WorkerContext {
   // Takes over what the environment names and clears the variables. Errors are the master's fault
   // or that of someone who started the program by hand; the text says so.
   [[nodiscard]] static Result<WorkerContext> unpack();
+
+  // The log goes where the configuration says, from its level on. To be called once.
+  void use_log();
 
   // Tells the master that this worker serves. To be called once.
   void announce_ready();

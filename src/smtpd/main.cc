@@ -31,7 +31,7 @@ int main_program(std::span<const char* const> arguments) {
   log::open("restante-smtpd", log::Level::kInfo);
   auto context = WorkerContext::unpack();
   if (!context) return report(context.error());
-  log::set_level(context->config.log_level);
+  context->use_log();
   if (arguments.size() > 1 &&
       arguments[1] ==
           std::string_view(

@@ -367,7 +367,7 @@ class Restante:
         self.process = subprocess.Popen(
             [*starter, programs() / "restante", "-c", file], stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE, env=environment(**dict(variables)))
-        self.log = Lines(self.process.stderr)
+        self.log = self.open_log()
         try:
             self.log.wait_for("event=ready ", timeout=20)
             self.smtp_port, self.http_port, self.https_port = (
@@ -379,6 +379,9 @@ class Restante:
         except BaseException:
             self._end()
             raise
+
+    def open_log(self):
+        return Lines(self.process.stderr)
 
     def _port(self, name):
         line, = self.log.find(f"event=listening for={name} .*port=")
