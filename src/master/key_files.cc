@@ -126,8 +126,8 @@ Result<std::vector<TlsFds>> load_tls_pairs(const Config& config) {
   return pairs;
 }
 
-Result<void> check_tls(const Config& config, const std::vector<TlsFds>& pairs,
-                       const std::filesystem::path& programs) {
+Result<CertificateExpiry> check_tls(const Config& config, const std::vector<TlsFds>& pairs,
+                                    const std::filesystem::path& programs) {
   const std::string program = programs / "restante-smtpd";
   auto view = make_sealed_memfd(fd_name::kConfig, format_config(config, Audience::kSmtpd));
   if (!view) return std::unexpected(view.error());
@@ -149,7 +149,11 @@ Result<void> check_tls(const Config& config, const std::vector<TlsFds>& pairs,
   int wait_status = 0;
   waitpid(*pid, &wait_status, 0);
   if (!found) return fail(ErrorKind::kSystem, "{} --check: {}", program, found.error().what);
-  if (wait_status == 0) return {};
+  const auto first = parse_expiry(*found);
+  if (wait_status == 0 && first && first->index < config.tls_certificate.size()) {
+    return CertificateExpiry{config.tls_certificate[first->index],
+                             static_cast<std::int64_t>(first->time)};
+  }
   if (!found->empty()) return fail(ErrorKind::kConfig, "{}", *found);
   return fail(ErrorKind::kSystem, "{} --check ended with {} {}", program,
               WIFSIGNALED(wait_status) ? "signal" : "status",

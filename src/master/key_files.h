@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "master/certificate_expiry.h"
 #include "shared/c_ptr.h"
 #include "shared/config.h"
 #include "shared/error.h"
@@ -23,10 +24,11 @@ struct TlsFds {
 // What the settings name, in their order, at least one pair.
 [[nodiscard]] Result<std::vector<TlsFds>> load_tls_pairs(const Config& config);
 
-// Whether a worker can serve with them; the error is what the worker that tried has found. It has
-// a few seconds for that.
-[[nodiscard]] Result<void> check_tls(const Config& config, const std::vector<TlsFds>& pairs,
-                                     const std::filesystem::path& programs);
+// Whether a worker can serve with them, and when that will end; the error is what the worker that
+// tried has found. It has a few seconds for that.
+[[nodiscard]] Result<CertificateExpiry> check_tls(const Config& config,
+                                                  const std::vector<TlsFds>& pairs,
+                                                  const std::filesystem::path& programs);
 
 // What to do, from "; " on, when this user may not read a file; empty for any other error.
 [[nodiscard]] std::string advice_to_let_read(const std::string& path, int error_number);

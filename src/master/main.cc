@@ -52,14 +52,16 @@ Result<int> print_config(const ConfigReader& reader) {
 }
 
 // From here on without root.
-Result<int> supervise(const Sources& sources, const Config& config, Staff first,
-                      std::shared_ptr<LogFile> log_file, Service& service,
+Result<int> supervise(const Sources& sources, const Basis& basis, Staff first, Service& service,
                       const std::filesystem::path& programs) {
+  const Config& config = basis.config;
   Supervisor supervisor(Service::companions(config), std::move(first), service.scoreboard());
-  Reloader reloader(sources, config, std::move(log_file), service, programs);
+  Reloader reloader(sources, basis, service, programs);
   supervisor.on_reload([&](std::uint64_t generation) { return reloader.prepare(generation); },
                        [&] { reloader.adopt(); });
   supervisor.on_reopen([&] { reloader.reopen_log(); });
+  reloader.tell_expiry();
+  supervisor.repeat(std::chrono::days(1), [&] { reloader.tell_expiry(); });
   supervisor.repeat(kTicketKeyLife, [&] { service.rotate_ticket_keys(); });
   const int status = supervisor.run([&] {
     if (!sources.options.demo) return;
@@ -71,7 +73,8 @@ Result<int> supervise(const Sources& sources, const Config& config, Staff first,
   return status;
 }
 
-Result<int> serve(const Sources& sources, const Config& config, std::vector<TlsFds> pairs) {
+Result<int> serve(const Sources& sources, const Config& config, std::vector<TlsFds> pairs,
+                  CertificateExpiry expiry) {
   const std::filesystem::path programs = find_programs();
   const auto identity = find_identity(config.user);
   if (!identity) return std::unexpected(identity.error());
@@ -91,7 +94,8 @@ Result<int> serve(const Sources& sources, const Config& config, std::vector<TlsF
   auto first =
       make_staff(config, kFirstGeneration, {std::move(pairs), *log_file}, *service, programs);
   if (!first) return std::unexpected(first.error());
-  return supervise(sources, config, std::move(*first), std::move(*log_file), *service, programs);
+  const Basis basis{config, std::move(*log_file), std::move(expiry)};
+  return supervise(sources, basis, std::move(*first), *service, programs);
 }
 
 Result<int> run(const Options& options) {
@@ -115,14 +119,13 @@ Result<int> run(const Options& options) {
   if (auto there = check_private_redis(*config); !there) return std::unexpected(there.error());
   auto pairs = load_tls_pairs(*config);
   if (!pairs) return std::unexpected(pairs.error());
-  if (auto good = check_tls(*config, *pairs, find_programs()); !good) {
-    return std::unexpected(good.error());
-  }
+  auto expiry = check_tls(*config, *pairs, find_programs());
+  if (!expiry) return std::unexpected(expiry.error());
   if (options.mode == Mode::kCheck) {
     fmt::print("the configuration is good\n");
     return EXIT_SUCCESS;
   }
-  return serve(sources, *config, std::move(*pairs));
+  return serve(sources, *config, std::move(*pairs), std::move(*expiry));
 }
 
 int main_program(int argc, char** argv) {

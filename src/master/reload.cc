@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <string_view>
 #include <utility>
 
@@ -41,20 +42,19 @@ std::vector<std::string> keep_what_needs_restart(const Config& current, Config& 
   return kept;
 }
 
-Reloader::Reloader(Sources sources, Config current, std::shared_ptr<LogFile> log,
-                   const Service& service, std::filesystem::path programs)
+Reloader::Reloader(Sources sources, Basis current, const Service& service,
+                   std::filesystem::path programs)
     : sources_(std::move(sources)),
       current_(std::move(current)),
-      log_(std::move(log)),
       service_(service),
       programs_(std::move(programs)) {}
 
 // The same path is opened again for the old generation too, and is no reason to fail: a certificate
 // must not expire because of a log.
 Result<std::shared_ptr<LogFile>> Reloader::prepare_log(const Config& config) {
-  if (!log_ || config.log_to != log_->path()) return open_log(config);
-  log_->reopen();
-  return log_;
+  if (!current_.log || config.log_to != current_.log->path()) return open_log(config);
+  current_.log->reopen();
+  return current_.log;
 }
 
 Result<Staff> Reloader::prepare(std::uint64_t generation) {
@@ -62,12 +62,11 @@ Result<Staff> Reloader::prepare(std::uint64_t generation) {
   if (!reader) return std::unexpected(reader.error());
   auto config = finish_config(*reader);
   if (!config) return std::unexpected(config.error());
-  const std::vector<std::string> kept = keep_what_needs_restart(current_, *config);
+  const std::vector<std::string> kept = keep_what_needs_restart(current_.config, *config);
   auto pairs = load_tls_pairs(*config);
   if (!pairs) return std::unexpected(pairs.error());
-  if (auto good = check_tls(*config, *pairs, programs_); !good) {
-    return std::unexpected(good.error());
-  }
+  auto expiry = check_tls(*config, *pairs, programs_);
+  if (!expiry) return std::unexpected(expiry.error());
   auto log_file = prepare_log(*config);
   if (!log_file) return std::unexpected(log_file.error());
   auto staff = make_staff(*config, generation, {std::move(*pairs), *log_file}, service_, programs_);
@@ -76,20 +75,25 @@ Result<Staff> Reloader::prepare(std::uint64_t generation) {
     log::warning("reload_partly", {{"generation", generation},
                                    {"needs_restart", fmt::format("{}", fmt::join(kept, " "))}});
   }
-  prepared_ = std::move(*config);
-  prepared_log_ = std::move(*log_file);
+  prepared_ = {std::move(*config), std::move(*log_file), std::move(*expiry)};
   return staff;
 }
 
 void Reloader::adopt() {
   current_ = prepared_;
-  log_ = prepared_log_;
-  use_log(current_, log_.get());
+  use_log(current_.config, current_.log.get());
   reopen_log();  // it may have been rotated since it was prepared
+  tell_expiry();
 }
 
 void Reloader::reopen_log() {
-  if (log_) log_->reopen();
+  if (current_.log) current_.log->reopen();
+}
+
+void Reloader::tell_expiry() const {
+  const CertificateExpiry& expiry = current_.expiry;
+  service_.scoreboard().head().certificate_expiry.store(static_cast<std::uint64_t>(expiry.time));
+  log_expiry(expiry, std::time(nullptr));
 }
 
 }  // namespace restante::master

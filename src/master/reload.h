@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "master/certificate_expiry.h"
 #include "master/log_file.h"
 #include "master/service.h"
 #include "master/sources.h"
@@ -22,11 +23,17 @@ namespace restante::master {
 [[nodiscard]] std::vector<std::string> keep_what_needs_restart(const Config& current,
                                                                Config& fresh);
 
+// What a generation was made from and the master goes on to use.
+struct Basis {
+  Config config;
+  std::shared_ptr<LogFile> log;  // none: the log is no file
+  CertificateExpiry expiry;
+};
+
 class Reloader {
  public:
-  // `log` is what the log goes to, or nothing. `service` has to outlive what is prepared.
-  Reloader(Sources sources, Config current, std::shared_ptr<LogFile> log, const Service& service,
-           std::filesystem::path programs);
+  // `service` has to outlive what is prepared.
+  Reloader(Sources sources, Basis current, const Service& service, std::filesystem::path programs);
 
   // From the sources, as they are now, to what is ready to be started. Changes nothing.
   [[nodiscard]] Result<Staff> prepare(std::uint64_t generation);
@@ -34,13 +41,14 @@ class Reloader {
   void adopt();
   // The log's file may be another one now.
   void reopen_log();
+  // The log and the scoreboard have when the certificate expires.
+  void tell_expiry() const;
 
  private:
   [[nodiscard]] Result<std::shared_ptr<LogFile>> prepare_log(const Config& config);
 
   Sources sources_;
-  Config current_, prepared_;
-  std::shared_ptr<LogFile> log_, prepared_log_;
+  Basis current_, prepared_;
   const Service& service_;
   std::filesystem::path programs_;
 };

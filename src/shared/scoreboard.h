@@ -95,7 +95,7 @@ struct alignas(64) ScoreSlot {
   std::array<ScoreWord, kLatencies> microseconds;  // of all in the buckets together
 };
 
-// What the master alone writes, but for the certificate's: that is smtpd's, who can read one.
+// What the master alone writes.
 struct ScoreHead {
   ScoreWord started_at, generation;  // Unix time in s
   ScoreWord deaths;                  // of processes that were not told to go

@@ -97,6 +97,20 @@ std::string mime_socket_path(std::string_view runtime_dir, std::uint64_t index) 
   return fmt::format("{}/mimed.{}.sock", runtime_dir, index);
 }
 
+std::string format_expiry(const FirstExpiry& expiry) {
+  return fmt::format("{} {}", expiry.index, expiry.time);
+}
+
+std::optional<FirstExpiry> parse_expiry(std::string_view text) {
+  FirstExpiry expiry;
+  const char* const end = text.data() + text.size();
+  const auto index = std::from_chars(text.data(), end, expiry.index);
+  if (index.ec != std::errc() || index.ptr == end || *index.ptr != ' ') return {};
+  const auto time = std::from_chars(index.ptr + 1, end, expiry.time);
+  if (time.ec != std::errc() || time.ptr != end) return {};
+  return expiry;
+}
+
 Result<WorkerContext> WorkerContext::unpack() {
   char** raw_names = nullptr;
   const int count = sd_listen_fds_with_names(/*unset_environment=*/1, &raw_names);

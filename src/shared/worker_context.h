@@ -36,7 +36,7 @@ inline constexpr std::string_view kSegment = "segment";         // the shared se
 inline constexpr std::string_view kLog = "log";                 // LogBox, if the log is a file
 // pipe: a byte means "others take your place", end of file "finish and go"
 inline constexpr std::string_view kLife = "life";
-// pipe: the worker writes its pid once it serves; with --check, what is wrong
+// pipe: the worker writes its pid once it serves; with --check, what is wrong, else a FirstExpiry
 inline constexpr std::string_view kReady = "ready";
 }  // namespace fd_name
 
@@ -49,6 +49,14 @@ struct NamedFd {
 struct TlsPair {
   std::string certificate, key;  // PEM
 };
+
+// Of all certificates the one that expires first.
+struct FirstExpiry {
+  std::size_t index = 0;   // among the pairs
+  std::uint64_t time = 0;  // Unix time in s; 0: none of them says so
+};
+[[nodiscard]] std::string format_expiry(const FirstExpiry& expiry);
+[[nodiscard]] std::optional<FirstExpiry> parse_expiry(std::string_view text);
 
 struct WorkerContext {
   Config config;

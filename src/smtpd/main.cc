@@ -37,9 +37,9 @@ int main_program(std::span<const char* const> arguments) {
           std::string_view(
               "--check")) {  // for the master, who links no TLS: are the files fit for use?
     const auto tls = TlsContext::make(context->tls_pairs);
-    if (tls) return EXIT_SUCCESS;
-    (void)write_all(context->ready.get(), tls.error().what);  // it reads until the end
-    return EX_CONFIG;
+    const std::string answer = tls ? format_expiry(tls->first_expiry()) : tls.error().what;
+    (void)write_all(context->ready.get(), answer);  // it reads until the end
+    return tls ? EXIT_SUCCESS : EX_CONFIG;
   }
   context->read_arguments(arguments);
   raise_descriptor_limit();

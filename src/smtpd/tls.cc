@@ -176,7 +176,11 @@ Result<TlsContext> TlsContext::make(std::span<const TlsPair> pairs) {
                                  reinterpret_cast<const unsigned char*>(kSessionContext.data()),
                                  static_cast<unsigned>(kSessionContext.size()));
   if (auto used = use_pairs(context, pairs); !used) return std::unexpected(used.error());
-  made.first_expiry_ = expiry_of(pairs.front().certificate);
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    const std::uint64_t time = expiry_of(pairs[i].certificate);
+    FirstExpiry& first = made.first_expiry_;
+    if (time != 0 && (first.time == 0 || time < first.time)) first = {i, time};
+  }
   return made;
 }
 

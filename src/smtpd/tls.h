@@ -38,15 +38,14 @@ class TlsContext {
   // its own, and a client resumes only when it meets the same worker again.
   void share_tickets(TicketKeys keys);
 
-  // When the first certificate expires, as Unix time; 0 when it does not say so.
-  [[nodiscard]] std::uint64_t first_expiry() const { return first_expiry_; }
+  [[nodiscard]] const FirstExpiry& first_expiry() const { return first_expiry_; }
 
   [[nodiscard]] ssl_ctx_st* get() const { return context_.get(); }
 
  private:
   explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
   std::unique_ptr<ssl_ctx_st, FreeSslContext> context_;
-  std::uint64_t first_expiry_ = 0;
+  FirstExpiry first_expiry_;
   std::unique_ptr<TicketKeys> ticket_keys_;  // where it is stays the same: the context knows it
 };
 

@@ -71,7 +71,6 @@ Result<std::unique_ptr<Worker>> Worker::make(WorkerContext context) {
   }
   auto segment = Segment::map(context.segment.get());
   if (!segment) return std::unexpected(segment.error());
-  segment->scoreboard().head().certificate_expiry.store(tls->first_expiry());
   auto redis = parse_redis_address(context.config.redis);
   if (!redis) return std::unexpected(redis.error());
   return std::unique_ptr<Worker>(
