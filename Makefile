@@ -191,7 +191,9 @@ layers: ## check that includes follow the arrows: programs use shared, shared us
 headers: $(HEADERS:src/%.h=$(BUILD)/headers/%.ok) ## check that each header stands alone
 
 man: ## check the manual pages
-	@out=$$(mandoc -T lint -W warning man/*.[1-8]); test -z "$$out" || { echo "$$out"; exit 1; }
+	@# Which other manuals are there is a matter of this machine.
+	@out=$$(mandoc -T lint man/*.[1-8] 2>&1 | grep -vE 'referenced manual not found|outdated mandoc.db'); \
+		test -z "$$out" || { echo "$$out"; exit 1; }
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 check-deps: MORE_PACKAGES = $(CHECK_PACKAGES)

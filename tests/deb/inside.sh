@@ -74,6 +74,17 @@ sed -i '$d' /etc/restante/restante.conf
 journalctl --no-pager -u restante -o cat | grep no_such_setting || fail "the journal does not say why"
 systemctl reload restante || fail "it does not reload any more"
 
+say "the log in a file, and back to the journal"
+echo 'log_to = /var/log/restante/restante.log' >>/etc/restante/restante.conf
+systemctl reload restante || fail "it does not reload"
+mv /var/log/restante/restante.log /var/log/restante/restante.log.1
+systemctl kill --kill-whom=main --signal=USR1 restante
+ask /emails/nobody >/dev/null
+grep -h 'event=log_reopened\|path=/emails/nobody' /var/log/restante/restante.log || fail "the log is elsewhere"
+stat -c '%A %U:%G %n' /var/log/restante /var/log/restante/restante.log
+sed -i '$d' /etc/restante/restante.conf
+systemctl reload restante || fail "it does not reload"
+
 say "every process: its user, no capability, the filter of system calls"
 for pid in $(systemctl show -p MainPID --value restante) $(pgrep -P "$(state MainPID)"); do
   status=$(tr '\n' ' ' </proc/"$pid"/status)
