@@ -24,12 +24,12 @@ UNISTRING := -lunistring
 LIBRARIES_ctl    := $(LIBRARIES_shared) libcrypto
 LIBRARIES_smtpd  := $(LIBRARIES_shared) openssl libzstd
 LIBRARIES_mimed  := $(LIBRARIES_shared) gmime-3.0
-LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd libzstd zlib
+LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd gnutls libzstd zlib
 
 # The Debian packages of all that: to build it and to run the demo.
 PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libidn2-dev \
 	libunistring-dev libsystemd-dev libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev \
-	zlib1g-dev redis-server openssl swaks libnet-ssleay-perl curl
+	libgnutls28-dev zlib1g-dev redis-server openssl swaks libnet-ssleay-perl curl
 # What `make check` needs besides. Where systemd runs, apt starts haproxy, which listens nowhere. The
 # last has the mails of Python's own tests: libpython3.11-testsuite in Debian 12, 3.13 in Debian 13.
 CHECK_PACKAGES := libcmocka-dev jq python3 python3-pytest procps mandoc zstd haproxy msmtp \
@@ -174,7 +174,8 @@ layers: ## check that includes follow the arrows: programs use shared, shared us
 	$(call forbid,src/shared/*,master/|smtpd/|mimed/|apid/|ctl/)
 	$(call forbid,src/ctl/*,master/|smtpd/|mimed/|apid/|hiredis|gmime|glib|microhttpd)
 	$(call forbid,$(filter-out src/ctl/mail_text.cc,$(wildcard src/ctl/*)),cjson)
-	$(call forbid,$(filter-out src/ctl/certificate.cc,$(wildcard src/ctl/*)),openssl)
+	$(call forbid,$(filter-out src/ctl/certificate.cc src/ctl/key.cc,$(wildcard src/ctl/*)),openssl)
+	$(call forbid,$(filter-out src/apid/api_keys.cc,$(wildcard src/*/*)),gnutls/)
 	$(call forbid,$(filter-out src/ctl/resolver.cc,$(wildcard src/*/*)),resolv\.h|arpa/nameser)
 	$(call forbid,src/master/*,ctl/|smtpd/|mimed/|apid/|hiredis|gmime|glib|microhttpd|event2|pthread)
 	$(call forbid,src/smtpd/*,ctl/|master/|mimed/|apid/|hiredis|gmime|glib|microhttpd|cjson)

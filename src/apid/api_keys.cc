@@ -1,37 +1,38 @@
 // SPDX-License-Identifier: ISC
-// Whether a key is one of ours, in constant time.
+// Whether a key is one of ours, in constant time (the only file of apid with GnuTLS, which
+// libmicrohttpd is built on).
 #include "apid/api_keys.h"
 
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+
 #include <algorithm>
+#include <optional>
 
 namespace restante::apid {
+namespace {
 
-ApiKeys::ApiKeys(std::span<const std::string> keys) : slot_size_(64) {
-  for (const std::string& key : keys) slot_size_ = std::max(slot_size_, key.size() + 2);
-  for (const std::string& key : keys) slots_.push_back(make_slot(key));
+std::optional<KeyHash> hash_of(std::string_view key) {
+  KeyHash hash{};
+  if (gnutls_hash_fast(GNUTLS_DIG_SHA256, key.data(), key.size(), hash.data()) != 0) return {};
+  return hash;
 }
 
-ApiKeys::Slot ApiKeys::make_slot(std::string_view key) const {
-  Slot slot(slot_size_, 0);
-  const std::size_t kept = std::min(key.size(), slot_size_ - 2);
-  std::copy_n(key.begin(), kept, slot.begin());
-  slot[slot_size_ - 2] = static_cast<std::uint8_t>(key.size() >> 8);
-  slot[slot_size_ - 1] = static_cast<std::uint8_t>(key.size());
-  return slot;
+}  // namespace
+
+ApiKeys::ApiKeys(std::span<const std::string> configured) {
+  for (const std::string& key : configured) {
+    const auto hash = is_key_hash(key) ? parse_key_hash(key) : hash_of(key);
+    if (hash) hashes_.push_back(*hash);
+  }
 }
 
 bool ApiKeys::contains(std::string_view offered) const {
-  if (offered.empty() || offered.size() > 0xffff) return false;
-  const Slot slot = make_slot(offered);
+  const auto hash = hash_of(offered);
+  if (!hash || offered.empty()) return false;
   unsigned found = 0;
-  for (const Slot& key : slots_) {
-    unsigned difference = 0;
-    for (std::size_t i = 0; i < slot_size_; ++i) {
-      difference |= static_cast<unsigned>(slot[i] ^ key[i]);
-    }
-    // Hides the value from the optimizer, which could else leave as soon as the answer is known.
-    __asm__ volatile("" : "+r"(difference));
-    found |= (difference - 1U) >> 31;  // 1 where the difference is 0
+  for (const KeyHash& key : hashes_) {
+    found |= static_cast<unsigned>(gnutls_memcmp(hash->data(), key.data(), key.size()) == 0);
   }
   return found != 0;
 }

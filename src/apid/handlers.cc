@@ -25,10 +25,6 @@ namespace {
 
 constexpr std::size_t kMaxMailboxName = 64;  // RFC 5321 section 4.5.3.1.1
 
-std::string whole_seconds(std::chrono::milliseconds time) {
-  return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count());
-}
-
 // The fields of draft-ietf-httpapi-ratelimit-headers-07 section 3: seconds until the window ends.
 void add_rate_headers(Response& response, const RateVerdict& verdict, std::uint32_t limit) {
   response.headers.emplace_back("RateLimit-Limit", std::to_string(limit));
@@ -57,7 +53,7 @@ Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates, event_base*
       mailboxes_(std::move(mailboxes)),
       rates_(rates),
       counting_(std::move(counting)),
-      keys_(config.api_key),
+      guard_(config, rates),
       cors_(std::make_shared<Cors>(config.api_cors_origin)),
       gzip_(std::make_shared<Gzip>()),
       base_(base),
@@ -79,20 +75,19 @@ void Api::handle(const Request& request, std::chrono::milliseconds now, const Re
   const Route route = find_route(request.method, request.path);
   const auto* match = std::get_if<RouteMatch>(&route);
   const bool is_counted = match == nullptr || match->access != Access::kAnyoneUncounted;
-  if (config_.api_rate_limit == 0 || !is_counted) return dispatch(request, route, respond);
+  if (config_.api_rate_limit == 0 || !is_counted) return dispatch(request, route, now, respond);
   const auto limit = static_cast<std::uint32_t>(
       std::min<std::uint64_t>(config_.api_rate_limit, RateTable::kMaxLimit));
   const RateVerdict verdict = rates_.take(request.client.rate_key, limit, now);
   const Responder respond_with_limit = respond.with(
       [verdict, limit](Response& response) { add_rate_headers(response, verdict, limit); });
-  if (verdict.admitted) return dispatch(request, route, respond_with_limit);
+  if (verdict.admitted) return dispatch(request, route, now, respond_with_limit);
   counting_.tally.add(Count::kApiRateLimited);
-  Response response = error_response(429, "rate limit exceeded");  // RFC 6585 section 4
-  response.headers.emplace_back("Retry-After", whole_seconds(verdict.reset_in));
-  respond_with_limit(std::move(response));
+  respond_with_limit(too_many_requests("rate limit exceeded", verdict.reset_in));
 }
 
-void Api::dispatch(const Request& request, const Route& route, const Responder& respond) {
+void Api::dispatch(const Request& request, const Route& route, std::chrono::milliseconds now,
+                   const Responder& respond) {
   const auto* match = std::get_if<RouteMatch>(&route);
   const auto* no_method = std::get_if<NoSuchMethod>(&route);
   if (no_method != nullptr && request.method == "OPTIONS") {
@@ -100,12 +95,8 @@ void Api::dispatch(const Request& request, const Route& route, const Responder& 
     return respond(cors_->answer_options(request, no_method->allow));
   }
   // Who has no key learns of no path or method but those that are for anyone.
-  if (!has_key(request, match == nullptr ? Access::kWithKey : match->access)) {
-    Response response = error_response(401, "invalid API key");
-    // RFC 9110 section 15.5.2 demands the field; there is no registered scheme for a key.
-    response.headers.emplace_back("WWW-Authenticate", "ApiKey header=\"X-API-KEY\"");
-    return respond(std::move(response));
-  }
+  const Access access = match == nullptr ? Access::kWithKey : match->access;
+  if (auto refusal = guard_.refusal(request, access, now)) return respond(std::move(*refusal));
   if (std::holds_alternative<NoSuchPath>(route)) {
     return respond(refuse(404, "not found; there is {}", describe_routes()));
   }
@@ -275,17 +266,6 @@ void Api::delete_mail(const Request& request, const RouteMatch& match, const Res
                       if (!*removed) return respond(no_such_message());
                       respond(message_response(fmt::format("Message {} has been deleted", id)));
                     });
-}
-
-bool Api::has_key(const Request& request, Access access) const {
-  if (access == Access::kAnyone || access == Access::kAnyoneUncounted) return true;
-  if (keys_.contains(request.api_key)) return true;
-  // RFC 6750 section 2.1: what Prometheus can send in all its versions.
-  constexpr std::string_view kScheme = "Bearer ";
-  const std::string_view given = request.field("authorization");
-  return access == Access::kWithKeyOrToken && given.size() > kScheme.size() &&
-         equal_ignoring_case(given.substr(0, kScheme.size()), kScheme) &&
-         keys_.contains(given.substr(kScheme.size()));
 }
 
 Response Api::metrics_response() const {

@@ -10,11 +10,11 @@
 #include <string>
 #include <string_view>
 
-#include "apid/api_keys.h"
 #include "apid/claims.h"
 #include "apid/compression.h"
 #include "apid/cors.h"
 #include "apid/http.h"
+#include "apid/key_guard.h"
 #include "apid/list_query.h"
 #include "apid/raw_mail.h"
 #include "apid/router.h"
@@ -69,8 +69,8 @@ class Api {
  private:
   // The same, with what every answer gets.
   [[nodiscard]] Responder finishing(const Request& request, const Responder& respond) const;
-  void dispatch(const Request& request, const Route& route, const Responder& respond);
-  [[nodiscard]] bool has_key(const Request& request, Access access) const;
+  void dispatch(const Request& request, const Route& route, std::chrono::milliseconds now,
+                const Responder& respond);
   [[nodiscard]] Response metrics_response() const;
   void tell_readiness(const Responder& respond);
   void list_mails(const Request& request, std::string_view user, const Responder& respond);
@@ -108,7 +108,7 @@ class Api {
   Mailboxes mailboxes_;
   RateTable rates_;
   Counting counting_;
-  ApiKeys keys_;
+  KeyGuard guard_;
   // Shared: a late answer may come after this object's end.
   std::shared_ptr<const Cors> cors_;
   std::shared_ptr<Gzip> gzip_;

@@ -36,6 +36,16 @@ Response message_response(std::string_view text) {
 
 Response no_such_message() { return error_response(404, "no such message"); }
 
+std::string whole_seconds(std::chrono::milliseconds time) {
+  return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count());
+}
+
+Response too_many_requests(std::string_view text, std::chrono::milliseconds retry_in) {
+  Response response = error_response(429, text);  // RFC 6585 section 4
+  response.headers.emplace_back("Retry-After", whole_seconds(retry_in));
+  return response;
+}
+
 Response try_later(std::string_view text) {
   Response response = error_response(503, text);
   response.headers.emplace_back("Retry-After", kRetry);

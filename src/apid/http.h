@@ -124,9 +124,12 @@ template <class... Args>
   return error_response(status, fmt::format(format, std::forward<Args>(args)...));
 }
 [[nodiscard]] Response json_response(unsigned status, std::string body);
-[[nodiscard]] Response message_response(std::string_view text);  // {"message":"…"}
-[[nodiscard]] Response no_such_message();                        // 404
-[[nodiscard]] Response try_later(std::string_view text);         // 503 with Retry-After
+[[nodiscard]] std::string whole_seconds(std::chrono::milliseconds time);  // rounded up
+[[nodiscard]] Response message_response(std::string_view text);           // {"message":"…"}
+[[nodiscard]] Response no_such_message();                                 // 404
+[[nodiscard]] Response try_later(std::string_view text);                  // 503 with Retry-After
+// 429 with Retry-After.
+[[nodiscard]] Response too_many_requests(std::string_view text, std::chrono::milliseconds retry_in);
 // 503: why is in the log, once an outage, and none of a client's business.
 [[nodiscard]] Response store_away();
 

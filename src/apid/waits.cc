@@ -13,8 +13,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kAfterFailure{100};   // Redis is away
-constexpr const char* kRetryWhenFull = "5";  // seconds
+constexpr milliseconds kAfterFailure{100};  // Redis is away
+constexpr std::chrono::seconds kRetryWhenFull{5};
 
 }  // namespace
 
@@ -85,10 +85,9 @@ std::expected<std::shared_ptr<void>, Response> Waits::take_place(const std::stri
   }
   std::size_t& of_key = places_->by_key[key];
   if (of_key >= limits_.per_key) {
-    Response response = error_response(
-        429, fmt::format("{} requests with this key are waiting, and more may not", of_key));
-    response.headers.emplace_back("Retry-After", kRetryWhenFull);
-    return std::unexpected(std::move(response));
+    return std::unexpected(too_many_requests(
+        fmt::format("{} requests with this key are waiting, and more may not", of_key),
+        kRetryWhenFull));
   }
   ++places_->all;
   ++of_key;

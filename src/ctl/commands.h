@@ -17,6 +17,7 @@ namespace restante::ctl {
 [[nodiscard]] Result<int> run_rm(const Options& options, const Config& config);
 [[nodiscard]] Result<int> run_reload(const Options& options, const Config& config);
 [[nodiscard]] Result<int> run_stop(const Options& options, const Config& config);
+[[nodiscard]] Result<int> run_key(const Options& options, const Config& config);
 [[nodiscard]] Result<int> run_dns(const Options& options, const Config& config);
 
 }  // namespace restante::ctl

@@ -98,6 +98,7 @@ std::string usage() {
   rm user id                remove one mail
   reload                    have the configuration read again
   stop                      end restante, and wait for it
+  key                       make an API key, and the hash to write into the configuration
   dns                       the records that the domains need
 
   -c file         read this configuration file

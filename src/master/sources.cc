@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "master/key_files.h"
+#include "shared/api_key.h"
 #include "shared/c_ptr.h"
 #include "shared/log.h"
 #include "shared/worker_context.h"
@@ -34,7 +35,7 @@ Result<void> read_config_file(ConfigReader& reader, const Sources& sources) {
 
 void warn_of_weak_keys(const Config& config) {
   for (const std::string& key : config.api_key) {
-    if (key.size() < 16) {
+    if (!is_key_hash(key) && key.size() < 16) {
       log::warning("weak_api_key", {{"characters", key.size()},
                                     {"advice", "use the output of openssl rand -hex 24"}});
     }

@@ -117,6 +117,10 @@ Look look(std::span<RateTable::Word> bucket, std::uint64_t tag, std::uint64_t no
   return found;
 }
 
+std::uint64_t tick_of(std::chrono::milliseconds now) {
+  return (static_cast<std::uint64_t>(now.count()) * kTicksPerSecond / 1000) & kEndMask;
+}
+
 std::chrono::milliseconds reset_in(std::uint64_t ticks, std::chrono::milliseconds now) {
   // The window ends on a tick; what has passed of the present tick is off the wait.
   const auto passed = static_cast<std::uint64_t>(now.count()) * kTicksPerSecond % 1000;
@@ -127,16 +131,34 @@ std::chrono::milliseconds reset_in(std::uint64_t ticks, std::chrono::millisecond
 
 RateTable::RateTable(std::span<Word> words, const HashKey& key) : words_(words), key_(key) {}
 
+struct RateTable::Place {
+  std::uint64_t tag;
+  std::span<Word> bucket;
+};
+
+RateTable::Place RateTable::place_of(std::string_view subject) const {
+  const std::uint64_t hash = SipHash(key_)(subject);
+  const std::size_t buckets = words_.size() / kBucket;
+  return {.tag = hash >> (kCountBits + kEndBits),
+          .bucket = words_.subspan((hash & (buckets - 1)) * kBucket, kBucket)};
+}
+
+std::optional<std::chrono::milliseconds> RateTable::used_up(std::string_view subject,
+                                                            std::uint32_t limit,
+                                                            std::chrono::milliseconds now) const {
+  if (limit == 0) return {};
+  const auto [tag, bucket] = place_of(subject);
+  const Look seen = look(bucket, tag, tick_of(now));
+  if (seen.match == kBucket || seen.uses < std::min(limit, kMaxLimit)) return {};
+  return reset_in(seen.left, now);
+}
+
 RateVerdict RateTable::take(std::string_view subject, std::uint32_t limit,
                             std::chrono::milliseconds now) {
   if (limit == 0) return {true, UINT32_MAX, kWindow};
   limit = std::min(limit, kMaxLimit);
-  const std::uint64_t hash = SipHash(key_)(subject);
-  const std::uint64_t tag = hash >> (kCountBits + kEndBits);
-  const std::size_t buckets = words_.size() / kBucket;
-  const std::span<Word> bucket = words_.subspan((hash & (buckets - 1)) * kBucket, kBucket);
-  const std::uint64_t tick =
-      (static_cast<std::uint64_t>(now.count()) * kTicksPerSecond / 1000) & kEndMask;
+  const auto [tag, bucket] = place_of(subject);
+  const std::uint64_t tick = tick_of(now);
 
   for (;;) {
     const Look seen = look(bucket, tag, tick);

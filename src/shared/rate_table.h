@@ -14,6 +14,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -46,7 +47,14 @@ class RateTable {
   [[nodiscard]] RateVerdict take(std::string_view subject, std::uint32_t limit,
                                  std::chrono::milliseconds now);
 
+  // Whether `subject` has used up `limit`, and if so the time until its window ends. Takes nothing.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> used_up(
+      std::string_view subject, std::uint32_t limit, std::chrono::milliseconds now) const;
+
  private:
+  struct Place;
+  [[nodiscard]] Place place_of(std::string_view subject) const;
+
   std::span<Word> words_;
   HashKey key_;
 };

@@ -103,7 +103,8 @@ Result<Segment> Segment::open(const std::string& path, pid_t& master) {
                 "restante does not run: the segment at {} was left by one that has ended", path);
   }
   if (lock.l_pid <= 0) {  // and to signal that number would be to signal many
-    return fail(ErrorKind::kSystem, "{} is locked by a process that cannot be seen from here", path);
+    return fail(ErrorKind::kSystem, "{} is locked by a process that cannot be seen from here",
+                path);
   }
   master = lock.l_pid;
   return map_as(fd.get(), PROT_READ);

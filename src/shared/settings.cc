@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "shared/api_key.h"
 #include "shared/domain.h"
 #include "shared/network.h"
 #include "shared/redis_address.h"
@@ -40,6 +41,9 @@ constexpr std::uint64_t kSecond = 1000, kHour = 3600 * kSecond, kDay = 24 * kHou
 std::optional<std::string> check_key(std::string_view value) {
   for (char c : value) {
     if (c <= ' ' || c > '~') return "has a character that cannot stand in an HTTP header";
+  }
+  if (is_key_hash(value) && !parse_key_hash(value)) {
+    return "has no 64 hexadecimal digits behind sha256: (restantectl key makes such a hash)";
   }
   return {};
 }
@@ -110,7 +114,9 @@ constexpr std::array kSettings = {
   Setting{"api_cors_origin", Type::kWords, &Config::api_cors_origin, "", 0, 0, kApid, false, check_origin,
           "origins whose pages may use the API in a browser, such as https://app.example.com; * is all"},
   Setting{"api_key", Type::kWords, &Config::api_key, "", 0, 0, kApid, true, check_key,
-          "key that API requests carry in X-API-KEY; several are separated by spaces"},
+          "key that API requests carry in X-API-KEY, or its hash; several are separated by spaces"},
+  Setting{"api_key_failure_limit", Type::kCount, &Config::api_key_failure_limit, "20", 0, 1048575, kApid, false, nullptr,
+          "requests with a wrong key a minute and client address (IPv6: /64); 0 is no limit"},
   Setting{"api_key_file", Type::kText, &Config::api_key_file, "", 0, 0, 0, false, check_path,
           "file with more API keys, one a line"},
   Setting{"api_rate_limit", Type::kCount, &Config::api_rate_limit, "100", 0, 1048575, kApid, false, nullptr,

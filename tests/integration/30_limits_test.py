@@ -3,7 +3,7 @@
 import collections
 import re
 
-from harness import Restante, deliver
+from harness import Restante, at_once, deliver
 
 
 def test_of_60_mails_at_once_from_one_sender_exactly_50_are_taken(limited):
@@ -58,3 +58,15 @@ def test_mail_that_is_refused_before_data_costs_nothing():
         for _ in range(5):
             assert deliver(client, "alice@example.net")[0] == 550
         assert [deliver(client, "alice@example.com")[0] for _ in range(3)] == [250, 250, 450]
+
+
+def test_who_guesses_keys_is_made_to_wait_and_others_are_not():
+    with Restante(api_key_failure_limit=5, apid_workers=2, api_rate_limit=0) as restante:
+        guesses = at_once([lambda: restante.api("/emails/a", key="guess", source="127.0.0.2")] * 12)
+        assert collections.Counter(answer.status for answer in guesses) == {401: 5, 429: 7}
+        locked = restante.api("/emails/a", source="127.0.0.2")
+        assert locked.status == 429 and 0 < int(locked.headers["Retry-After"]) <= 60
+        assert restante.api("/emails/a").status == 200
+        assert restante.api("/healthz", key=None, source="127.0.0.2").status == 200
+        line, = restante.log.find("event=wrong_keys")
+        assert "ip=127.0.0.2 limit=5" in line and "warning" in line

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import time
@@ -121,6 +122,16 @@ def test_a_reload_tells_what_came_of_it():
         assert refused.returncode == PROBLEM and "not reloaded" in refused.stderr
         last = json.loads(ctl("-r", restante.directory / "run", "status", "--json").stdout)
         assert (last["generation"], last["reloads"], last["failed_reloads"]) == (2, 1, 1)
+
+
+def test_a_key_works_as_its_hash():
+    printed = ctl("key").stdout
+    key, configured = re.fullmatch(r"key {6}([0-9a-f]{48})\napi_key {2}(sha256:[0-9a-f]{64})\n",
+                                   printed).groups()
+    assert ctl("key").stdout != printed
+    with Restante(api_key=f"{KEY} {configured}") as restante:
+        for given, status in ((key, 200), (KEY, 200), (configured, 401), (key[:-1], 401)):
+            assert restante.api("/emails/alice", key=given).status == status
 
 
 def test_stop_waits_for_the_end():

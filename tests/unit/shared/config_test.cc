@@ -78,6 +78,9 @@ void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
        "r.conf:1: redis: its value is no address of a Redis: use "
        "host:port, unix:/path or "
        "redis://[[user]:password@]host[:port][/database]"},
+      {"api_key = k sha256:abc",
+       "r.conf:1: api_key: its value has no 64 hexadecimal digits behind sha256: "
+       "(restantectl key makes such a hash)"},
       {"api_key = k\x01",
        "r.conf:1: api_key: its value has a character that cannot stand in an "
        "HTTP header"},

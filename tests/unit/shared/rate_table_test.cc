@@ -111,6 +111,21 @@ void a_flood_of_keys_never_frees_one_that_has_reached_its_limit(void**) {
   assert_true(half_used <= 50);
 }
 
+void a_used_up_limit_is_seen_without_a_use(void**) {
+  std::vector<RateTable::Word> words(64);
+  RateTable table(words, kKey);
+  assert_false(table.used_up("a", 2, kStart).has_value());
+  for (int i = 0; i < 2; ++i) {
+    for (int look = 0; look < 5; ++look) assert_false(table.used_up("a", 2, kStart).has_value());
+    assert_true(table.take("a", 2, kStart).admitted);
+  }
+  const auto left = table.used_up("a", 2, kStart);
+  assert_true(left && *left == table.take("a", 2, kStart).reset_in);
+  assert_false(table.used_up("a", 0, kStart).has_value());
+  assert_false(table.used_up("b", 2, kStart).has_value());
+  assert_false(table.used_up("a", 2, kStart + *left).has_value());
+}
+
 void after_its_window_a_word_is_free_again(void**) {
   SharedWords shared(8);  // one bucket
   RateTable table(shared.words(), kKey);
@@ -192,6 +207,7 @@ int main() {
       cmocka_unit_test(a_process_whose_clock_reading_is_older_sees_the_same_window),
       cmocka_unit_test(no_limit_admits_all),
       cmocka_unit_test(a_flood_of_keys_never_frees_one_that_has_reached_its_limit),
+      cmocka_unit_test(a_used_up_limit_is_seen_without_a_use),
       cmocka_unit_test(after_its_window_a_word_is_free_again),
       cmocka_unit_test(the_coming_round_of_the_clock_changes_nothing),
       cmocka_unit_test(processes_that_ask_at_once_get_exactly_the_limit_together),

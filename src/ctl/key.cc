@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: ISC
+// A new API key (with certificate.cc the only file of restantectl with OpenSSL).
+#include <openssl/rand.h>
+#include <openssl/sha.h>
+
+#include <array>
+#include <span>
+
+#include "ctl/commands.h"
+#include "shared/api_key.h"
+
+namespace restante::ctl {
+namespace {
+
+constexpr std::size_t kKeyBytes = 24;  // more than can be guessed, by far
+
+std::string hex(std::span<const unsigned char> bytes) {
+  std::string text;
+  for (const unsigned char byte : bytes) text += fmt::format("{:02x}", byte);
+  return text;
+}
+
+}  // namespace
+
+Result<int> run_key(const Options&, const Config&) {
+  std::array<unsigned char, kKeyBytes> bytes{};
+  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
+    return fail(ErrorKind::kSystem, "the system gives no random bytes");
+  }
+  const std::string key = hex(bytes);
+  KeyHash hash{};
+  SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), hash.data());
+  fmt::print("key      {}\napi_key  {}{}\n", key, kHashPrefix, hex(hash));
+  return kFine;
+}
+
+}  // namespace restante::ctl
