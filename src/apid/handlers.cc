@@ -57,6 +57,7 @@ Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates, event_base*
       cors_(std::make_shared<Cors>(config.api_cors_origin)),
       gzip_(std::make_shared<Gzip>()),
       base_(base),
+      room_(config.download_memory_limit),
       claims_(base, std::move(mailboxes_.claims)),
       waits_(base, mailboxes_.watch, {.all = config.wait_limit, .per_key = config.wait_key_limit},
              counting_.tally) {}
@@ -213,7 +214,7 @@ void Api::read_raw(const Request& request, const RouteMatch& match, const Respon
   const auto read = [this, into, then = std::move(then)](const std::string& mailbox,
                                                          std::optional<MailId> id,
                                                          const Responder& respond) {
-    const auto reader = std::make_shared<RawReader>(config_.message_size_limit, into);
+    const auto reader = std::make_shared<RawReader>(config_.message_size_limit, into, room_);
     const auto take = [reader](const RawMail& mail, std::string_view piece) {
       return reader->take(mail, piece);
     };
@@ -242,12 +243,14 @@ void Api::get_attachment(const Request& request, const RouteMatch& match, const 
                            RawReader& reader, const Responder& respond) {
     Response mail = reader.finish();
     if (!mail.file) return respond(std::move(mail));
-    mailboxes_.extract(
-        *mail.file, number,
-        [respond, wanted, etag = fmt::format("\"{}-{}\"", reader.id().text(), number)](
-            MimeClient::Extraction found) {
-          respond(serve(attachment_response(std::move(found)), etag, wanted));
-        });
+    mailboxes_.extract(*mail.file, number,
+                       [respond, wanted, place = std::move(mail.place),
+                        etag = fmt::format("\"{}-{}\"", reader.id().text(), number)](
+                           MimeClient::Extraction found) {
+                         Response response = attachment_response(std::move(found));
+                         response.place = place;  // an attachment is smaller than its mail
+                         respond(serve(std::move(response), etag, wanted));
+                       });
   };
   read_raw(request, match, asker, RawReader::Into::kFileWithoutTrace, extract);
 }

@@ -113,6 +113,7 @@ class Api {
   std::shared_ptr<const Cors> cors_;
   std::shared_ptr<Gzip> gzip_;
   event_base* base_;
+  DownloadRoom room_;
   Claims claims_;
   Waits waits_;
 };

@@ -76,6 +76,7 @@ struct Response {
   std::optional<FileBody> file = {};         // instead of the body
   std::shared_ptr<EventStream> stream = {};  // instead of the body
   std::shared_ptr<Receipt> receipt = {};     // for who wants to know
+  std::shared_ptr<void> place = {};          // let go when the answer was sent or thrown away
   std::chrono::milliseconds send_limit{0};   // cut it when it takes longer; 0: by its size
 };
 

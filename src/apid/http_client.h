@@ -57,6 +57,7 @@ struct Client {
   std::optional<HangupWatch> hangup;    // of one, or of a stream
   std::shared_ptr<EventStream> stream;  // being sent
   std::shared_ptr<Receipt> receipt;     // of the answer being sent
+  std::shared_ptr<void> place;          // … and what it holds
   std::list<std::shared_ptr<Client>>::iterator self;
 };
 

@@ -174,6 +174,7 @@ MHD_Result Daemon::send(Client& client) {
   const std::uint64_t size = from.file ? from.file->size : from.body.size();
   client.stage = Stage::kSending;
   client.receipt = std::move(from.receipt);
+  client.place = std::move(from.place);
   client.stream = from.stream;
   const milliseconds now = monotonic_now();
   const milliseconds by_size = options_.timeout + milliseconds{size * 1000 / kSlowestReader};

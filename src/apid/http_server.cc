@@ -218,6 +218,7 @@ void Daemon::on_completed(void* self, MHD_Connection*, void** context,
   });
   client->stream.reset();
   client->receipt.reset();
+  client->place.reset();
   client->response.reset();
   ++client->serial;
   ++client->answered;

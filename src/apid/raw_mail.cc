@@ -27,10 +27,11 @@ constexpr int kWindowLog = 23;
 }  // namespace
 
 struct RawReader::State {
-  enum class Stage : std::uint8_t { kStart, kReading, kComplete, kDamaged, kNoRoom };
+  enum class Stage : std::uint8_t { kStart, kReading, kComplete, kDamaged, kFull, kNoRoom };
 
   std::size_t limit;
   Into into;
+  DownloadRoom& room;
   CPtr<ZSTD_DCtx, ZSTD_freeDCtx> stream = {};
   Stage stage = Stage::kStart;
   MailId id = {};
@@ -39,6 +40,7 @@ struct RawReader::State {
   std::size_t kept = 0;
   std::string text = {};
   UniqueFd file = {};
+  std::shared_ptr<void> place = {};  // of the file
 
   [[nodiscard]] Stage start(const RawMail& mail, std::string_view piece);
   [[nodiscard]] Stage read(std::string_view piece);
@@ -58,6 +60,8 @@ RawReader::State::Stage RawReader::State::start(const RawMail& mail, std::string
     skip = size - *mail.size;
   }
   if (into == Into::kMemoryWhileSmall && size < kSmall) return Stage::kReading;
+  place = room.take(size);
+  if (!place) return Stage::kFull;
   file.reset(memfd_create("raw_mail", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   return file ? Stage::kReading : Stage::kNoRoom;
 }
@@ -73,21 +77,21 @@ bool RawReader::State::keep(std::string_view content) {
 }
 
 RawReader::State::Stage RawReader::State::read(std::string_view piece) {
-  std::vector<char> room(ZSTD_DStreamOutSize());
+  std::vector<char> space(ZSTD_DStreamOutSize());
   ZSTD_inBuffer in{piece.data(), piece.size(), 0};
   for (;;) {
-    ZSTD_outBuffer out{room.data(), room.size(), 0};
+    ZSTD_outBuffer out{space.data(), space.size(), 0};
     const std::size_t left = ZSTD_decompressStream(stream.get(), &out, &in);
     got += out.pos;
     if (ZSTD_isError(left) != 0 || got > size) return Stage::kDamaged;
-    if (!keep({room.data(), out.pos})) return Stage::kNoRoom;
+    if (!keep({space.data(), out.pos})) return Stage::kNoRoom;
     if (left == 0) return in.pos == in.size && got == size ? Stage::kComplete : Stage::kDamaged;
     if (in.pos == in.size && out.pos < out.size) return Stage::kReading;
   }
 }
 
-RawReader::RawReader(std::size_t message_size_limit, Into into)
-    : state_(new State{.limit = message_size_limit + kTraceHeader, .into = into}) {}
+RawReader::RawReader(std::size_t message_size_limit, Into into, DownloadRoom& room)
+    : state_(new State{.limit = message_size_limit + kTraceHeader, .into = into, .room = room}) {}
 
 RawReader::~RawReader() = default;
 
@@ -102,8 +106,10 @@ MailId RawReader::id() const { return state_->id; }
 
 Response RawReader::finish() {
   State& state = *state_;
-  if (state.stage == State::Stage::kNoRoom) {
-    log::error("no_room_for_mail", {{"bytes", state.size}});
+  if (state.stage == State::Stage::kNoRoom || state.stage == State::Stage::kFull) {
+    if (state.stage == State::Stage::kNoRoom) {
+      log::error("no_room_for_mail", {{"bytes", state.size}});
+    }
     return try_later("there is no room for this message now, try again later");
   }
   if (state.stage != State::Stage::kComplete) {
@@ -119,7 +125,8 @@ Response RawReader::finish() {
           .body = {},
           .file = FileBody{.fd = std::make_shared<const UniqueFd>(std::move(state.file)),
                            .offset = 0,
-                           .size = state.kept}};
+                           .size = state.kept},
+          .place = std::move(state.place)};
 }
 
 void add_download_headers(Response& response) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include "apid/download_room.h"
 #include "apid/http.h"
 #include "shared/mail_store.h"
 
@@ -22,8 +23,9 @@ class RawReader {
     kFileWithoutTrace,  // a file of what mimed parsed: not the trace header that smtpd put on top
   };
 
-  // `message_size_limit` is the setting: what is stored may be larger by the trace header.
-  RawReader(std::size_t message_size_limit, Into into);
+  // `message_size_limit` is the setting: what is stored may be larger by the trace header. A file
+  // takes its bytes of `room`, which outlives the reader.
+  RawReader(std::size_t message_size_limit, Into into, DownloadRoom& room);
   ~RawReader();
   RawReader(const RawReader&) = delete;
   RawReader& operator=(const RawReader&) = delete;

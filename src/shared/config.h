@@ -67,6 +67,7 @@ struct Config {
   std::uint64_t smtp_client_connection_limit{};                   // per worker; 0: off
   std::uint64_t smtp_minimum_rate{};                              // bytes a second; 0: off
   std::uint64_t data_memory_limit{};                              // bytes in flight per smtpd
+  std::uint64_t download_memory_limit{};                          // bytes held per apid
   std::uint64_t wait_limit{}, wait_key_limit{};                   // requests held per apid
   std::uint64_t page_size_limit{};                                // bytes of one API answer
   std::uint64_t mime_part_limit{}, mime_depth_limit{}, mime_header_limit{};

@@ -129,6 +129,8 @@ constexpr std::array kSettings = {
           "bytes of messages that one SMTP worker holds at once; past it senders hear 452"},
   Setting{"domain", Type::kWords, &Config::domain, "", 0, 0, kSmtpd | kApid, false, check_domain,
           "domains that mail is taken for, separated by spaces"},
+  Setting{"download_memory_limit", Type::kSize, &Config::download_memory_limit, "256M", kMiB, 64 * kGiB, kApid, false, nullptr,
+          "bytes of messages that one API worker holds for those who download them"},
   Setting{"drain_timeout", Type::kDuration, &Config::drain_timeout, "30s", 0, kHour, kAll, false, nullptr,
           "time that open transactions have to end when restante stops"},
   Setting{"error_limit", Type::kCount, &Config::error_limit, "20", 1, 10000, kSmtpd, false, nullptr,

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Attachments and raw mail as downloads: the bytes, in whole and in part, and what they cost.
+import contextlib
 import email.message
 import hashlib
 import http.client
@@ -14,7 +15,7 @@ import time
 
 import pytest
 
-from harness import KEY, SOURCE, Restante, ask, at_once, tls
+from harness import KEY, SOURCE, Restante, ask, at_once, tls, wait_until
 
 GOLDEN = SOURCE / "tests/golden/mime"
 MIB = 2**20
@@ -229,6 +230,30 @@ def test_a_large_mail_goes_through_the_worker_in_pieces():
               f"attachment of {len(data) / MIB:.0f}, {after / MIB:.1f} after all four downloads")
         if IS_MEASURED:
             assert after - before < len(data) / 2
+
+
+def test_downloads_that_nobody_reads_take_bounded_memory():
+    """Further ones are answered 503, until those who have begun have got theirs or gone."""
+    data = noise(6 * MIB)
+    with Restante(apid_workers=1, api_rate_limit=0, download_memory_limit="32M") as restante:
+        restante.send("much@example.com", mail_with(("a.bin", "application/x-a", data)))
+        path = "/emails/much/latest/attachments/1"
+        with contextlib.ExitStack() as clients:
+            answers = []
+            for _ in range(3):  # who has got it and stays holds nothing
+                idle = clients.enter_context(contextlib.closing(restante.https()))
+                assert ask(idle, path).body == data
+            for _ in range(8):
+                client = restante.dialogue(port=restante.https_port, receive_buffer=4096)
+                clients.enter_context(client)
+                client.socket = tls().wrap_socket(client.socket, server_hostname="localhost")
+                client.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: {KEY}\r\n\r\n")
+                answers.append(clients.enter_context(http.client.HTTPResponse(client.socket)))
+                answers[-1].begin()
+            assert [answer.status for answer in answers] == [200] * 3 + [503] * 5
+            assert answers[-1].headers["Retry-After"] and b"no room" in answers[-1].read()
+            assert restante.api("/emails/much/latest").status == 200
+        wait_until(lambda: restante.api(path).body == data, "those clients have gone")
 
 
 def test_a_piece_that_is_missing_or_a_mail_that_went_meanwhile():

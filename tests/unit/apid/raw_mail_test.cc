@@ -36,7 +36,8 @@ struct Read {
 Read read_frame(std::string_view frame, std::size_t limit, std::size_t size = SIZE_MAX,
                 RawReader::Into into = RawReader::Into::kMemoryWhileSmall,
                 std::optional<std::uint64_t> mail_size = {}) {
-  RawReader reader(limit, into);
+  DownloadRoom room(SIZE_MAX);
+  RawReader reader(limit, into, room);
   Read read;
   bool more = true;
   for (std::size_t at = 0; more && at < frame.size(); ++read.pieces) {
@@ -133,6 +134,33 @@ void what_is_no_whole_frame_is_none(void**) {
   assert_true(content_of(wrong) == "none");
 }
 
+void room_is_taken_until_an_answer_goes(void**) {
+  DownloadRoom room(1000);
+  auto only = room.take(5000);  // the only one always has room
+  assert_non_null(only.get());
+  assert_null(room.take(1).get());
+  only.reset();
+  const auto first = room.take(600);
+  assert_non_null(first.get());
+  assert_null(room.take(401).get());
+  assert_null(room.take(UINT64_MAX).get());
+  assert_non_null(room.take(400).get());
+}
+
+void what_has_no_room_is_not_read(void**) {
+  const std::string frame = compressed(std::string(100'000, 'x'));
+  DownloadRoom room(150'000);
+  RawReader first(200'000, RawReader::Into::kMemoryWhileSmall, room);
+  RawReader second(200'000, RawReader::Into::kMemoryWhileSmall, room);
+  RawReader third(200'000, RawReader::Into::kMemoryWhileSmall, room);
+  assert_false(first.take({}, frame));
+  assert_false(second.take({}, frame));
+  assert_int_equal(second.finish().status, 503);
+  assert_int_equal(first.finish().status, 200);  // which goes at once
+  assert_false(third.take({}, frame));
+  assert_int_equal(third.finish().status, 200);
+}
+
 }  // namespace
 
 int main() {
@@ -143,6 +171,8 @@ int main() {
       cmocka_unit_test(what_was_put_on_top_is_left_out_where_that_is_wanted),
       cmocka_unit_test(the_limit_is_that_of_the_content),
       cmocka_unit_test(what_is_no_whole_frame_is_none),
+      cmocka_unit_test(room_is_taken_until_an_answer_goes),
+      cmocka_unit_test(what_has_no_room_is_not_read),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
