@@ -165,7 +165,28 @@ class Load:
         assert not self.faults, self.faults
 
 
-def test_many_reloads_under_load_lose_nothing():
+def copy_programs():
+    directory = new_directory()
+    for program in PROGRAMS:
+        shutil.copy(harness.BUILD / program, directory)
+    return directory
+
+
+def replace(directory, program, content=None):
+    """As a package manager does it: the old file lives on where it runs."""
+    fresh = directory / f"{program}.new"
+    if content is None:
+        shutil.copy(directory / program, fresh)
+    else:
+        fresh.write_text(content)
+        fresh.chmod(0o755 if content else 0o644)
+    fresh.replace(directory / program)
+
+
+@pytest.mark.parametrize("renewed", ["certificates", "certificates and programs"])
+def test_many_reloads_under_load_lose_nothing(monkeypatch, renewed):
+    directory = copy_programs()
+    monkeypatch.setattr(harness, "programs", lambda: directory)
     files = Files()
     pairs = [certificate(), certificate("other.example.com")]
     with Restante(**files.settings()) as restante:
@@ -174,6 +195,8 @@ def test_many_reloads_under_load_lose_nothing():
         for number in range(RELOADS):
             pair = pairs[(number + 1) % 2]
             files.put(pair)
+            for program in PROGRAMS if "programs" in renewed else ():
+                replace(directory, program)
             hang_up(restante)
             restante.log.wait_for("event=reload_done ", number + 1, timeout=30)
             # An old worker may have one more client in the moment in which it hears of the new.
@@ -192,6 +215,7 @@ def test_many_reloads_under_load_lose_nothing():
                             restante.redis.cli("XRANGE", "inbox:{load}", "-", "+"))
         assert sorted(stored) == sorted(load.taken)
         assert len(load.taken) > RELOADS and load.requests > RELOADS
+        print(f"{RELOADS} reloads, {len(load.taken)} mails, {load.requests} requests")
 
 
 def test_settings_change_with_the_next_generation():
@@ -258,24 +282,6 @@ def test_a_file_that_only_root_can_read_is_named_with_the_way_out():
         assert "Permission denied" in line
         (restante.directory / "restante.conf").chmod(0o600)
         failed_reload(restante, "restante.conf", "runs as nobody", "chown root:nogroup")
-
-
-def copy_programs():
-    directory = new_directory()
-    for program in PROGRAMS:
-        shutil.copy(harness.BUILD / program, directory)
-    return directory
-
-
-def replace(directory, program, content=None):
-    """As a package manager does it: the old file lives on where it runs."""
-    fresh = directory / f"{program}.new"
-    if content is None:
-        shutil.copy(directory / program, fresh)
-    else:
-        fresh.write_text(content)
-        fresh.chmod(0o755 if content else 0o644)
-    fresh.replace(directory / program)
 
 
 def test_programs_that_were_replaced_run_after_a_reload(monkeypatch):
