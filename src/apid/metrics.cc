@@ -98,6 +98,16 @@ std::string format_metrics(const Score& score, const ServiceState& state) {
   out.family("restante_build_info", "gauge", "Always 1; the version that runs.");
   out.sample("restante_build_info", fmt::format("version=\"{}\"", state.version), 1);
   out.only("restante_redis_up", "gauge", "0 while Redis is away.", state.redis_up ? 1 : 0);
+  out.only("restante_redis_full", "gauge",
+           "1 while more than nine tenths of Redis' memory are used: mail is deferred.",
+           state.redis_full ? 1 : 0);
+  out.family("restante_redis_unsafe", "gauge",
+             "1 while Redis could lose mail by this; restantectl check says what to change.");
+  for (std::size_t i = 0; i < kRedisRisks; ++i) {
+    const auto risk = static_cast<RedisRisk>(i);
+    out.sample("restante_redis_unsafe", fmt::format("problem=\"{}\"", risk_name(risk)),
+               (state.redis_risks & bit_of(risk)) != 0 ? 1 : 0);
+  }
   out.only("restante_start_time_seconds", "gauge", "When the master was started, in Unix time.",
            state.started_at);
   if (state.certificate_expiry != 0) {
@@ -110,8 +120,11 @@ std::string format_metrics(const Score& score, const ServiceState& state) {
 std::string metrics_text(const Segment& segment) {
   const Scoreboard board = segment.scoreboard();
   const ScoreHead& head = board.head();
+  const RedisHealth& redis = segment.redis_health();
   return format_metrics(board.read(), {.version = segment.program_version(),
-                                       .redis_up = segment.redis_outage().load() == 0,
+                                       .redis_up = redis.away.load() == 0,
+                                       .redis_full = redis.nearly_full.load() != 0,
+                                       .redis_risks = redis.risks.load(),
                                        .started_at = head.started_at.load(),
                                        .certificate_expiry = head.certificate_expiry.load(),
                                        .deaths = head.deaths.load(),

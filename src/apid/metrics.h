@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "shared/redis_safety.h"
 #include "shared/scoreboard.h"
 #include "shared/segment.h"
 
@@ -14,7 +15,8 @@ namespace restante::apid {
 // What stands beside the scoreboard.
 struct ServiceState {
   std::string_view version;
-  bool redis_up;
+  bool redis_up, redis_full;
+  RedisRisks redis_risks;
   std::uint64_t started_at, certificate_expiry;  // Unix time in s; 0: not known
   std::uint64_t deaths, reloads, failed_reloads;
 };

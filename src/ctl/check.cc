@@ -75,15 +75,6 @@ void check_certificates(const Config& config, Findings& findings) {
   }
 }
 
-Result<std::string> redis_setting(Store& store, std::string_view name) {
-  return store.answer_of<Result<std::string>>([&](auto done) {
-    store.redis().command({"CONFIG", "GET", name}, [done](const Result<RedisReply>& reply) {
-      if (!reply) return done(std::unexpected(reply.error()));
-      done(reply->size() == 2 ? std::string(reply->at(1).text()) : std::string());
-    });
-  });
-}
-
 void check_redis(const Config& config, Findings& findings) {
   auto address = parse_redis_address(config.redis);
   if (!address) return findings.push_back({Grade::kBad, "redis", address.error().what});
@@ -92,14 +83,11 @@ void check_redis(const Config& config, Findings& findings) {
       store.answer_of<Result<void>>([&](auto done) { store.mails().ping(std::move(done)); });
   if (!pinged) return findings.push_back({Grade::kBad, "redis", pinged.error().what});
   findings.push_back({Grade::kGood, "redis", "it answers"});
-  if (const auto allowed = redis_setting(store, "maxmemory-policy"); !allowed) {
-    return findings.push_back({Grade::kWarning, "redis",
-                               "how it keeps data cannot be seen, since "
-                               "CONFIG GET is refused: " +
-                                   allowed.error().what});
-  }
-  const auto get = [&](std::string_view name) { return redis_setting(store, name).value_or(""); };
-  for (Finding& finding : judge_persistence(get)) findings.push_back(std::move(finding));
+  const auto facts =
+      store.answer_of<Result<RedisFacts>>([&](auto done) { ask_redis(store.redis(), done); });
+  if (!facts) return findings.push_back({Grade::kBad, "redis", facts.error().what});
+  const RedisJudgement judgement = judge_redis(*facts, store.redis().behind_sentinel());
+  for (Finding& finding : redis_findings(judgement)) findings.push_back(std::move(finding));
 }
 
 // The domain's mail comes here: an MX that names this host, or none and an address (RFC 5321

@@ -9,51 +9,6 @@ namespace {
 
 constexpr std::int64_t kDay = 86400;
 
-Finding judge_eviction(const std::string& policy, const std::string& limit) {
-  if (policy == "noeviction") {
-    return {Grade::kGood, "redis", "maxmemory-policy is noeviction: a full Redis defers mail"};
-  }
-  const std::string advice = "set maxmemory-policy noeviction, and mail is deferred instead";
-  if (limit == "0") {
-    return {Grade::kWarning, "redis",
-            fmt::format("maxmemory-policy is {}: with a maxmemory, mail would be thrown away when "
-                        "it is reached; {}",
-                        policy, advice)};
-  }
-  return {Grade::kBad, "redis",
-          fmt::format("maxmemory-policy is {}: mail is thrown away when {} bytes are full; {}",
-                      policy, limit, advice)};
-}
-
-Finding judge_log(const std::string& append_only, const std::string& sync,
-                  const std::string& save) {
-  const std::string advice = "set appendonly yes and appendfsync always";
-  if (append_only != "yes" && save.empty()) {
-    return {Grade::kBad, "redis",
-            "appendonly is no and save is empty: all mail is lost when Redis ends; " + advice};
-  }
-  if (append_only != "yes") {
-    return {Grade::kBad, "redis",
-            fmt::format("appendonly is no and save is \"{}\": when Redis dies, the mail since its "
-                        "last snapshot is lost, which was answered 250; {}",
-                        save, advice)};
-  }
-  if (sync == "always") {
-    return {Grade::kGood, "redis",
-            "appendonly is yes and appendfsync always: what was answered 250 is on disk"};
-  }
-  if (sync == "everysec") {
-    return {Grade::kWarning, "redis",
-            "appendfsync is everysec: when the machine dies, up to a second or two of mail is "
-            "lost, which was answered 250; set appendfsync always"};
-  }
-  return {
-      Grade::kBad, "redis",
-      fmt::format("appendfsync is {}: when the machine dies, the mail of up to half a minute is "
-                  "lost, which was answered 250; set appendfsync always",
-                  sync)};
-}
-
 }  // namespace
 
 std::string_view grade_name(Grade grade) {
@@ -61,9 +16,20 @@ std::string_view grade_name(Grade grade) {
   return kNames[static_cast<std::size_t>(grade)];
 }
 
-Findings judge_persistence(const std::function<std::string(std::string_view)>& get) {
-  return {judge_eviction(get("maxmemory-policy"), get("maxmemory")),
-          judge_log(get("appendonly"), get("appendfsync"), get("save"))};
+Findings redis_findings(const RedisJudgement& judgement) {
+  const std::string subject = "redis";
+  Findings findings;
+  for (const RedisFinding& one : judgement.findings) {
+    findings.push_back(
+        {one.loses ? Grade::kBad : Grade::kWarning, subject, one.what + "; " + one.advice});
+  }
+  if (judgement.nearly_full) {
+    findings.push_back({Grade::kBad, subject,
+                        "more than nine tenths of maxmemory are used: mail is deferred; set a "
+                        "larger maxmemory, or a shorter retention"});
+  }
+  for (const std::string& good : judgement.good) findings.push_back({Grade::kGood, subject, good});
+  return findings;
 }
 
 Finding judge_expiry(const std::string& path, std::int64_t expiry, std::int64_t now) {

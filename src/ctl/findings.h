@@ -3,13 +3,13 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "shared/config.h"
 #include "shared/error.h"
+#include "shared/redis_safety.h"
 
 namespace restante::ctl {
 
@@ -24,8 +24,7 @@ using Findings = std::vector<Finding>;
 
 [[nodiscard]] std::string_view grade_name(Grade grade);
 
-// What Redis was told of how it keeps data, as CONFIG GET names it; `get` gives the value.
-[[nodiscard]] Findings judge_persistence(const std::function<std::string(std::string_view)>& get);
+[[nodiscard]] Findings redis_findings(const RedisJudgement& judgement);
 
 // What a certificate that ends then means now; both in Unix time.
 [[nodiscard]] Finding judge_expiry(const std::string& path, std::int64_t expiry, std::int64_t now);

@@ -68,6 +68,23 @@ std::string latency_text(const Histogram& histogram) {
                       : "none yet";
 }
 
+std::string redis_text(const Status& status) {
+  std::string text = status.redis_full ? "; FULL" : "";
+  if (status.redis_risks == 0) return text;
+  return text + "; COULD LOSE MAIL (restantectl check): " + risk_names(status.redis_risks);
+}
+
+// As JSON.
+std::string risk_list(RedisRisks risks) {
+  std::string list;
+  for (std::size_t i = 0; i < kRedisRisks; ++i) {
+    const auto risk = static_cast<RedisRisk>(i);
+    if ((risks & bit_of(risk)) == 0) continue;
+    list += fmt::format("{}{}", list.empty() ? "" : ",", json_string(risk_name(risk)));
+  }
+  return "[" + list + "]";
+}
+
 std::string certificate_text(const Status& status) {
   if (status.certificate_expiry == 0) return "not known";
   const std::int64_t left = status.certificate_expiry - status.now;
@@ -105,7 +122,10 @@ Result<Status> read_status(const std::string& runtime_dir) {
   status.deaths = head.deaths.load();
   status.reloads = head.reloads.load();
   status.failed_reloads = head.failed_reloads.load();
-  status.redis_up = segment->redis_outage().load() == 0;
+  const RedisHealth& redis = segment->redis_health();
+  status.redis_up = redis.away.load() == 0;
+  status.redis_full = redis.nearly_full.load() != 0;
+  status.redis_risks = redis.risks.load();
   return status;
 }
 
@@ -127,8 +147,8 @@ std::string status_text(const Status& status, const Status* before) {
   std::string text =
       fmt::format("restante {}, pid {}, up {}, generation {}\n", status.version, status.master,
                   span_text(status.now - status.started_at), status.generation);
-  text += fmt::format("redis        {}, {} errors\n", status.redis_up ? "there" : "AWAY",
-                      n(Count::kRedisErrors));
+  text += fmt::format("redis        {}, {} errors{}\n", status.redis_up ? "there" : "AWAY",
+                      n(Count::kRedisErrors), redis_text(status));
   text += fmt::format("certificate  {}\n", certificate_text(status));
   text += fmt::format("mail         {} stored ({:.1f}/s), {} deferred, {} claimed\n",
                       n(Count::kMailsStored), rates.of(Count::kMailsStored),
@@ -170,10 +190,10 @@ std::string status_json(const Status& status) {
                           status.score.of(info.count));
   }
   return fmt::format(
-      R"({{"version":{},"pid":{},"started_at":{},"generation":{},"redis_up":{},"certificate_expiry":{},"deaths":{},"reloads":{},"failed_reloads":{},"problem":{},"processes":[{}],"counts":{{{}}}}})"
+      R"({{"version":{},"pid":{},"started_at":{},"generation":{},"redis_up":{},"redis_full":{},"redis_risks":{},"certificate_expiry":{},"deaths":{},"reloads":{},"failed_reloads":{},"problem":{},"processes":[{}],"counts":{{{}}}}})"
       "\n",
       json_string(status.version), status.master, status.started_at, status.generation,
-      status.redis_up,
+      status.redis_up, status.redis_full, risk_list(status.redis_risks),
       status.certificate_expiry == 0 ? "null" : std::to_string(status.certificate_expiry),
       status.deaths, status.reloads, status.failed_reloads, status.has_problem(), processes,
       counts);

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "shared/error.h"
+#include "shared/redis_safety.h"
 #include "shared/scoreboard.h"
 #include "shared/segment.h"
 
@@ -22,7 +23,8 @@ struct Status {
   std::chrono::milliseconds taken{};                    // when, by the monotonic clock
   std::int64_t started_at = 0, certificate_expiry = 0;  // Unix time in s
   std::uint64_t generation = 0, deaths = 0, reloads = 0, failed_reloads = 0;
-  bool redis_up = false;
+  bool redis_up = false, redis_full = false;
+  RedisRisks redis_risks = 0;
   Score score;
 
   // A worker whose heartbeat is older than 5 s. Those without a heartbeat never do.

@@ -16,7 +16,7 @@ namespace restante::ctl {
 class Store {
  public:
   Store(const Config& config, RedisAddress address)
-      : redis_(loop_.base(), std::move(address), config.redis_timeout, outage_),
+      : redis_(loop_.base(), std::move(address), config.redis_timeout, health_),
         mails_(redis_, config.retention) {
     redis_.when_settled([this] { settled_ = true; });
     while (!settled_) event_base_loop(loop_.base(), EVLOOP_ONCE);
@@ -36,7 +36,7 @@ class Store {
 
  private:
   EventLoop loop_;
-  OutageFlag outage_{1};  // what is away is told by the command, not by a line of the log
+  RedisHealth health_{1, 0, 0, 0};  // what is away is told by the command, not by a line of the log
   bool settled_ = false;
   Redis redis_;
   MailStore mails_;

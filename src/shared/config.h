@@ -24,6 +24,8 @@ namespace restante {
 enum class SmtpTls : std::uint8_t { kRequired, kOptional };
 // What is done with a CR or LF in a message that is no line end.
 enum class BareNewline : std::uint8_t { kKeep, kNormalize, kReject };
+// Whether mail is put off while Redis could lose it.
+enum class RedisStrict : std::uint8_t { kNo, kYes };
 // The policy of RFC 8461 that is published, if there is one.
 enum class MtaSts : std::uint8_t { kNone, kTesting, kEnforce };
 
@@ -39,6 +41,7 @@ struct Config {
   std::string hostname;  // the name in the greeting, in trace headers and in the MTA-STS policy
   std::string redis;     // host:port, unix:/path, redis://…, or `private`
   std::string redis_directory;
+  RedisStrict redis_strict{};
   std::vector<std::string> smtp_listen, http_listen, https_listen;  // address:port
   std::vector<std::string> smtp_proxy_listen;  // address:port, behind a load balancer
   std::vector<std::string> http_api_listen;    // loopback:port or unix:/path, behind a proxy

@@ -37,12 +37,12 @@ RedisReply RedisReply::at(std::size_t index) const { return RedisReply(reply_->e
 
 class Redis::Connection {
  public:
-  Connection(event_base* base, RedisAddress address, milliseconds timeout, OutageFlag& outage,
+  Connection(event_base* base, RedisAddress address, milliseconds timeout, RedisHealth& health,
              Tally tally)
       : base_(base),
         address_(std::move(address)),
         timeout_(timeout),
-        outage_(outage),
+        health_(health),
         tally_(std::move(tally)),
         retry_(base, [this] { connect(); }),
         overdue_(base, [this] { check_overdue(); }),
@@ -60,16 +60,22 @@ class Redis::Connection {
   Connection& operator=(const Connection&) = delete;
 
   [[nodiscard]] bool available() const { return up_; }
+  [[nodiscard]] bool behind_sentinel() const { return false; }
+  [[nodiscard]] std::string place() const {
+    return address_.path.empty() ? fmt::format("{}:{}", address_.host, address_.port)
+                                 : address_.path;
+  }
 
   void when_settled(std::function<void()> settled) { settled_ = std::move(settled); }
+  void whenever_up(std::function<void()> up) { whenever_up_ = std::move(up); }
 
-  void command(std::span<const std::string_view> arguments, Callback done) {
+  void command(std::span<const std::string_view> arguments, Callback done, bool is_probe = false) {
     if (!up_) {
       tally_.add(Count::kRedisErrors);
       done(fail(ErrorKind::kUnavailable, "Redis at {} is away", place()));
       return;
     }
-    send(arguments, std::move(done));
+    send(arguments, std::move(done), is_probe);
   }
 
   void run_script(std::string_view source, std::span<const std::string_view> keys,
@@ -105,6 +111,7 @@ class Redis::Connection {
   struct Pending {
     Connection& owner;
     Callback done;
+    bool is_probe;
   };
 
   // hiredis forgets a channel when it hears that it was unsubscribed from, even if it has been
@@ -139,11 +146,6 @@ class Redis::Connection {
     } else if (const auto changed = channel.changed) {
       changed();  // may end the subscription
     }
-  }
-
-  [[nodiscard]] std::string place() const {
-    return address_.path.empty() ? fmt::format("{}:{}", address_.host, address_.port)
-                                 : address_.path;
   }
 
   void connect() {
@@ -184,13 +186,14 @@ class Redis::Connection {
       if (!reply) return give_up(reply.error().what);
       up_ = true;
       delay_ = kFirstDelay;
-      if (outage_.exchange(0) != 0) log::notice("redis_back", {{"redis", place()}});
+      if (health_.away.exchange(0) != 0) log::notice("redis_back", {{"redis", place()}});
+      if (whenever_up_) whenever_up_();
       subscribe_all();
       settle();
     });
   }
 
-  void send(std::span<const std::string_view> arguments, Callback done) {
+  void send(std::span<const std::string_view> arguments, Callback done, bool is_probe = false) {
     std::vector<const char*> words;
     std::vector<std::size_t> lengths;
     words.reserve(arguments.size());
@@ -199,7 +202,7 @@ class Redis::Connection {
       words.push_back(argument.data());
       lengths.push_back(argument.size());
     }
-    auto pending = std::make_unique<Pending>(Pending{*this, std::move(done)});
+    auto pending = std::make_unique<Pending>(Pending{*this, std::move(done), is_probe});
     if (context_ == nullptr ||
         redisAsyncCommandArgv(context_, on_reply, pending.get(), static_cast<int>(words.size()),
                               words.data(), lengths.data()) != REDIS_OK) {
@@ -248,7 +251,7 @@ class Redis::Connection {
   }
 
   void report_outage() {
-    if (outage_.exchange(1) != 0) return;
+    if (health_.away.exchange(1) != 0) return;
     log::error("redis_lost", {{"redis", place()}, {"reason", reason_}});
   }
 
@@ -270,15 +273,16 @@ class Redis::Connection {
     return digest->second;
   }
 
-  Result<RedisReply> judge(const redisReply* reply) {
-    if (reply == nullptr || reply->type == REDIS_REPLY_ERROR) tally_.add(Count::kRedisErrors);
+  Result<RedisReply> judge(const redisReply* reply, bool is_probe) {
+    const bool failed = reply == nullptr || reply->type == REDIS_REPLY_ERROR;
+    if (failed && !is_probe) tally_.add(Count::kRedisErrors);
     if (reply == nullptr) {
       return fail(ErrorKind::kUnavailable, "the connection to Redis at {} was lost", place());
     }
     if (reply->type != REDIS_REPLY_ERROR) return RedisReply(reply);
     const std::string_view text(reply->str, static_cast<std::size_t>(reply->len));
     if (text.starts_with("NOSCRIPT")) digests_.clear();
-    if (const milliseconds now = monotonic_now(); now >= next_complaint_) {
+    if (const milliseconds now = monotonic_now(); !is_probe && now >= next_complaint_) {
       next_complaint_ = now + std::chrono::seconds(1);
       log::warning("redis_error", {{"redis", place()}, {"reply", text}});
     }
@@ -297,7 +301,7 @@ class Redis::Connection {
         self.deadlines_.pop_front();
       }
     }
-    pending->done(self.judge(static_cast<const redisReply*>(raw_reply)));
+    pending->done(self.judge(static_cast<const redisReply*>(raw_reply), pending->is_probe));
   }
 
   static void on_channel(redisAsyncContext* context, void* raw_reply, void* raw_self) noexcept {
@@ -328,10 +332,10 @@ class Redis::Connection {
   event_base* base_;
   RedisAddress address_;
   milliseconds timeout_;
-  OutageFlag& outage_;
+  RedisHealth& health_;
   Tally tally_;
   Timer retry_, overdue_, first_second_;
-  std::function<void()> settled_;
+  std::function<void()> settled_, whenever_up_;
   bool is_settled_ = false;
   std::string reason_ = "no answer yet";  // of the last loss
   redisAsyncContext* context_ = nullptr;  // hiredis frees it, at the latest by redisAsyncFree
@@ -345,13 +349,22 @@ class Redis::Connection {
 };
 
 Redis::Redis(event_base* base, RedisAddress address, milliseconds command_timeout,
-             OutageFlag& outage, Tally tally)
-    : connection_(std::make_unique<Connection>(base, std::move(address), command_timeout, outage,
+             RedisHealth& health, Tally tally)
+    : connection_(std::make_unique<Connection>(base, std::move(address), command_timeout, health,
                                                std::move(tally))) {}
 
 Redis::~Redis() = default;
 
 bool Redis::available() const { return connection_->available(); }
+bool Redis::behind_sentinel() const { return connection_->behind_sentinel(); }
+std::string Redis::place() const { return connection_->place(); }
+
+void Redis::whenever_up(std::function<void()> up) { connection_->whenever_up(std::move(up)); }
+
+void Redis::probe(std::initializer_list<std::string_view> arguments, Callback done) {
+  connection_->command(std::span(arguments.begin(), arguments.size()), std::move(done),
+                       /*is_probe=*/true);
+}
 
 void Redis::when_settled(std::function<void()> settled) {
   connection_->when_settled(std::move(settled));

@@ -41,18 +41,24 @@ class RedisReply {
   const redisReply* reply_;
 };
 
-// Set by the first of all workers that finds Redis away and cleared by the first that finds it
-// back, so that an outage is one line in the log and its end another. Lives in the shared segment.
-using OutageFlag = std::atomic<std::uint32_t>;
+// What the workers know of Redis together, so that an outage is one line in the log and its end
+// another. Lives in the shared segment; all zero: nothing is known, nothing wrong.
+struct RedisHealth {
+  std::atomic<std::uint32_t> away;         // set by the first that finds Redis away, cleared by the
+                                           // first that finds it back
+  std::atomic<std::uint32_t> risks;        // what could lose mail (redis_safety.h)
+  std::atomic<std::uint32_t> nearly_full;  // no mail is taken
+  std::atomic<std::uint64_t> asked_at;     // when that was asked last; monotonic clock, in ms
+};
 
 class Redis {
  public:
   using Callback = std::function<void(Result<RedisReply>)>;
 
-  // Connects at once and goes on trying. `outage` outlives the connection. Commands that fail are
+  // Connects at once and goes on trying. `health` outlives the connection. Commands that fail are
   // counted.
   Redis(event_base* base, RedisAddress address, std::chrono::milliseconds command_timeout,
-        OutageFlag& outage, Tally tally = {});
+        RedisHealth& health, Tally tally = {});
   ~Redis();
   Redis(const Redis&) = delete;
   Redis& operator=(const Redis&) = delete;
@@ -64,9 +70,18 @@ class Redis {
   // Redis that is started together with its clients may take. Only then is its absence an outage.
   void when_settled(std::function<void()> settled);
 
+  // Calls `up` each time that it is there (again), before anything else is asked.
+  void whenever_up(std::function<void()> up);
+
+  [[nodiscard]] std::string place() const;  // for people
+  [[nodiscard]] bool behind_sentinel() const;
+
   // Arguments are copied. Calls back exactly once, never from within the call unless Redis is away.
   // An error reply is an Error: kFull for OOM, else kUnavailable, with Redis' own text.
   void command(std::initializer_list<std::string_view> arguments, Callback done);
+
+  // A command that Redis may refuse: that is no fault, and is neither counted nor logged.
+  void probe(std::initializer_list<std::string_view> arguments, Callback done);
 
   // EVALSHA, falling back to EVAL when Redis does not know the script (yet).
   void run_script(std::string_view source, std::span<const std::string_view> keys,

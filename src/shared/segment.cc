@@ -15,7 +15,7 @@ namespace restante {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x65746e6174736572ULL;  // "restante"
-constexpr std::uint64_t kLayoutVersion = 2;
+constexpr std::uint64_t kLayoutVersion = 3;
 // A word a key: more than the messages that one machine takes in a minute. The file is sparse, so
 // what is never touched costs no memory.
 constexpr std::size_t kRateWords = std::size_t{1} << 20;
@@ -41,7 +41,7 @@ struct flock whole_file() {
 
 struct Segment::Layout {
   Header header;
-  alignas(64) OutageFlag redis_outage;
+  alignas(64) RedisHealth redis_health;
   alignas(64) ScoreMemory score;
   alignas(64) RateWords smtp_words;
   alignas(64) RateWords api_words;
@@ -127,7 +127,7 @@ Result<Segment> Segment::map_as(int fd, int protection) {
 
 RateTable Segment::smtp_rates() const { return {layout_->smtp_words, layout_->header.hash_key}; }
 RateTable Segment::api_rates() const { return {layout_->api_words, layout_->header.hash_key}; }
-OutageFlag& Segment::redis_outage() const { return layout_->redis_outage; }
+RedisHealth& Segment::redis_health() const { return layout_->redis_health; }
 Scoreboard Segment::scoreboard() const { return Scoreboard(layout_->score); }
 std::string_view Segment::program_version() const { return layout_->header.program_version.data(); }
 

@@ -37,7 +37,7 @@ class Segment {
 
   [[nodiscard]] RateTable smtp_rates() const;
   [[nodiscard]] RateTable api_rates() const;
-  [[nodiscard]] OutageFlag& redis_outage() const;
+  [[nodiscard]] RedisHealth& redis_health() const;
   [[nodiscard]] Scoreboard scoreboard() const;
   [[nodiscard]] std::string_view program_version() const;  // of the master; lives as this does
 

@@ -32,6 +32,8 @@ constexpr std::array<std::pair<std::string_view, MailboxDomains>, 2> kDomainsCho
     {{"shared", MailboxDomains::kShared}, {"separate", MailboxDomains::kSeparate}}};
 constexpr std::array<std::pair<std::string_view, MtaSts>, 3> kMtaStsChoices = {
     {{"none", MtaSts::kNone}, {"testing", MtaSts::kTesting}, {"enforce", MtaSts::kEnforce}}};
+constexpr std::array<std::pair<std::string_view, RedisStrict>, 2> kStrictChoices = {
+    {{"no", RedisStrict::kNo}, {"yes", RedisStrict::kYes}}};
 constexpr std::array<std::pair<std::string_view, log::Level>, 5> kLevelChoices = {
     {{"error", log::Level::kError},
      {"warning", log::Level::kWarning},
@@ -45,6 +47,7 @@ const auto& choices(MailboxCase) { return kCaseChoices; }
 const auto& choices(MailboxTag) { return kTagChoices; }
 const auto& choices(MailboxDomains) { return kDomainsChoices; }
 const auto& choices(MtaSts) { return kMtaStsChoices; }
+const auto& choices(RedisStrict) { return kStrictChoices; }
 const auto& choices(log::Level) { return kLevelChoices; }
 
 // A unit after a number: how much it stands for.

@@ -185,6 +185,8 @@ constexpr std::array kSettings = {
           "Redis: host:port, unix:/path, redis://user:password@host:port/database, or private for one of our own"},
   Setting{"redis_directory", Type::kText, &Config::redis_directory, "/var/lib/restante", kNotEmpty, 0, 0, false, check_path,
           "where a private Redis keeps its data"},
+  Setting{"redis_strict", Type::kChoice, &Config::redis_strict, "no", 0, 0, kSmtpd, false, nullptr,
+          "yes: mail is answered 451 as long as Redis, as it is configured, could lose it"},
   Setting{"redis_timeout", Type::kDuration, &Config::redis_timeout, "5s", 50, 60 * kSecond, kSmtpd | kApid, false, nullptr,
           "time for Redis to answer; past it senders hear 451 and API clients 503"},
   Setting{"retention", Type::kDuration, &Config::retention, "24h", kSecond, 365 * kDay, kSmtpd | kApid, false, nullptr,

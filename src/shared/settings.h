@@ -17,11 +17,11 @@ namespace restante {
 
 struct Setting {
   enum class Type : std::uint8_t { kText, kWords, kCount, kSize, kDuration, kChoice };
-  using Member =
-      std::variant<std::string Config::*, std::vector<std::string> Config::*,
-                   std::uint64_t Config::*, std::chrono::milliseconds Config::*, SmtpTls Config::*,
-                   BareNewline Config::*, MailboxCase Config::*, MailboxTag Config::*,
-                   MailboxDomains Config::*, MtaSts Config::*, log::Level Config::*>;
+  using Member = std::variant<std::string Config::*, std::vector<std::string> Config::*,
+                              std::uint64_t Config::*, std::chrono::milliseconds Config::*,
+                              SmtpTls Config::*, BareNewline Config::*, MailboxCase Config::*,
+                              MailboxTag Config::*, MailboxDomains Config::*, MtaSts Config::*,
+                              RedisStrict Config::*, log::Level Config::*>;
   // Says what is wrong with a text or with one word of a list.
   using Check = std::optional<std::string> (*)(std::string_view value);
 

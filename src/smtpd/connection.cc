@@ -210,8 +210,11 @@ bool Connection::act(StartTls) {
 }
 
 bool Connection::act(AdmitSender) {
-  if (!services_.store.available()) {
-    session_.answer(Reply::kStoreAway);
+  const StoreState store = services_.guard.state();
+  if (store != StoreState::kReady) {
+    session_.answer(store == StoreState::kAway   ? Reply::kStoreAway
+                    : store == StoreState::kFull ? Reply::kStoreFull
+                                                 : Reply::kStoreUnsafe);
   } else if (services_.bytes_arriving + services_.delivery.bytes_held() >
              services_.config.data_memory_limit) {
     session_.answer(Reply::kBusy);

@@ -28,7 +28,7 @@ struct Services {
   const SessionSettings& session;
   const TlsContext& tls;
   RateTable sender_rates;
-  MailStore& store;
+  const RedisGuard& guard;
   Delivery& delivery;
   ClientTable& clients;
   const Tally& tally;

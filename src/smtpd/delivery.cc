@@ -33,8 +33,9 @@ struct Delivery::Job {
   DeliveryReport report;
 };
 
-Delivery::Delivery(MimeClient& mime, MailStore& store, const MailboxNaming& naming)
-    : mime_(mime), store_(store), naming_(naming), compressor_(ZSTD_createCCtx()) {
+Delivery::Delivery(MimeClient& mime, MailStore& store, const RedisGuard& guard,
+                   const MailboxNaming& naming)
+    : mime_(mime), store_(store), guard_(guard), naming_(naming), compressor_(ZSTD_createCCtx()) {
   if (compressor_ == nullptr) throw std::bad_alloc();
 }
 
@@ -60,6 +61,11 @@ void Delivery::start(Deliver mail, std::string trace, Transport transport, Done 
 }
 
 void Delivery::store(const std::shared_ptr<Job>& job) {
+  if (guard_.state() == StoreState::kUnsafe) {  // since MAIL was taken
+    job->report.reply = Reply::kStoreUnsafe;
+    job->report.reason = "redis_strict: Redis could lose it";
+    return finish(*job);
+  }
   const Envelope& envelope = job->mail.envelope;
   job->digest = fingerprint(job->report.from, job->mail.data);
   const std::string raw = compress(job->trace, job->mail.data);
@@ -108,6 +114,10 @@ void Delivery::count_down(Job& job) {
                     fingerprint_for(recipient, naming_, job.digest));
     }
   }
+  finish(job);
+}
+
+void Delivery::finish(Job& job) {
   --under_way_;
   bytes_held_ -= job.report.bytes;
   job.done(job.report);

@@ -14,6 +14,7 @@
 #include "shared/mailbox_name.h"
 #include "shared/message.h"
 #include "shared/mime_client.h"
+#include "shared/redis_guard.h"
 #include "smtpd/session.h"
 
 namespace restante::smtpd {
@@ -35,8 +36,9 @@ class Delivery {
  public:
   using Done = std::function<void(const DeliveryReport&)>;
 
-  // Both of the former outlive the delivery.
-  Delivery(MimeClient& mime, MailStore& store, const MailboxNaming& naming);
+  // The former three outlive the delivery.
+  Delivery(MimeClient& mime, MailStore& store, const RedisGuard& guard,
+           const MailboxNaming& naming);
 
   // Stores `mail` with `trace` (trace.h) on top and `transport` in its details. Goes on whether or
   // not the client is still there. `done` is called once, never before start() returns.
@@ -51,10 +53,12 @@ class Delivery {
   void store(const std::shared_ptr<Job>& job);
   static void note(Job& job, const std::string& to, const Result<MailId>& id);
   void count_down(Job& job);
+  void finish(Job& job);
   [[nodiscard]] std::string compress(std::string_view trace, std::string_view data);
 
   MimeClient& mime_;
   MailStore& store_;
+  const RedisGuard& guard_;
   MailboxNaming naming_;
   CPtr<ZSTD_CCtx, ZSTD_freeCCtx> compressor_;
   std::size_t under_way_ = 0;

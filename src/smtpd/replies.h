@@ -33,6 +33,7 @@ enum class Reply : std::uint8_t {
   kRateLimited,
   kStoreAway,
   kStoreFull,
+  kStoreUnsafe,
   kBusy,
   kTooManyRecipients,
   kTlsUnavailable,

@@ -12,6 +12,7 @@
 #include "shared/network.h"
 #include "shared/pulse.h"
 #include "shared/redis.h"
+#include "shared/redis_guard.h"
 #include "shared/segment.h"
 #include "shared/worker_context.h"
 #include "smtpd/connection.h"
@@ -51,6 +52,7 @@ class Worker {
   Tally tally_;
   Pulse pulse_;
   Redis redis_;
+  RedisGuard guard_;
   MailStore store_;
   MimeClient mime_;
   Delivery delivery_;

@@ -35,6 +35,8 @@ Score example() {
 std::string text(std::uint64_t expiry = 1'800'000'000) {
   return format_metrics(example(), {.version = "9.9",
                                     .redis_up = false,
+                                    .redis_full = true,
+                                    .redis_risks = bit_of(RedisRisk::kNoLog),
                                     .started_at = 1'700'000'000,
                                     .certificate_expiry = expiry,
                                     .deaths = 5,
@@ -58,6 +60,9 @@ void samples_stand_behind_their_help_and_type(void**) {
          "restante_smtp_refused_total{reply=\"5xx\"} 2\n");
   expect(all, "\nrestante_build_info{version=\"9.9\"} 1\n");
   expect(all, "\nrestante_redis_up 0\n");
+  expect(all, "\nrestante_redis_full 1\n");
+  expect(all, "\nrestante_redis_unsafe{problem=\"no_log\"} 1\n");
+  expect(all, "\nrestante_redis_unsafe{problem=\"eviction\"} 0\n");
   expect(all, "\nrestante_start_time_seconds 1700000000\n");
   expect(all, "\nrestante_worker_deaths_total 5\n");
   expect(all, "\nrestante_workers{role=\"apid\",state=\"ready\"} 1\n");

@@ -1,50 +1,26 @@
 // SPDX-License-Identifier: ISC
-// What `restantectl check` says of Redis and of certificates.
+// What `restantectl check` makes of what it finds.
 #include "ctl/findings.h"
 
-#include <map>
 #include <string>
 
 #include "testing.h"
 
 namespace {
 
+using namespace restante;
 using namespace restante::ctl;
 
-struct Settings {
-  std::map<std::string, std::string, std::less<>> values = {{"maxmemory-policy", "noeviction"},
-                                                            {"maxmemory", "0"},
-                                                            {"appendonly", "yes"},
-                                                            {"appendfsync", "always"},
-                                                            {"save", ""}};
-  [[nodiscard]] std::string grades() const {
-    std::string text;
-    for (const Finding& finding :
-         judge_persistence([this](std::string_view name) { return values.find(name)->second; })) {
-      text += std::string(grade_name(finding.grade)) + " ";
-    }
-    return text;
+void what_could_lose_mail_is_a_finding(void**) {
+  RedisJudgement judgement;
+  judgement.good.emplace_back("well");
+  judgement.findings.push_back({RedisRisk::kNoLog, true, "it is lost", "do this"});
+  judgement.findings.push_back({RedisRisk::kLogLate, false, "it might be", "do that"});
+  std::string text;
+  for (const Finding& finding : redis_findings(judgement)) {
+    text += std::string(grade_name(finding.grade)) + " " + finding.text + "\n";
   }
-};
-
-void what_a_redis_may_lose_is_named(void**) {
-  const struct {
-    const char *name, *value, *name2, *value2, *grades;
-  } cases[] = {
-      {"save", "", "save", "", "good good "},
-      {"maxmemory-policy", "allkeys-lru", "maxmemory", "0", "warning good "},
-      {"maxmemory-policy", "volatile-ttl", "maxmemory", "1000", "bad good "},
-      {"appendfsync", "everysec", "maxmemory", "1000", "good warning "},
-      {"appendfsync", "no", "save", "", "good bad "},
-      {"appendonly", "no", "save", "", "good bad "},
-      {"appendonly", "no", "save", "3600 1", "good bad "},
-  };
-  for (const auto& one : cases) {
-    Settings settings;
-    settings.values[one.name] = one.value;
-    settings.values[one.name2] = one.value2;
-    assert_same(settings.grades(), one.grades);
-  }
+  assert_same(text, "bad it is lost; do this\nwarning it might be; do that\ngood well\n");
 }
 
 void a_certificate_is_good_for_two_weeks_or_more(void**) {
@@ -66,7 +42,7 @@ void a_certificate_is_good_for_two_weeks_or_more(void**) {
 
 int main() {
   const CMUnitTest tests[] = {
-      cmocka_unit_test(what_a_redis_may_lose_is_named),
+      cmocka_unit_test(what_could_lose_mail_is_a_finding),
       cmocka_unit_test(a_certificate_is_good_for_two_weeks_or_more),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
