@@ -207,11 +207,12 @@ void MailStore::put(const NewMail& mail, std::function<void(Result<MailId>)> don
   }
   const std::size_t key_count = mail.fingerprint.empty() ? 2 : 3;
   redis_.run_script(kPut, std::span(keys).first(key_count), arguments,
-                    [done = std::move(done)](Result<RedisReply> reply) {
+                    [this, done = std::move(done)](Result<RedisReply> reply) {
                       if (!reply) return done(std::unexpected(reply.error()));
                       const auto id = MailId::from_stream(reply->text());
                       if (!id)
                         return done(fail(ErrorKind::kUnavailable, "Redis gave no id for a mail"));
+                      redis_.note_works();
                       done(*id);
                     });
 }

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "shared/event_loop.h"
-#include "shared/log.h"
 #include "shared/rate_table.h"
 
 namespace restante {
@@ -61,6 +60,7 @@ class Redis::Connection {
 
   [[nodiscard]] bool available() const { return up_; }
   [[nodiscard]] bool behind_sentinel() const { return false; }
+  void note_works() { restante::note_works(health_, place()); }
   [[nodiscard]] std::string place() const {
     return address_.path.empty() ? fmt::format("{}:{}", address_.host, address_.port)
                                  : address_.path;
@@ -186,7 +186,7 @@ class Redis::Connection {
       if (!reply) return give_up(reply.error().what);
       up_ = true;
       delay_ = kFirstDelay;
-      if (health_.away.exchange(0) != 0) log::notice("redis_back", {{"redis", place()}});
+      note_back(health_, place());
       if (whenever_up_) whenever_up_();
       subscribe_all();
       settle();
@@ -232,8 +232,9 @@ class Redis::Connection {
   // Ends a connection that cannot be used any more. Every command under way fails.
   void give_up(std::string_view reason) {
     redisAsyncContext* context = context_;
+    if (context == nullptr) return;  // given up already
     lost(reason);
-    if (context != nullptr) redisAsyncFree(context);
+    redisAsyncFree(context);
   }
 
   void lost(std::string_view reason) {
@@ -245,20 +246,15 @@ class Redis::Connection {
     for (auto& [name, channel] : channels_) channel.is_known = false;
     overdue_.stop();
     reason_ = reason;
-    if (is_settled_) report_outage();
+    if (is_settled_) note_lost(health_, place(), reason_);
     retry_.start(delay_);
     delay_ = std::min(delay_ * 2, kLastDelay);
-  }
-
-  void report_outage() {
-    if (health_.away.exchange(1) != 0) return;
-    log::error("redis_lost", {{"redis", place()}, {"reason", reason_}});
   }
 
   void settle() {
     if (std::exchange(is_settled_, true)) return;
     first_second_.stop();
-    if (!up_) report_outage();
+    if (!up_) note_lost(health_, place(), reason_);
     if (settled_) settled_();
   }
 
@@ -282,10 +278,7 @@ class Redis::Connection {
     if (reply->type != REDIS_REPLY_ERROR) return RedisReply(reply);
     const std::string_view text(reply->str, static_cast<std::size_t>(reply->len));
     if (text.starts_with("NOSCRIPT")) digests_.clear();
-    if (const milliseconds now = monotonic_now(); !is_probe && now >= next_complaint_) {
-      next_complaint_ = now + std::chrono::seconds(1);
-      log::warning("redis_error", {{"redis", place()}, {"reply", text}});
-    }
+    if (!is_probe) note_fault(health_, place(), text);
     const bool full = text.find("OOM command not allowed") != std::string_view::npos;
     return fail(full ? ErrorKind::kFull : ErrorKind::kUnavailable, "Redis: {}", text);
   }
@@ -342,7 +335,6 @@ class Redis::Connection {
   bool up_ = false;
   bool abandoned_ = false;
   milliseconds delay_ = kFirstDelay;
-  milliseconds next_complaint_{0};
   std::deque<milliseconds> deadlines_;  // of the commands under way, oldest first
   std::map<std::string_view, std::string> digests_;
   std::map<std::string, Channel, std::less<>> channels_;
@@ -358,6 +350,7 @@ Redis::~Redis() = default;
 bool Redis::available() const { return connection_->available(); }
 bool Redis::behind_sentinel() const { return connection_->behind_sentinel(); }
 std::string Redis::place() const { return connection_->place(); }
+void Redis::note_works() { connection_->note_works(); }
 
 void Redis::whenever_up(std::function<void()> up) { connection_->whenever_up(std::move(up)); }
 

@@ -6,7 +6,6 @@
 // the next command; every command that was under way then fails with kUnavailable.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <functional>
@@ -18,6 +17,7 @@
 
 #include "shared/error.h"
 #include "shared/redis_address.h"
+#include "shared/redis_health.h"
 #include "shared/scoreboard.h"
 
 struct event_base;
@@ -39,16 +39,6 @@ class RedisReply {
 
  private:
   const redisReply* reply_;
-};
-
-// What the workers know of Redis together, so that an outage is one line in the log and its end
-// another. Lives in the shared segment; all zero: nothing is known, nothing wrong.
-struct RedisHealth {
-  std::atomic<std::uint32_t> away;         // set by the first that finds Redis away, cleared by the
-                                           // first that finds it back
-  std::atomic<std::uint32_t> risks;        // what could lose mail (redis_safety.h)
-  std::atomic<std::uint32_t> nearly_full;  // no mail is taken
-  std::atomic<std::uint64_t> asked_at;     // when that was asked last; monotonic clock, in ms
 };
 
 class Redis {
@@ -82,6 +72,9 @@ class Redis {
 
   // A command that Redis may refuse: that is no fault, and is neither counted nor logged.
   void probe(std::initializer_list<std::string_view> arguments, Callback done);
+
+  // What Redis confirmed was the write of a mail: errors that it answered with before are over.
+  void note_works();
 
   // EVALSHA, falling back to EVAL when Redis does not know the script (yet).
   void run_script(std::string_view source, std::span<const std::string_view> keys,

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: ISC
+// What the workers know of Redis together: the lines of an outage.
+#include "shared/redis_health.h"
+
+#include <functional>
+
+#include "shared/log.h"
+#include "shared/rate_table.h"
+
+namespace restante {
+namespace {
+
+constexpr std::uint64_t kForgottenAfter = 60'000;  // ms
+
+}  // namespace
+
+void note_lost(RedisHealth& health, std::string_view place, std::string_view reason) {
+  if (health.away.exchange(1) != 0) return;
+  log::error("redis_lost", {{"redis", place}, {"reason", reason}});
+}
+
+void note_back(RedisHealth& health, std::string_view place) {
+  if (health.away.exchange(0) != 0) log::notice("redis_back", {{"redis", place}});
+}
+
+// Redis' first word is the kind. The time goes first: who finds the kind finds its time too.
+void note_fault(RedisHealth& health, std::string_view place, std::string_view reply) {
+  const auto hash = std::hash<std::string_view>{}(reply.substr(0, reply.find(' ')));
+  const auto kind = static_cast<std::uint32_t>(hash) | 1U;
+  const auto now = static_cast<std::uint64_t>(monotonic_now().count());
+  const std::uint64_t last = health.fault_at.exchange(now);
+  if (health.fault.exchange(kind) == kind && now - last < kForgottenAfter) return;
+  log::warning("redis_error", {{"redis", place}, {"reply", reply}});
+}
+
+void note_works(RedisHealth& health, std::string_view place) {
+  if (health.fault.load() == 0 || health.fault.exchange(0) == 0) return;
+  log::notice("redis_works", {{"redis", place}});
+}
+
+}  // namespace restante
