@@ -177,3 +177,54 @@ class RedisPort:
 
     def __exit__(self, *_):
         self.redis.cli("CONFIG", "SET", "port", "0")
+
+
+def used_memory(redis):
+    return int(re.search(r"used_memory:(\d+)", redis.cli("INFO", "memory"))[1])
+
+
+def test_a_nearly_full_redis_takes_no_mail_and_gives_out_what_it_has(redis):
+    with Restante(redis, smtpd_workers=3) as restante:
+        for subject in ("first", "second", "third"):
+            restante.send("alice@example.com", f"Subject: {subject}\r\n\r\n")
+        # So much that the buffers of clients do not count.
+        redis.cli("EVAL", "return redis.call('SETRANGE', 'filler', 30000000, 'x')", 0)
+        redis.cli("CONFIG", "SET", "maxmemory", used_memory(redis) * 100 // 93)
+        wait_until(lambda: gauge(restante, "restante_redis_full") == 1, "it is seen", NOTICED_WITHIN)
+        assert "; FULL" in status(restante)
+        for pid in restante.pids("smtpd"):
+            with restante.smtp_by(pid) as client:
+                code, text = client.mail("bob@example.org")  # not after the whole message
+                assert (code, text.split()[0]) == (452, b"4.3.1")
+        assert [mail["subject"] for mail in restante.mails("alice")] == ["third", "second", "first"]
+        claimed = restante.api("/emails/alice/claim", method="POST")
+        assert (claimed.status, claimed.json()["subject"]) == (200, "first")
+        assert restante.api("/emails/alice", method="DELETE").status == 200
+        redis.cli("CONFIG", "SET", "maxmemory", used_memory(redis) * 2)
+        start = time.monotonic()
+        wait_until(lambda: code_of(restante) == 250, "mail is taken again")
+        assert time.monotonic() - start < seconds(1)
+        assert not restante.log.find("event=redis_(unsafe|error)")
+
+
+def test_a_redis_that_is_full_to_the_brim_is_told_once(redis):
+    """Faster than anybody asks: Redis itself refuses the write."""
+    with Restante(redis, smtpd_workers=3) as restante:
+        restante.send("alice@example.com", "Subject: before\r\n\r\n")
+        clients = [restante.smtp_by(pid) for pid in restante.pids("smtpd")]
+        for client in clients:
+            assert client.mail("bob@example.org")[0] == 250
+            assert client.rcpt("alice@example.com")[0] == 250
+        redis.cli("CONFIG", "SET", "maxmemory", "1")
+        for client in clients:
+            code, text = client.data("Subject: too much\r\n\r\n")
+            assert (code, text.split()[0]) == (452, b"4.3.1")
+            client.close()
+        assert len(restante.log.find("event=redis_error .*OOM")) == 1
+        assert [mail["subject"] for mail in restante.mails("alice")] == ["before"]
+        assert restante.api("/emails/alice", method="DELETE").status == 200
+        redis.cli("CONFIG", "SET", "maxmemory", "0")
+        start = time.monotonic()
+        wait_until(lambda: code_of(restante) == 250, "mail is taken again")
+        assert time.monotonic() - start < seconds(1)
+        restante.log.wait_for("event=redis_works")
