@@ -36,7 +36,8 @@ class Store {
 
  private:
   EventLoop loop_;
-  RedisHealth health_{1, 0, 0, 0, 0, 0};  // what is away is told by the command, not by a line of the log
+  RedisHealth health_{0, 0, 0, 0,
+                      0, 0, 1};  // what is away is told by the command, not by a line of the log
   bool settled_ = false;
   Redis redis_;
   MailStore mails_;

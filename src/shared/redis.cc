@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
-// One connection to Redis on a worker's event loop (the only file with hiredis).
+// One connection to Redis on a worker's event loop (with redis_reply.cc the only file with
+// hiredis).
 #include "shared/redis.h"
 
 #include <hiredis/adapters/libevent.h>
@@ -14,25 +15,11 @@
 
 #include "shared/event_loop.h"
 #include "shared/rate_table.h"
+#include "shared/redis_sentinel.h"
 
 namespace restante {
 
 using std::chrono::milliseconds;
-
-bool RedisReply::is_nil() const { return reply_->type == REDIS_REPLY_NIL; }
-bool RedisReply::is_array() const { return reply_->type == REDIS_REPLY_ARRAY; }
-bool RedisReply::is_text() const {
-  return reply_->type == REDIS_REPLY_STRING || reply_->type == REDIS_REPLY_STATUS;
-}
-std::string_view RedisReply::text() const {
-  return is_text() ? std::string_view(reply_->str, static_cast<std::size_t>(reply_->len))
-                   : std::string_view();
-}
-std::int64_t RedisReply::integer() const {
-  return reply_->type == REDIS_REPLY_INTEGER ? reply_->integer : 0;
-}
-std::size_t RedisReply::size() const { return is_array() ? reply_->elements : 0; }
-RedisReply RedisReply::at(std::size_t index) const { return RedisReply(reply_->element[index]); }
 
 class Redis::Connection {
  public:
@@ -46,7 +33,12 @@ class Redis::Connection {
         retry_(base, [this] { connect(); }),
         overdue_(base, [this] { check_overdue(); }),
         first_second_(base, [this] { settle(); }) {
-    first_second_.start(std::chrono::seconds(1));
+    if (!address_.sentinels.empty()) {
+      sentinels_ =
+          std::make_unique<SentinelClient>(base_, address_.sentinels, address_.master, timeout_);
+    }
+    // A Sentinel has a second to answer too.
+    first_second_.start(std::chrono::seconds(1 + address_.sentinels.size()));
     connect();
   }
 
@@ -59,15 +51,24 @@ class Redis::Connection {
   Connection& operator=(const Connection&) = delete;
 
   [[nodiscard]] bool available() const { return up_; }
-  [[nodiscard]] bool behind_sentinel() const { return false; }
+  [[nodiscard]] bool behind_sentinel() const { return sentinels_ != nullptr; }
   void note_works() { restante::note_works(health_, place()); }
   [[nodiscard]] std::string place() const {
-    return address_.path.empty() ? fmt::format("{}:{}", address_.host, address_.port)
-                                 : address_.path;
+    if (!address_.path.empty()) return address_.path;
+    if (address_.host.empty()) return address_.master;
+    return fmt::format("{}:{}", address_.host, address_.port);
   }
 
   void when_settled(std::function<void()> settled) { settled_ = std::move(settled); }
   void whenever_up(std::function<void()> up) { whenever_up_ = std::move(up); }
+
+  // Ends a connection that cannot be used any more. Every command under way fails.
+  void give_up(std::string_view reason) {
+    redisAsyncContext* context = context_;
+    if (context == nullptr) return;  // given up already
+    lost(reason);
+    redisAsyncFree(context);
+  }
 
   void command(std::span<const std::string_view> arguments, Callback done, bool is_probe = false) {
     if (!up_) {
@@ -149,6 +150,16 @@ class Redis::Connection {
   }
 
   void connect() {
+    if (!sentinels_) return open();
+    sentinels_->find([this](Result<RedisAddress::Server> master) {
+      if (!master) return lost(master.error().what);
+      address_.host = std::move(master->host);
+      address_.port = master->port;
+      open();
+    });
+  }
+
+  void open() {
     context_ = address_.path.empty() ? redisAsyncConnect(address_.host.c_str(), address_.port)
                                      : redisAsyncConnectUnix(address_.path.c_str());
     if (context_ == nullptr) return lost("out of memory");
@@ -181,6 +192,12 @@ class Redis::Connection {
     }
     if (address_.database != 0) {
       send({{"SELECT", std::string_view(fmt::format("{}", address_.database))}}, or_fail);
+    }
+    if (sentinels_) {
+      send({{"ROLE"}}, [this](Result<RedisReply> reply) {
+        const bool is_master = reply && reply->size() > 0 && reply->at(0).text() == "master";
+        if (!is_master) give_up(reply ? "it is no master" : reply.error().what);
+      });
     }
     send({{"PING"}}, [this](Result<RedisReply> reply) {
       if (!reply) return give_up(reply.error().what);
@@ -227,14 +244,6 @@ class Redis::Connection {
     const milliseconds left = deadlines_.front() - monotonic_now();
     if (left > milliseconds(0)) return overdue_.start(left);
     give_up("no answer in time");
-  }
-
-  // Ends a connection that cannot be used any more. Every command under way fails.
-  void give_up(std::string_view reason) {
-    redisAsyncContext* context = context_;
-    if (context == nullptr) return;  // given up already
-    lost(reason);
-    redisAsyncFree(context);
   }
 
   void lost(std::string_view reason) {
@@ -294,7 +303,11 @@ class Redis::Connection {
         self.deadlines_.pop_front();
       }
     }
-    pending->done(self.judge(static_cast<const redisReply*>(raw_reply), pending->is_probe));
+    auto reply = self.judge(static_cast<const redisReply*>(raw_reply), pending->is_probe);
+    if (self.sentinels_ && !reply && reply.error().what.starts_with("Redis: READONLY")) {
+      self.give_up("it is no master any more");
+    }
+    pending->done(std::move(reply));
   }
 
   static void on_channel(redisAsyncContext* context, void* raw_reply, void* raw_self) noexcept {
@@ -328,6 +341,7 @@ class Redis::Connection {
   RedisHealth& health_;
   Tally tally_;
   Timer retry_, overdue_, first_second_;
+  std::unique_ptr<SentinelClient> sentinels_;  // that know where Redis is, if some do
   std::function<void()> settled_, whenever_up_;
   bool is_settled_ = false;
   std::string reason_ = "no answer yet";  // of the last loss
@@ -349,6 +363,7 @@ Redis::~Redis() = default;
 
 bool Redis::available() const { return connection_->available(); }
 bool Redis::behind_sentinel() const { return connection_->behind_sentinel(); }
+void Redis::leave(std::string_view reason) { connection_->give_up(reason); }
 std::string Redis::place() const { return connection_->place(); }
 void Redis::note_works() { connection_->note_works(); }
 

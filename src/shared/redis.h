@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 // One connection to Redis on a worker's event loop: commands are pipelined, each has a time limit,
-// and a lost connection is made again with back-off. Only redis.cc includes hiredis.
+// and a lost connection is made again with back-off. Only redis.cc and redis_reply.cc include
+// hiredis.
 //
 // A connection on which a command timed out is given up at once, since a late reply would answer
 // the next command; every command that was under way then fails with kUnavailable.
@@ -53,7 +54,7 @@ class Redis {
   Redis(const Redis&) = delete;
   Redis& operator=(const Redis&) = delete;
 
-  // Connected, and the greeting (AUTH, SELECT, PING) was answered well.
+  // Connected, and the greeting (AUTH, SELECT, ROLE, PING) was answered well.
   [[nodiscard]] bool available() const;
 
   // Calls back once: when Redis is there, or when it has not been for the first second, which a
@@ -64,7 +65,11 @@ class Redis {
   void whenever_up(std::function<void()> up);
 
   [[nodiscard]] std::string place() const;  // for people
+  // It is whom the Sentinels name, and is asked for again when a connection ends.
   [[nodiscard]] bool behind_sentinel() const;
+
+  // Ends the connection and makes another: this server is no master any more.
+  void leave(std::string_view reason);
 
   // Arguments are copied. Calls back exactly once, never from within the call unless Redis is away.
   // An error reply is an Error: kFull for OOM, else kUnavailable, with Redis' own text.

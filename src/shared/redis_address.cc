@@ -3,12 +3,15 @@
 #include "shared/redis_address.h"
 
 #include <charconv>
+#include <utility>
 
 namespace restante {
 namespace {
 
 constexpr std::string_view kForms =
-    "host:port, unix:/path or redis://[[user]:password@]host[:port][/database]";
+    "host:port, unix:/path, redis://[[user]:password@]host[:port][/database] or "
+    "sentinel://[[user]:password@]host[:port],host[:port]/master[/database]";
+constexpr std::uint16_t kSentinelPort = 26379;
 
 template <class T>
 bool parse_number(std::string_view text, T& number) {
@@ -33,7 +36,8 @@ bool parse_host_port(std::string_view text, RedisAddress& address) {
   return port.starts_with(':') && parse_number(port.substr(1), address.port) && address.port != 0;
 }
 
-bool parse_url(std::string_view text, RedisAddress& address) {
+// Takes user and password off the front.
+bool parse_credentials(std::string_view& text, RedisAddress& address) {
   if (const std::size_t at = text.rfind('@'); at != std::string_view::npos) {
     const std::string_view credentials = text.substr(0, at);
     const std::size_t colon = credentials.find(':');
@@ -42,12 +46,40 @@ bool parse_url(std::string_view text, RedisAddress& address) {
     address.password = credentials.substr(colon + 1);
     text.remove_prefix(at + 1);
   }
-  if (const std::size_t slash = text.find('/'); slash != std::string_view::npos) {
-    const std::string_view database = text.substr(slash + 1);
-    if (!database.empty() && !parse_number(database, address.database)) return false;
-    text = text.substr(0, slash);
+  return true;
+}
+
+// Takes the number of a database off the end.
+bool parse_database(std::string_view& text, RedisAddress& address) {
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return true;
+  const std::string_view database = text.substr(slash + 1);
+  text = text.substr(0, slash);
+  return database.empty() || parse_number(database, address.database);
+}
+
+bool parse_url(std::string_view text, RedisAddress& address) {
+  return parse_credentials(text, address) && parse_database(text, address) &&
+         parse_host_port(text, address);
+}
+
+bool parse_sentinels(std::string_view text, RedisAddress& address) {
+  if (!parse_credentials(text, address)) return false;
+  const std::size_t slash = text.find('/');
+  if (slash == std::string_view::npos) return false;
+  std::string_view servers = text.substr(0, slash), name = text.substr(slash + 1);
+  if (!parse_database(name, address) || name.empty()) return false;
+  address.master = name;
+  for (bool more = true; more;) {
+    const std::size_t comma = servers.find(',');
+    more = comma != std::string_view::npos;
+    RedisAddress one;
+    one.port = kSentinelPort;
+    if (!parse_host_port(servers.substr(0, comma), one)) return false;
+    address.sentinels.push_back({std::move(one.host), one.port});
+    if (more) servers.remove_prefix(comma + 1);
   }
-  return parse_host_port(text, address);
+  return true;
 }
 
 }  // namespace
@@ -59,7 +91,9 @@ Result<RedisAddress> parse_redis_address(std::string_view text) {
                 kForms);
   }
   bool good = false;
-  if (text.starts_with("redis://")) {
+  if (text.starts_with("sentinel://")) {
+    good = parse_sentinels(text.substr(11), address);
+  } else if (text.starts_with("redis://")) {
     good = parse_url(text.substr(8), address);
   } else if (text.starts_with("unix:/") || text.starts_with('/')) {
     address.path = text.substr(text.starts_with('/') ? 0 : 5);

@@ -5,20 +5,28 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "shared/error.h"
 
 namespace restante {
 
 struct RedisAddress {
+  struct Server {
+    std::string host;
+    std::uint16_t port;
+  };
   std::string host;  // empty: `path` is used
   std::uint16_t port = 6379;
   std::string path;  // Unix socket
   std::string user, password;
   std::uint32_t database = 0;
+  std::vector<Server> sentinels;  // not empty: they say where `master` is, and host is empty
+  std::string master;
 };
 
-// `host:port`, `host`, `unix:/path`, `/path`, `redis://[[user]:password@]host[:port][/db]`.
+// `host:port`, `host`, `unix:/path`, `/path`, `redis://[[user]:password@]host[:port][/db]`,
+// `sentinel://[[user]:password@]host[:port][,host[:port]]…/master[/db]`.
 // `rediss://` is refused where hiredis has no TLS.
 [[nodiscard]] Result<RedisAddress> parse_redis_address(std::string_view text);
 

@@ -72,6 +72,10 @@ void RedisGuard::answered(const Result<RedisFacts>& facts) {
   knows_ = true;
   health_.nearly_full.store(judgement.nearly_full ? 1 : 0);
   tell(judgement);
+  // Who has lost its office does not always cut off its clients.
+  if (redis_.behind_sentinel() && (judgement.risks() & bit_of(RedisRisk::kReplica)) != 0) {
+    redis_.leave("it is no master any more");
+  }
 }
 
 void RedisGuard::tell(const RedisJudgement& judgement) {

@@ -15,16 +15,18 @@ constexpr std::uint64_t kForgottenAfter = 60'000;  // ms
 }  // namespace
 
 void note_lost(RedisHealth& health, std::string_view place, std::string_view reason) {
-  if (health.away.exchange(1) != 0) return;
+  if (health.is_private.load() != 0 || health.away.exchange(1) != 0) return;
   log::error("redis_lost", {{"redis", place}, {"reason", reason}});
 }
 
 void note_back(RedisHealth& health, std::string_view place) {
-  if (health.away.exchange(0) != 0) log::notice("redis_back", {{"redis", place}});
+  if (health.is_private.load() == 0 && health.away.exchange(0) != 0)
+    log::notice("redis_back", {{"redis", place}});
 }
 
 // Redis' first word is the kind. The time goes first: who finds the kind finds its time too.
 void note_fault(RedisHealth& health, std::string_view place, std::string_view reply) {
+  if (health.is_private.load() != 0) return;
   const auto hash = std::hash<std::string_view>{}(reply.substr(0, reply.find(' ')));
   const auto kind = static_cast<std::uint32_t>(hash) | 1U;
   const auto now = static_cast<std::uint64_t>(monotonic_now().count());

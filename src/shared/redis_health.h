@@ -16,6 +16,7 @@ struct RedisHealth {                       // all zero: nothing is known, nothin
   std::atomic<std::uint32_t> fault;        // of the errors that it answers with; 0: of none
   std::atomic<std::uint64_t> fault_at;     // when it answered so last; monotonic clock, in ms
   std::atomic<std::uint64_t> asked_at;     // when it was asked for risks last
+  std::atomic<std::uint32_t> is_private;   // of one process, which says itself what it finds
 };
 
 void note_lost(RedisHealth& health, std::string_view place, std::string_view reason);

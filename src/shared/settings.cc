@@ -182,7 +182,7 @@ constexpr std::array kSettings = {
   Setting{"recipient_limit", Type::kCount, &Config::recipient_limit, "100", 1, 10000, kSmtpd, false, nullptr,
           "recipients of one message"},
   Setting{"redis", Type::kText, &Config::redis, "localhost:6379", kNotEmpty, 0, kSmtpd | kApid, true, check_redis,
-          "Redis: host:port, unix:/path, redis://user:password@host:port/database, or private for one of our own"},
+          "Redis: host:port, unix:/path, redis://user:password@host:port/database, sentinel://host:port,host:port/master, or private for one of our own"},
   Setting{"redis_directory", Type::kText, &Config::redis_directory, "/var/lib/restante", kNotEmpty, 0, 0, false, check_path,
           "where a private Redis keeps its data"},
   Setting{"redis_strict", Type::kChoice, &Config::redis_strict, "no", 0, 0, kSmtpd, false, nullptr,

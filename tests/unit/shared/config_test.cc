@@ -76,8 +76,9 @@ void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
        "unix:"},
       {"redis = host:99999",
        "r.conf:1: redis: its value is no address of a Redis: use "
-       "host:port, unix:/path or "
-       "redis://[[user]:password@]host[:port][/database]"},
+       "host:port, unix:/path, "
+       "redis://[[user]:password@]host[:port][/database] or "
+       "sentinel://[[user]:password@]host[:port],host[:port]/master[/database]"},
       {"api_key = k sha256:abc",
        "r.conf:1: api_key: its value has no 64 hexadecimal digits behind sha256: "
        "(restantectl key makes such a hash)"},
