@@ -230,6 +230,7 @@ install: all ## install into DESTDIR/PREFIX
 		install -D -m 644 man/$$page.8 $(DESTDIR)$(PREFIX)/share/man/man8/$$page.8 || exit 1; done
 	install -D -m 644 etc/completion/restantectl $(DESTDIR)$(PREFIX)/share/bash-completion/completions/restantectl
 	install -D -m 644 etc/prometheus/restante.rules.yml $(DESTDIR)$(PREFIX)/share/doc/restante/restante.rules.yml
+	install -D -m 644 etc/redis/restante-redis.conf $(DESTDIR)$(PREFIX)/share/doc/restante/restante-redis.conf
 	install -D -m 644 etc/logrotate/restante $(DESTDIR)$(PREFIX)/share/doc/restante/logrotate
 	install -D -m 644 etc/grafana/restante.json $(DESTDIR)$(PREFIX)/share/doc/restante/restante-dashboard.json
 	install -D -m 644 man/restante-api.7 $(DESTDIR)$(PREFIX)/share/man/man7/restante-api.7

@@ -3,11 +3,13 @@
 import json
 import re
 import socket
+import subprocess
 import time
 
 import pytest
 
-from harness import Redis, Restante, deliver, environment, programs, run, seconds, wait_until
+from harness import (SOURCE, Lines, Redis, Restante, deliver, environment, new_directory, programs,
+                     run, seconds, wait_until)
 
 NOTICED_WITHIN = 5  # seconds
 
@@ -177,6 +179,26 @@ class RedisPort:
 
     def __exit__(self, *_):
         self.redis.cli("CONFIG", "SET", "port", "0")
+
+
+def test_the_configuration_that_is_shipped_loses_nothing():
+    directory = new_directory()
+    socket_file = directory / "redis.sock"
+    server = subprocess.Popen(
+        ["redis-server", SOURCE / "etc/redis/restante-redis.conf", "--port", "0", "--unixsocket",
+         socket_file, "--unixsocketperm", "777", "--dir", directory], stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        Lines(server.stdout).wait_for("(?i)ready to accept connections")
+        with Restante(f"unix:{socket_file}", redis_strict="yes") as restante:
+            restante.send("alice@example.com")
+            assert problems(restante) == []
+            found = run(programs() / "restantectl", "-c", restante.directory / "restante.conf",
+                        "check", env=environment()).stdout
+            assert len(re.findall("^good +redis: ", found, re.M)) == 3
+    finally:
+        server.kill()
+        server.wait()
 
 
 def used_memory(redis):

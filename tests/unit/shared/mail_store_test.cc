@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
-// Ids of mails, in their two forms, and addresses of Redis.
+// Ids of mails, in their two forms.
 #include "shared/mail_store.h"
 
-#include "shared/redis_address.h"
 #include "testing.h"
 
 namespace {
@@ -37,45 +36,6 @@ void what_is_not_two_numbers_is_no_stream_id(void**) {
   }
 }
 
-struct AddressCase {
-  const char* text;
-  const char* expected;  // "user:password@host:port/database", the path, or "" when refused
-};
-
-std::string outcome(std::string_view text) {
-  const auto address = parse_redis_address(Exact(text).view());
-  if (!address) return "";
-  if (!address->path.empty()) return address->path;
-  return fmt::format("{}:{}@{}:{}/{}", address->user, address->password, address->host,
-                     address->port, address->database);
-}
-
-void addresses_of_redis_are_read_in_all_their_forms(void**) {
-  const AddressCase cases[] = {
-      {"localhost", ":@localhost:6379/0"},
-      {"localhost:6380", ":@localhost:6380/0"},
-      {"[::1]:6380", ":@::1:6380/0"},
-      {"unix:/run/redis.sock", "/run/redis.sock"},
-      {"/run/redis.sock", "/run/redis.sock"},
-      {"redis://redis.test", ":@redis.test:6379/0"},
-      {"redis://:secret@redis.test:1/2", ":secret@redis.test:1/2"},
-      {"redis://user:p@ss@redis.test", "user:p@ss@redis.test:6379/0"},
-      {"redis://redis.test/", ":@redis.test:6379/0"},
-      {"", ""},
-      {"host:", ""},
-      {"host:0", ""},
-      {"host:65536", ""},
-      {"host:1x", ""},
-      {":6379", ""},
-      {"unix:", ""},
-      {"redis://user@host", ""},
-      {"redis://host/x", ""},
-      {"rediss://host", ""},
-      {"[::1", ""},
-  };
-  for (const AddressCase& row : cases) assert_same(outcome(row.text), row.expected);
-}
-
 }  // namespace
 
 int main() {
@@ -84,7 +44,6 @@ int main() {
       cmocka_unit_test(an_id_comes_back_from_its_text),
       cmocka_unit_test(what_is_not_nineteen_digits_is_no_id),
       cmocka_unit_test(what_is_not_two_numbers_is_no_stream_id),
-      cmocka_unit_test(addresses_of_redis_are_read_in_all_their_forms),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -11,7 +11,7 @@ namespace {
 using namespace restante;
 
 std::string parts(std::string_view text) {
-  const auto address = parse_redis_address(text);
+  const auto address = parse_redis_address(Exact(text).view());
   if (!address) return "bad";
   std::string found = address->path;
   if (!address->host.empty()) found = fmt::format("{} {}", address->host, address->port);
@@ -30,6 +30,9 @@ void each_form_is_taken_apart(void**) {
       {"localhost:7000", "localhost 7000  : 0"},
       {"[::1]:7000", "::1 7000  : 0"},
       {"unix:/run/redis.sock", "/run/redis.sock  : 0"},
+      {"/run/redis.sock", "/run/redis.sock  : 0"},
+      {"redis://host", "host 6379  : 0"},
+      {"redis://host/", "host 6379  : 0"},
       {"redis://host/3", "host 6379  : 3"},
       {"redis://:secret@host:1", "host 1  :secret 0"},
       {"redis://user:se:c@ret@host:1/2", "host 1  user:se:c@ret 2"},
@@ -42,7 +45,7 @@ void each_form_is_taken_apart(void**) {
 }
 
 void what_is_none_is_refused(void**) {
-  for (const char* text : {"", ":6379", "host:0", "host:99999", "redis://secret@host",
+  for (const char* text : {"", ":6379", "host:", "host:0", "host:65536", "host:1x", "[::1", "rediss://host", "redis://secret@host",
                            "redis://host/x", "unix:", "sentinel://a:1", "sentinel://a:1/",
                            "sentinel:///mail", "sentinel://a,,b/mail", "sentinel://a,/mail",
                            "sentinel://a:x/mail", "sentinel://a/mail/x", "sentinel://p@a/mail"}) {
