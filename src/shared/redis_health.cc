@@ -24,14 +24,14 @@ void note_back(RedisHealth& health, std::string_view place) {
     log::notice("redis_back", {{"redis", place}});
 }
 
-// Redis' first word is the kind. The time goes first: who finds the kind finds its time too.
+// Redis' first word is the kind, and a kind a bit, so that two kinds by turns are two lines.
 void note_fault(RedisHealth& health, std::string_view place, std::string_view reply) {
   if (health.is_private.load() != 0) return;
   const auto hash = std::hash<std::string_view>{}(reply.substr(0, reply.find(' ')));
-  const auto kind = static_cast<std::uint32_t>(hash) | 1U;
+  const std::uint32_t kind = std::uint32_t{1} << (hash % 32);
   const auto now = static_cast<std::uint64_t>(monotonic_now().count());
-  const std::uint64_t last = health.fault_at.exchange(now);
-  if (health.fault.exchange(kind) == kind && now - last < kForgottenAfter) return;
+  if (now - health.fault_at.exchange(now) >= kForgottenAfter) health.fault.store(0);
+  if ((health.fault.fetch_or(kind) & kind) != 0) return;
   log::warning("redis_error", {{"redis", place}, {"reply", reply}});
 }
 

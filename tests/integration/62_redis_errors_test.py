@@ -97,6 +97,16 @@ def test_an_error_to_the_write_puts_mail_off(fake, restante, error):
     assert lines(restante, before)[-1] in ("redis_works", "redis_back")
 
 
+def test_two_kinds_of_errors_by_turns_are_two_lines(fake, restante):
+    before = len(lines(restante))
+    for _ in range(4):
+        fake.faults = scripts(f"-{ERRORS[2]}\r\n")
+        assert answer_of(restante)[0] == 451
+        fake.faults = scripts(f"-{FULL}\r\n")
+        assert answer_of(restante)[0] == 452
+    assert lines(restante, before) == ["redis_error"] * 2
+
+
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.split(" ")[0])
 def test_an_error_to_the_greeting_is_an_outage(fake, restante, error):
     before = len(lines(restante))
