@@ -39,6 +39,9 @@ CHECK_PACKAGES := libcmocka-dev jq python3 python3-pytest procps mandoc zstd hap
 # them.
 INTEROP_PACKAGES := postfix nodejs python3-venv
 
+# What `make faults` needs besides: to make a network, and to turn clocks.
+FAULT_PACKAGES := iproute2 libfaketime
+
 CXX ?= g++
 CXXFLAGS ?= -O2 -g
 FLAGS_release  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
@@ -69,7 +72,7 @@ HEADERS    := $(wildcard src/*/*.h)
 
 .DELETE_ON_ERROR:
 .PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration senders \
-	interop bench-session golden-update rows layers headers man deps check-deps interop-deps run smoke \
+	interop faults bench-session golden-update rows layers headers man deps check-deps interop-deps faults-deps run smoke \
 	format tidy compile_commands.json install deb deb-test clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT
 
@@ -152,6 +155,11 @@ interop: interop-deps ## run the tests with all senders of others (installs Post
 	@$(PARALLEL_MAKE) all
 	@$(PYTEST) -rs tests/interop
 
+FAULT_SECONDS ?= 60
+faults: faults-deps ## let mail flow through FAULT_SECONDS of every fault, and compare (as root)
+	@$(PARALLEL_MAKE) all
+	@FAULT_SECONDS=$(FAULT_SECONDS) $(PYTEST) -rs tests/faults
+
 bench-session: $(BUILD)/bench/bench_session ## print what the SMTP session alone costs
 	@$<
 $(BUILD)/bench/%: tests/bench/%.cc $(BUILD)/libsmtpd.a $(BUILD)/libshared.a
@@ -198,10 +206,11 @@ man: ## check the manual pages
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 check-deps: MORE_PACKAGES = $(CHECK_PACKAGES)
+faults-deps: MORE_PACKAGES = $(CHECK_PACKAGES) $(FAULT_PACKAGES)
 interop-deps: MORE_PACKAGES = $(CHECK_PACKAGES) $(INTEROP_PACKAGES)
 deps: ## install the Debian packages that are missing (asks for sudo when not root)
 check-deps: ## the same, and those that the tests need
-deps check-deps interop-deps:
+deps check-deps interop-deps faults-deps:
 	@missing=; for package in $(PACKAGES) $(MORE_PACKAGES); do \
 		dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || \
 		missing="$$missing $$package"; done; \

@@ -204,17 +204,18 @@ class Lines:
 class Redis:
     """A Redis on a Unix socket that has every write on disk before it answers."""
 
-    def __init__(self, appendfsync="always"):
+    def __init__(self, appendfsync="always", options=()):
         self.directory = new_directory()
         self.path = self.directory / "redis.sock"
         self.appendfsync = appendfsync
+        self.options = options
         self.start()
 
     def start(self):
         self.process = subprocess.Popen(
             ["redis-server", "--port", "0", "--unixsocket", self.path, "--unixsocketperm", "777",
              "--dir", self.directory, "--appendonly", "yes", "--appendfsync", self.appendfsync,
-             "--save", "", "--daemonize", "no"],
+             "--save", "", "--daemonize", "no", *self.options],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         Lines(self.process.stdout).wait_for("(?i)ready to accept connections")
 
@@ -362,11 +363,15 @@ class Restante:
             "runtime_dir": self.directory / "run", "smtpd_workers": 2, "apid_workers": 2,
             "mimed_workers": 2, "smtp_rate_limit": 0, "api_rate_limit": 0,
         } | ({"user": UNPRIVILEGED} if IS_ROOT else {}) | settings
-        file = self.directory / "restante.conf"
-        file.write_text("".join(f"{name} = {value}\n" for name, value in self.settings.items()))
-        self.process = subprocess.Popen(
-            [*starter, programs() / "restante", "-c", file], stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, env=environment(**dict(variables)))
+        self.file = self.directory / "restante.conf"
+        self.command = [*starter, self.programs() / "restante", "-c", self.file]
+        self.environment = environment(**dict(variables))
+        self.start()
+
+    def start(self):
+        self.write_settings()
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL,
+                                        stderr=subprocess.PIPE, env=self.environment)
         self.log = self.open_log()
         try:
             self.log.wait_for("event=ready ", timeout=20)
@@ -379,6 +384,14 @@ class Restante:
         except BaseException:
             self._end()
             raise
+
+    def programs(self):
+        """Where the programs are."""
+        return programs()
+
+    def write_settings(self):
+        self.file.write_text(
+            "".join(f"{name} = {value}\n" for name, value in self.settings.items()))
 
     def open_log(self):
         return Lines(self.process.stderr)

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: ISC
+# Mail flows, a fault comes and goes, again and again; then book and store are compared.
+import dataclasses
+import os
+import random
+import time
+
+from book import Book
+from harness import Restante, seconds
+from load import Load
+from reader import Verdict
+
+FAULT_SECONDS = float(os.environ.get("FAULT_SECONDS", "60"))
+INJECTIONS = 2_000  # at most
+COLUMNS = ("fault", "acked", "times", "refused", "unknown", "lost", "doubled", "altered",
+           "flows after", "slowest")
+
+
+@dataclasses.dataclass
+class Row:
+    """A line of the table at the end."""
+    fault: str
+    acked: int = 0
+    times: int = 0
+    refused: int = 0
+    unknown: int = 0
+    lost: int = 0
+    doubled: int = 0
+    altered: int = 0
+    flows: float = 0.0
+    slowest: float = 0.0
+    notes: str = ""
+
+    def cells(self):
+        numbers = (self.acked, self.times, self.refused, self.unknown, self.lost, self.doubled,
+                   self.altered)
+        return (self.fault, *map(str, numbers), f"{self.flows:.2f} s", f"{self.slowest:.2f} s")
+
+
+class Service(Restante):
+    """The daemon on ports that stay, so that another one can take its place."""
+
+    def __init__(self, redis, **settings):
+        defaults = {"smtp_tls": "optional", "redis_timeout": "2s", "smtp_client_connection_limit": 0}
+        super().__init__(redis, **(defaults | settings))
+        for name in ("smtp", "http", "https"):
+            self.settings[f"{name}_listen"] = f"127.0.0.1:{self._port(name)}"
+        self.write_settings()
+
+
+class Fault:
+    """What comes and goes, and what is promised all the same."""
+    name = ""
+    hold = (0.5, 1.5)  # seconds from inject to heal
+    calm = (0.3, 1.0)  # and until the next one, with mail flowing
+    from_inject = False  # whether the time until mail flows counts from there
+    flows_within = 5.0  # seconds
+    answers_within = 15.0  # from a final dot to its reply
+    refused = unknown = None  # how many are allowed; None: any number
+    doubled = 0
+
+    def __init__(self, service, redis=None):
+        self.service, self.redis = service, redis
+        self.dice = random.Random(self.name)
+        self.count = 0
+
+    def inject(self):
+        raise NotImplementedError
+
+    def heal(self):
+        pass
+
+    def once(self, load):
+        """One time from calm to calm; the seconds until mail flowed again."""
+        start = time.monotonic()
+        try:
+            self.inject()
+            self.count += 1
+            time.sleep(self.dice.uniform(*self.hold))
+            self.during(load)
+        finally:
+            self.heal()
+        since = start if self.from_inject else time.monotonic()
+        flows = load.wait_for_flow(since, seconds(self.flows_within) + 20)
+        assert flows is not None, f"no mail flows after {self.name}\n{self.service.log.text()[-3000:]}"
+        time.sleep(self.dice.uniform(*self.calm))
+        return flows
+
+    def during(self, load):
+        """What to look at while it is there."""
+
+    def doubled_allowed(self, row):
+        del row
+        return self.doubled
+
+
+def storm(fault, table, pause=0.02):
+    """The fault for FAULT_SECONDS, and the comparison; its row in the table."""
+    row, book = Row(fault.name), Book()
+    table.append(row)
+    with Load(f"f{len(table)}", fault.service, book, pause) as load:
+        try:
+            assert load.wait_for_flow(time.monotonic(), seconds(20)) is not None, "no mail flows"
+            end = time.monotonic() + FAULT_SECONDS
+            while fault.count == 0 or (time.monotonic() < end and fault.count < INJECTIONS):
+                row.flows = max(row.flows, fault.once(load))
+            load.finish()
+        finally:
+            row.times, row.slowest = fault.count, book.slowest
+            row.acked, row.refused, row.unknown = (
+                book.counts[name] for name in ("acknowledged", "refused", "unknown"))
+    verdict = Verdict(book, fault.service)
+    row.lost, row.doubled, row.altered = map(
+        len, (verdict.lost, verdict.doubled, verdict.altered))
+    wrong = [what for watcher in load.watchers for what in watcher.wrong]
+    row.altered += len(wrong)
+    assert row.acked > 0
+    assert verdict.lost == []
+    assert verdict.altered == [] and wrong == []
+    assert row.doubled <= fault.doubled_allowed(row), verdict.doubled
+    assert book.bounces == []
+    assert fault.refused is None or row.refused <= fault.refused
+    assert fault.unknown is None or row.unknown <= fault.unknown
+    assert row.flows <= seconds(fault.flows_within)
+    assert row.slowest <= seconds(fault.answers_within)
+    assert sum(watcher.looked for watcher in load.watchers) > 0
+    return row
