@@ -28,7 +28,7 @@ class Sender:
         while not self.load.is_over(self):
             # A connection that cannot be made, or is refused, costs no mail.
             with contextlib.suppress(OSError, AssertionError, ValueError):
-                with Dialogue(self.load.service.smtp_port) as client:
+                with Dialogue(self.load.fault.smtp_port) as client:
                     client.socket.settimeout(PATIENCE)
                     client.greet()
                     if self.dice.random() < 0.6:
@@ -79,6 +79,8 @@ class Sender:
                 code = client.say(f"RCPT TO:<{mailbox}@example.com>")
         if code == 250:
             code = client.say("DATA")
+        if code == 421:
+            raise ConnectionError("it closes, as it may between two mails")
         if code != 354:
             return code
         client.send(mail.on_the_wire())
@@ -96,8 +98,9 @@ class Sender:
 class Load:
     """Senders and watchers that go on until told to finish."""
 
-    def __init__(self, name, service, book, pause=0.02):
-        self.name, self.service, self.book, self.pause = name, service, book, pause
+    def __init__(self, name, fault, book, pause=0.02):
+        self.name, self.fault, self.book, self.pause = name, fault, book, pause
+        self.service = fault.service
         self.finishing = self.stopping = False
         self.senders = [Sender(self, index) for index in range(SENDERS)]
         self.watchers = [Watcher(self, index) for index in range(WATCHERS)]

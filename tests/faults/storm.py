@@ -6,7 +6,7 @@ import random
 import time
 
 from book import Book
-from harness import Restante, seconds
+from harness import Files, Restante, seconds
 from load import Load
 from reader import Verdict
 
@@ -41,7 +41,7 @@ class Service(Restante):
     """The daemon on ports that stay, so that another one can take its place."""
 
     def __init__(self, redis, **settings):
-        defaults = {"smtp_tls": "optional", "redis_timeout": "2s", "smtp_client_connection_limit": 0}
+        defaults = {"smtp_tls": "optional", "redis_timeout": "2s", "smtp_client_connection_limit": 0} | Files().settings()
         super().__init__(redis, **(defaults | settings))
         for name in ("smtp", "http", "https"):
             self.settings[f"{name}_listen"] = f"127.0.0.1:{self._port(name)}"
@@ -89,6 +89,14 @@ class Fault:
     def during(self, load):
         """What to look at while it is there."""
 
+    @property
+    def smtp_port(self):
+        """Where senders connect."""
+        return self.service.smtp_port
+
+    def times(self):
+        return self.count
+
     def doubled_allowed(self, row):
         del row
         return self.doubled
@@ -98,7 +106,7 @@ def storm(fault, table, pause=0.02):
     """The fault for FAULT_SECONDS, and the comparison; its row in the table."""
     row, book = Row(fault.name), Book()
     table.append(row)
-    with Load(f"f{len(table)}", fault.service, book, pause) as load:
+    with Load(f"f{len(table)}", fault, book, pause) as load:
         try:
             assert load.wait_for_flow(time.monotonic(), seconds(20)) is not None, "no mail flows"
             end = time.monotonic() + FAULT_SECONDS
@@ -106,7 +114,7 @@ def storm(fault, table, pause=0.02):
                 row.flows = max(row.flows, fault.once(load))
             load.finish()
         finally:
-            row.times, row.slowest = fault.count, book.slowest
+            row.times, row.slowest = fault.times(), book.slowest
             row.acked, row.refused, row.unknown = (
                 book.counts[name] for name in ("acknowledged", "refused", "unknown"))
     verdict = Verdict(book, fault.service)
