@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: ISC
+# Redis dies, hangs, is full, or takes no writes, in a storm of mail.
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from harness import IS_ROOT, Redis, SLOW, ask, deliver, new_directory, run, seconds, wait_until
+from reader import Verdict
+from storm import Fault, Service, storm
+
+RSS_LIMIT = 256 * 1024  # KiB of one smtpd
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return int(re.search(r"VmRSS:\s+(\d+)", file.read())[1])
+
+
+class RedisFault(Fault):
+    """Meanwhile a command that needs no Redis is answered at once, and memory stays bounded."""
+    flows_within = 2.5  # of that 0.3 s are the senders' own
+
+    def during(self, load):
+        with self.service.dialogue() as client:
+            client.greet()
+            start = time.monotonic()
+            assert client.say("NOOP") == 250
+            assert time.monotonic() - start < seconds(0.1) + 0.2  # other tests' load
+        if SLOW == 1:  # no sanitizer
+            for pid in self.service.pids("smtpd"):
+                with contextlib.suppress(FileNotFoundError):
+                    assert resident(pid) < RSS_LIMIT
+
+
+class KillRedis(RedisFault):
+    name = "2 kill -9 Redis (AOF always)"
+    hold, calm = (0, 0.5), (0.1, 0.5)
+
+    def inject(self):
+        self.redis.kill()
+
+    def heal(self):
+        self.redis.start()
+
+
+def test_row02_kill_redis(service, redis, table):
+    storm(KillRedis(service, redis), table)
+
+
+class StopRedis(RedisFault):
+    name = "5 SIGSTOP Redis"
+    hold = (0.5, 6)
+
+    def inject(self):
+        self.redis.signal(signal.SIGSTOP)
+
+    def heal(self):
+        self.redis.signal(signal.SIGCONT)
+
+
+def test_row05_stop_redis(service, redis, table):
+    storm(StopRedis(service, redis), table)
+
+
+class PauseWrites(RedisFault):
+    """Redis answers PING and reads, and no write."""
+    name = "5 CLIENT PAUSE WRITE"
+    hold = (0.5, 6)
+
+    def inject(self):
+        assert self.redis.cli("CLIENT", "PAUSE", "60000", "WRITE") == "OK"
+
+    def heal(self):
+        assert self.redis.cli("CLIENT", "UNPAUSE") == "OK"
+
+
+def test_row05_pause_writes(service, redis, table):
+    storm(PauseWrites(service, redis), table)
+
+
+class Full(RedisFault):
+    """Senders hear 452; mail can be read and removed."""
+    name = "7 maxmemory, noeviction"
+    unknown = 0
+    flows_within = 1.5
+
+    def inject(self):
+        self.service.send(f"full{self.count}@example.com", "Subject: to be removed\r\n\r\n")
+        used = re.search(r"used_memory:(\d+)", self.redis.cli("INFO", "memory"))[1]
+        self.limit = self.dice.choice(["1mb", used])
+        assert self.redis.cli("CONFIG", "SET", "maxmemory", self.limit) == "OK"
+
+    def during(self, load):
+        super().during(load)
+        box = f"/emails/full{self.count - 1}"
+        if self.limit == "1mb":
+            with self.service.smtp() as client:
+                assert deliver(client, "full@example.com")[0] == 452
+        assert len(self.service.api(box).json()) == 1
+        assert self.service.api(box, method="DELETE").status == 200
+        assert self.service.api(box).json() == []
+
+    def heal(self):
+        assert self.redis.cli("CONFIG", "SET", "maxmemory", "0") == "OK"
+
+
+def test_row07_full(service, redis, table):
+    storm(Full(service, redis), table)
+
+
+class Replica(RedisFault):
+    """What was a master is a replica of one that is not there: READONLY."""
+    name = "10 REPLICAOF (READONLY)"
+    unknown = 0
+
+    def inject(self):
+        assert self.redis.cli("REPLICAOF", "127.0.0.1", "1") == "OK"
+
+    def heal(self):
+        assert self.redis.cli("REPLICAOF", "NO", "ONE") == "OK"
+
+
+def test_row10_replica(service, redis, table):
+    storm(Replica(service, redis), table)
+
+
+class SmallDisk(Redis):
+    """The append-only file is on a file system that can be made full: a mount of this process."""
+    LARGE = 4 << 30
+
+    def __init__(self):
+        self.disk = new_directory()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={self.LARGE}", "none", self.disk],
+                       check=True)
+        super().__init__(options=["--dir", self.disk])
+
+    def resize(self, size):
+        """False: more than that is used."""
+        return subprocess.run(["mount", "-o", f"remount,size={size}", self.disk],
+                              capture_output=True, check=False).returncode == 0
+
+    def used(self):
+        at = os.statvfs(self.disk)
+        return (at.f_blocks - at.f_bfree) * at.f_frsize
+
+    def __exit__(self, *_):
+        self.kill()
+        subprocess.run(["umount", self.disk], check=True)
+
+
+class DiskFull(RedisFault):
+    """With appendfsync always Redis ends when it cannot write; systemd starts it again and again,
+    which helps once there is room."""
+    name = "9 disk full (Redis ends)"
+
+    def inject(self):
+        slack = 200_000
+        while not self.redis.resize(self.redis.used() + slack):
+            slack *= 2  # more was written meanwhile
+        wait_until(lambda: self.redis.process.poll() is not None, "Redis has ended", 30)
+
+    def heal(self):
+        assert self.redis.resize(self.redis.LARGE)
+        self.redis.kill()
+        self.redis.start()
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can mount a small disk")
+def test_row09_disk_full(table):
+    with SmallDisk() as redis, Service(redis) as service:
+        storm(DiskFull(service, redis), table)
