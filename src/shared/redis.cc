@@ -6,6 +6,7 @@
 #include <hiredis/adapters/libevent.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <deque>
@@ -66,6 +67,7 @@ class Redis::Connection {
   void give_up(std::string_view reason) {
     redisAsyncContext* context = context_;
     if (context == nullptr) return;  // given up already
+    drop_unsent(context->c.fd);
     lost(reason);
     redisAsyncFree(context);
   }
@@ -244,6 +246,12 @@ class Redis::Connection {
     const milliseconds left = deadlines_.front() - monotonic_now();
     if (left > milliseconds(0)) return overdue_.start(left);
     give_up("no answer in time");
+  }
+
+  // Else the kernel goes on trying to send after close(2), for minutes if the network is away.
+  static void drop_unsent(int socket) {
+    const linger none{.l_onoff = 1, .l_linger = 0};
+    setsockopt(socket, SOL_SOCKET, SO_LINGER, &none, sizeof none);
   }
 
   void lost(std::string_view reason) {
