@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Redis dies, hangs, is full, or takes no writes, in a storm of mail.
 import contextlib
-import json
 import os
 import re
 import signal
@@ -10,8 +9,7 @@ import time
 
 import pytest
 
-from harness import IS_ROOT, Redis, SLOW, ask, deliver, new_directory, run, seconds, wait_until
-from reader import Verdict
+from harness import IS_ROOT, SLOW, Redis, deliver, environment, new_directory, run, seconds, wait_until
 from storm import Fault, Service, storm
 
 RSS_LIMIT = 256 * 1024  # KiB of one smtpd
@@ -112,6 +110,42 @@ class Full(RedisFault):
 
 def test_row07_full(service, redis, table):
     storm(Full(service, redis), table)
+
+
+class Evicting(RedisFault):
+    """Redis throws mail away when it is full, the acknowledged too: nobody can promise anything,
+    so `restantectl check` has to say it."""
+    name = "8 maxmemory, allkeys-lru"
+    hold = (3, 5)
+    lost = doubled = altered = None
+    flows_within = 8.0
+    told = 0.0
+
+    def inject(self):
+        used = int(re.search(r"used_memory:(\d+)", self.redis.cli("INFO", "memory"))[1])
+        for name, value in (("maxmemory-policy", "allkeys-lru"), ("maxmemory", used + 100_000)):
+            assert self.redis.cli("CONFIG", "SET", name, value) == "OK"
+
+    def during(self, load):
+        super().during(load)
+        start = time.monotonic()
+        found = run(str(self.service.programs() / "restantectl"), "-c", self.service.file, "check",
+                    env=environment())
+        self.told = max(self.told, time.monotonic() - start)
+        assert re.search("maxmemory-policy is allkeys-lru: mail is thrown away", found.stdout)
+
+    def heal(self):
+        for name, value in (("maxmemory", 0), ("maxmemory-policy", "noeviction")):
+            assert self.redis.cli("CONFIG", "SET", name, value) == "OK"
+
+    def notes(self):
+        evicted = re.search(r"evicted_keys:(\d+)", self.redis.cli("INFO", "stats"))[1]
+        return (f"nothing is promised; Redis threw away {evicted} keys. "
+                f"restantectl check said so, in {self.told:.1f} s")
+
+
+def test_row08_evicting(service, redis, table):
+    storm(Evicting(service, redis), table)
 
 
 class Replica(RedisFault):
