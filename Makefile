@@ -39,8 +39,8 @@ CHECK_PACKAGES := libcmocka-dev jq python3 python3-pytest procps mandoc zstd hap
 # them.
 INTEROP_PACKAGES := postfix nodejs python3-venv
 
-# What `make faults` needs besides: to make a network, and to turn clocks.
-FAULT_PACKAGES := iproute2 libfaketime
+# What `make faults` needs besides, to make a network.
+FAULT_PACKAGES := iproute2
 
 CXX ?= g++
 CXXFLAGS ?= -O2 -g

@@ -203,6 +203,7 @@ class Lines:
 
 class Redis:
     """A Redis on a Unix socket that has every write on disk before it answers."""
+    environment = None  # that of this process
 
     def __init__(self, appendfsync="always", options=()):
         self.directory = new_directory()
@@ -216,7 +217,8 @@ class Redis:
             ["redis-server", "--port", "0", "--unixsocket", self.path, "--unixsocketperm", "777",
              "--dir", self.directory, "--appendonly", "yes", "--appendfsync", self.appendfsync,
              "--save", "", "--daemonize", "no", *self.options],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
+            env=self.environment)
         Lines(self.process.stdout).wait_for("(?i)ready to accept connections")
 
     def cli(self, *words):
