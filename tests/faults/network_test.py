@@ -202,3 +202,45 @@ def test_row11_loss(network, table):
 def test_row11_black_hole(network, table):
     with far("1s") as service:
         storm(BlackHole(service, network), table)
+
+
+class LossyClients(Lossy):
+    """TCP mends it: senders wait, and see nothing of it."""
+    name = "11 senders: loss 10 %, reorder 25 %"
+    refused = unknown = 0
+    flows_within = 15.0
+
+    def __init__(self, service, network, wire):
+        super().__init__(service, network)
+        self.wire = wire
+
+    @property
+    def smtp_port(self):
+        return self.wire.port
+
+
+class BlackHoleClients(LossyClients):
+    name = "11 senders: black hole"
+
+    def inject(self):
+        self.network.loss = 1.0
+
+
+@pytest.fixture
+def far_senders(network):
+    """restante, and what senders have to connect to for the network to be between."""
+    del network
+    with Redis() as redis, Service(redis, smtp_listen="0.0.0.0:0") as service:
+        with Wire(lambda: socket.create_connection((THERE, service.smtp_port), 20)) as wire:
+            yield service, wire
+        service.wait_until_complete()
+
+
+@needs_network
+def test_row11_loss_for_senders(far_senders, network, table):
+    storm(LossyClients(far_senders[0], network, far_senders[1]), table)
+
+
+@needs_network
+def test_row11_black_hole_for_senders(far_senders, network, table):
+    storm(BlackHoleClients(far_senders[0], network, far_senders[1]), table)

@@ -213,7 +213,7 @@ class Descriptors(Fault):
     hold = (0.5, 1.5)
     unknown = 0
     flows_within = 3.0
-    busy = 0.5  # of a CPU; without care it would be all of one
+    busy = 0.6
 
     def inject(self):
         self.pids = sorted(self.service.pids("smtpd"))

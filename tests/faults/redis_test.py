@@ -23,6 +23,7 @@ def resident(pid):
 class RedisFault(Fault):
     """Meanwhile a command that needs no Redis is answered at once, and memory stays bounded."""
     flows_within = 2.5  # of that 0.3 s are the senders' own
+    busy = 0.6
 
     def during(self, load):
         with self.service.dialogue() as client:

@@ -6,7 +6,7 @@ import random
 import time
 
 from book import Book
-from harness import Files, Restante, seconds
+from harness import SLOW, Files, Restante, seconds
 from load import Load
 from reader import Verdict
 
@@ -37,6 +37,16 @@ class Row:
         return (self.fault, *map(str, numbers), f"{self.flows:.2f} s", f"{self.slowest:.2f} s")
 
 
+def cpu_seconds(pid):
+    """User and system time of a process; 0 when it has gone."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            fields = file.read().rpartition(")")[2].split()
+    except FileNotFoundError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Service(Restante):
     """The daemon on ports that stay, so that another one can take its place."""
 
@@ -58,6 +68,7 @@ class Fault:
     answers_within = 15.0  # from a final dot to its reply
     refused = unknown = None  # how many are allowed; None: any number
     lost = doubled = altered = 0
+    busy = None  # how much of a CPU one smtpd may take meanwhile; one that spins takes all of it
 
     def __init__(self, service, redis=None):
         self.service, self.redis = service, redis
@@ -76,7 +87,7 @@ class Fault:
         try:
             self.inject()
             self.count += 1
-            time.sleep(self.dice.uniform(*self.hold))
+            self.watch(self.dice.uniform(*self.hold))
             self.during(load)
         finally:
             self.heal()
@@ -85,6 +96,15 @@ class Fault:
         assert flows is not None, f"no mail flows after {self.name}\n{self.service.log.text()[-3000:]}"
         time.sleep(self.dice.uniform(*self.calm))
         return flows
+
+    def watch(self, hold):
+        """Waits, and sees whether somebody spins."""
+        used = {pid: cpu_seconds(pid) for pid in self.service.pids("smtpd")}
+        time.sleep(hold)
+        if self.busy is not None and hold > 0.5 and SLOW == 1:
+            for pid, before in used.items():
+                share = (cpu_seconds(pid) - before) / hold
+                assert share <= self.busy, f"smtpd {pid} takes {share:.0%} of a CPU"
 
     def during(self, load):
         """What to look at while it is there."""
