@@ -203,10 +203,6 @@ def test_row28_restart(service, table):
     storm(Restart(service), table)
 
 
-def test_row18_descriptors(service, table):
-    storm(Descriptors(service), table)
-
-
 class Descriptors(Fault):
     """smtpd may open no more, and strangers take what there is."""
     name = "18 out of descriptors"
@@ -216,9 +212,8 @@ class Descriptors(Fault):
     busy = 0.6
 
     def inject(self):
-        self.pids = sorted(self.service.pids("smtpd"))
         self.limits, self.clients = {}, []
-        for pid in self.pids:
+        for pid in self.service.pids("smtpd"):
             count = len(os.listdir(f"/proc/{pid}/fd"))
             self.limits[pid] = limit_of_descriptors(pid)
             set_limit_of_descriptors(pid, count + self.dice.choice([-3, 0, 1, 30]))
@@ -242,3 +237,7 @@ def set_limit_of_descriptors(pid, limit):
     """As the user of that process, who may; root may not in every container."""
     user = {"user": UNPRIVILEGED, "group": pwd.getpwnam(UNPRIVILEGED).pw_gid} if IS_ROOT else {}
     subprocess.run([installed("prlimit"), f"--pid={pid}", f"--nofile={limit}:"], check=True, **user)
+
+
+def test_row18_descriptors(service, table):
+    storm(Descriptors(service), table)

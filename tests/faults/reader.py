@@ -4,7 +4,6 @@ import collections
 import contextlib
 import hashlib
 import http.client
-import json
 import random
 import re
 import threading
@@ -115,11 +114,3 @@ class Verdict:
         trace, data = raw[:-mail.size], raw[-mail.size:]
         if hashlib.sha256(data).digest() != mail.digest or not TRACE.match(trace):
             self.altered.append((mailbox, number))
-
-
-def listed(service, mailbox):
-    """Ids, the newest first."""
-    with contextlib.closing(service.https()) as connection:
-        answer = ask(connection, f"/emails/{mailbox}?limit=1000&view=summary")
-        assert answer.status == 200, answer
-        return [mail["id"] for mail in json.loads(answer.body)]

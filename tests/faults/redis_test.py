@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from harness import IS_ROOT, SLOW, Redis, deliver, environment, new_directory, run, seconds, wait_until
+from harness import (IS_ROOT, SLOW, Redis, deliver, environment, new_directory, run, seconds,
+                     wait_until)
 from storm import Fault, Service, storm
 
 RSS_LIMIT = 256 * 1024  # KiB of one smtpd

@@ -51,7 +51,8 @@ class Service(Restante):
     """The daemon on ports that stay, so that another one can take its place."""
 
     def __init__(self, redis, **settings):
-        defaults = {"smtp_tls": "optional", "redis_timeout": "2s", "smtp_client_connection_limit": 0} | Files().settings()
+        defaults = {"smtp_tls": "optional", "redis_timeout": "2s",
+                    "smtp_client_connection_limit": 0} | Files().settings()
         super().__init__(redis, **(defaults | settings))
         for name in ("smtp", "http", "https"):
             self.settings[f"{name}_listen"] = f"127.0.0.1:{self._port(name)}"
@@ -93,7 +94,8 @@ class Fault:
             self.heal()
         since = start if self.from_inject else time.monotonic()
         flows = load.wait_for_flow(since, seconds(self.flows_within) + 20)
-        assert flows is not None, f"no mail flows after {self.name}\n{self.service.log.text()[-3000:]}"
+        log = self.service.log.text()[-3000:]
+        assert flows is not None, f"no mail flows after {self.name}\n{log}"
         time.sleep(self.dice.uniform(*self.calm))
         return flows
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: ISC
 # Redis goes and comes back: clients are put off at once, nothing is lost, and the log says it once.
 import contextlib
+import random
 import signal
+import socket
 import time
 
 import pytest
 
-from harness import Redis, Restante, ask, deliver, seconds, wait_until
+from harness import LOCAL, Redis, Restante, ask, deliver, seconds, wait_until
 
 IMPATIENCE = 1  # second
 
@@ -99,6 +101,23 @@ def test_a_redis_that_hangs_puts_mail_off_after_redis_timeout(redis):
         restante.log.wait_for("event=redis_back")
         wait_until_all_are_back(restante)
         assert outage_lines(restante) == ["redis_lost", "redis_back"]
+
+
+def test_what_a_redis_that_hung_was_not_sent_it_does_not_get_later():
+    """It would store the mail at some time, perhaps long after the sender's next try."""
+    with socket.socket() as probe:
+        probe.bind((LOCAL, 0))
+        port = probe.getsockname()[1]
+    noise = random.Random(5).randbytes(20_000).hex("\n", 35)  # a little more than a socket takes
+    with Redis(options=["--port", str(port)]) as redis, Restante(
+            f"{LOCAL}:{port}", redis_timeout="1s") as restante:
+        with restante.smtp() as client:
+            redis.signal(signal.SIGSTOP)
+            assert deliver(client, "alice@example.com", f"Subject: late\n\n{noise}")[0] == 451
+            redis.signal(signal.SIGCONT)
+            restante.log.wait_for("event=redis_back")
+            restante.send("alice@example.com", "Subject: new\r\n\r\n")
+            assert [mail["subject"] for mail in restante.mails("alice")] == ["new"]
 
 
 def test_redis_may_come_later_than_the_daemon(redis):
