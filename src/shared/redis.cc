@@ -63,7 +63,8 @@ class Redis::Connection {
   void when_settled(std::function<void()> settled) { settled_ = std::move(settled); }
   void whenever_up(std::function<void()> up) { whenever_up_ = std::move(up); }
 
-  // Ends a connection that cannot be used any more. Every command under way fails.
+  // Ends a connection that cannot be used any more. Every command under way fails, and what of them
+  // still waits to be sent must not arrive later: by then its sender may have tried again.
   void give_up(std::string_view reason) {
     redisAsyncContext* context = context_;
     if (context == nullptr) return;  // given up already
@@ -242,9 +243,15 @@ class Redis::Connection {
 
   // Answers come in order, so the oldest command is the one that can be late.
   void check_overdue() {
-    if (deadlines_.empty()) return;
-    const milliseconds left = deadlines_.front() - monotonic_now();
-    if (left > milliseconds(0)) return overdue_.start(left);
+    const auto now = monotonic_now();
+    if (deadlines_.empty() || deadlines_.front() > now) {
+      is_in_grace_ = false;
+      if (!deadlines_.empty()) overdue_.start(deadlines_.front() - now);
+      return;
+    }
+    // Whoever stood still himself finds the time over, and the answer in his socket or the command
+    // not even sent.
+    if (!std::exchange(is_in_grace_, true)) return overdue_.start(timeout_ / 10);
     give_up("no answer in time");
   }
 
@@ -259,6 +266,7 @@ class Redis::Connection {
     up_ = false;
     digests_.clear();  // the next Redis may not know the scripts
     deadlines_.clear();
+    is_in_grace_ = false;
     std::erase_if(channels_, [](const auto& one) { return !one.second.changed; });
     for (auto& [name, channel] : channels_) channel.is_known = false;
     overdue_.stop();
@@ -357,6 +365,7 @@ class Redis::Connection {
   bool up_ = false;
   bool abandoned_ = false;
   milliseconds delay_ = kFirstDelay;
+  bool is_in_grace_ = false;            // the oldest is late, and has not been given up
   std::deque<milliseconds> deadlines_;  // of the commands under way, oldest first
   std::map<std::string_view, std::string> digests_;
   std::map<std::string, Channel, std::less<>> channels_;

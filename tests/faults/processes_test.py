@@ -73,9 +73,8 @@ class Stop(Fault):
 
 
 class StopSmtpd(Stop):
-    """When it goes on it finds redis_timeout over, with the answers in its socket."""
+    """When it goes on it finds redis_timeout over, and the answers in its socket."""
     name, role = "1 SIGSTOP smtpd", "smtpd"
-    refused = None
 
 
 class StopMimed(Stop):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: ISC
 # Redis goes and comes back: clients are put off at once, nothing is lost, and the log says it once.
 import contextlib
+import os
 import random
 import signal
 import socket
@@ -101,6 +102,22 @@ def test_a_redis_that_hangs_puts_mail_off_after_redis_timeout(redis):
         restante.log.wait_for("event=redis_back")
         wait_until_all_are_back(restante)
         assert outage_lines(restante) == ["redis_lost", "redis_back"]
+
+
+def test_a_worker_that_stood_still_does_not_blame_redis(redis):
+    with Restante(redis, smtpd_workers=1, redis_timeout="2s") as restante:
+        smtpd, = restante.pids("smtpd")
+        client = restante.dialogue().greet().secure().start_mail("alice@example.com")
+        redis.signal(signal.SIGSTOP)
+        client.send("Subject: in time\r\n\r\n.\r\n")
+        time.sleep(0.5)  # it has asked
+        os.kill(smtpd, signal.SIGSTOP)
+        redis.signal(signal.SIGCONT)
+        wait_until(lambda: redis.cli("XLEN", "inbox:{alice}") == "1", "Redis has answered")
+        time.sleep(2)
+        os.kill(smtpd, signal.SIGCONT)
+        assert client.code() == 250
+        assert not restante.log.find("event=redis_lost")
 
 
 def test_what_a_redis_that_hung_was_not_sent_it_does_not_get_later():
