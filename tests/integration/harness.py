@@ -219,7 +219,11 @@ class Redis:
              "--save", "", "--daemonize", "no", *self.options],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             env=self.environment)
-        Lines(self.process.stdout).wait_for("(?i)ready to accept connections")
+        try:
+            Lines(self.process.stdout).wait_for("(?i)ready to accept connections")
+        except BaseException:
+            self.kill()
+            raise
 
     def cli(self, *words):
         return run("redis-cli", "-s", self.path, *words).stdout.strip()
