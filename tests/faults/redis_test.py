@@ -131,7 +131,7 @@ class Evicting(RedisFault):
     def during(self, load):
         super().during(load)
         start = time.monotonic()
-        found = run(str(self.service.programs() / "restantectl"), "-c", self.service.file, "check",
+        found = run(str(self.service.programs() / "restantectl"), "-c", self.service.configuration, "check",
                     env=environment())
         self.told = max(self.told, time.monotonic() - start)
         assert re.search("maxmemory-policy is allkeys-lru: mail is thrown away", found.stdout)

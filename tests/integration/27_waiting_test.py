@@ -142,7 +142,8 @@ def test_a_client_that_leaves_is_noticed_at_once(restante):
 
 
 # Those of this test, and the one that a worker asks now and then so as to know that it hears.
-OWN_COMMANDS = ("info", "pubsub|numsub", "subscribe")
+# What this test asks, and what smtpd asks every two seconds.
+OWN_COMMANDS = ("info", "pubsub|numsub", "subscribe", "config|get")
 
 
 def commands(redis):

@@ -369,8 +369,8 @@ class Restante:
             "runtime_dir": self.directory / "run", "smtpd_workers": 2, "apid_workers": 2,
             "mimed_workers": 2, "smtp_rate_limit": 0, "api_rate_limit": 0,
         } | ({"user": UNPRIVILEGED} if IS_ROOT else {}) | settings
-        self.file = self.directory / "restante.conf"
-        self.command = [*starter, self.programs() / "restante", "-c", self.file]
+        self.configuration = self.directory / "restante.conf"
+        self.command = [*starter, self.programs() / "restante", "-c", self.configuration]
         self.environment = environment(**dict(variables))
         self.start()
 
@@ -396,7 +396,7 @@ class Restante:
         return programs()
 
     def write_settings(self):
-        self.file.write_text(
+        self.configuration.write_text(
             "".join(f"{name} = {value}\n" for name, value in self.settings.items()))
 
     def open_log(self):
