@@ -145,8 +145,9 @@ fuzz-run: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 # Debian's own Python, since pytest is Debian's.
 PYTEST = RESTANTE_BUILD=$(abspath $(BUILD)) RESTANTE_TEST_SLOW=$(if $(filter release,$(VARIANT)),1,4) \
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider
+TESTS ?= tests/integration
 integration: all ## run the tests of the whole daemon with real clients and a real Redis
-	@$(PYTEST) tests/integration
+	@$(PYTEST) $(TESTS)
 
 senders: all ## run the tests with those senders of others that install in seconds
 	@$(PYTEST) $(LIGHT_SENDERS:%=tests/interop/%_test.py)
