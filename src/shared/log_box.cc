@@ -4,17 +4,11 @@
 
 #include <sys/socket.h>
 
-#include <cstring>
+#include <utility>
+
+#include "shared/packet_socket.h"
 
 namespace restante {
-namespace {
-
-union Control {
-  char bytes[CMSG_SPACE(sizeof(int))];
-  cmsghdr alignment;
-};
-
-}  // namespace
 
 Result<LogBox> LogBox::make() {
   int ends[2];
@@ -30,18 +24,7 @@ Result<LogBox> LogBox::make() {
 Result<void> LogBox::put(int file) {
   std::uint64_t number = last_number_ + 1;
   iovec payload{&number, sizeof number};
-  Control control{};
-  msghdr message{};
-  message.msg_iov = &payload;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes;
-  message.msg_controllen = sizeof control.bytes;
-  cmsghdr* header = CMSG_FIRSTHDR(&message);
-  header->cmsg_level = SOL_SOCKET;
-  header->cmsg_type = SCM_RIGHTS;
-  header->cmsg_len = CMSG_LEN(sizeof file);
-  std::memcpy(CMSG_DATA(header), &file, sizeof file);
-  if (sendmsg(writer_.get(), &message, MSG_NOSIGNAL) < 0) {
+  if (!send_packet(writer_.get(), {&payload, 1}, file)) {
     return fail(ErrorKind::kSystem, "sendmsg: {}", errno_text());
   }
   // The new one first, so that whoever looks meanwhile finds one.
@@ -56,18 +39,9 @@ std::optional<NumberedFile> look_into_log_box(int box, std::uint64_t known) {
   const ssize_t got = recv(box, &found.number, sizeof found.number, MSG_PEEK | MSG_DONTWAIT);
   if (got != kSize || found.number == known) return {};
   iovec payload{&found.number, sizeof found.number};
-  Control control{};
-  msghdr message{};
-  message.msg_iov = &payload;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes;
-  message.msg_controllen = sizeof control.bytes;
-  if (recvmsg(box, &message, MSG_PEEK | MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != kSize) return {};
-  const cmsghdr* header = CMSG_FIRSTHDR(&message);
-  if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return {};  // out of descriptors
-  int file = -1;
-  std::memcpy(&file, CMSG_DATA(header), sizeof file);
-  found.file.reset(file);
+  ReceivedPacket packet = receive_packet(box, {&payload, 1}, MSG_PEEK);
+  if (packet.size != kSize || !packet.passed) return {};  // out of descriptors
+  found.file = std::move(packet.passed);
   return found;
 }
 

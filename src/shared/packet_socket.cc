@@ -48,7 +48,7 @@ bool send_packet(int fd, std::span<iovec> pieces, int passed) {
   return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0;
 }
 
-ReceivedPacket receive_packet(int fd, std::span<iovec> pieces) {
+ReceivedPacket receive_packet(int fd, std::span<iovec> pieces, int flags) {
   Control control;
   msghdr message{};
   message.msg_iov = pieces.data();
@@ -57,7 +57,7 @@ ReceivedPacket receive_packet(int fd, std::span<iovec> pieces) {
   // Not CMSG_SPACE: its padding has room for a second descriptor.
   message.msg_controllen = CMSG_LEN(sizeof(int));
   ReceivedPacket packet;
-  packet.size = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+  packet.size = recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (packet.size < 0) return packet;
   packet.passed = take_descriptor(message);
   packet.cut = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;

@@ -21,7 +21,7 @@ struct ReceivedPacket {
   bool cut = false;   // it was larger than the pieces, or had more descriptors
 };
 
-// Reads one packet into the pieces, and never waits.
-[[nodiscard]] ReceivedPacket receive_packet(int fd, std::span<iovec> pieces);
+// Reads one packet into the pieces, and never waits. With MSG_PEEK it is left there.
+[[nodiscard]] ReceivedPacket receive_packet(int fd, std::span<iovec> pieces, int flags = 0);
 
 }  // namespace restante

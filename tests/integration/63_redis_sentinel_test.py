@@ -2,25 +2,16 @@
 # Redis behind Sentinels: the master dies, another takes over, and mail flows there.
 import contextlib
 import re
-import socket
 import subprocess
 import time
 
 import pytest
 
 from fake_redis import FakeRedis, bulk
-from harness import (LOCAL, Lines, Restante, deliver, environment, new_directory, programs, run,
-                     seconds, wait_until)
+from harness import (LOCAL, Lines, Restante, deliver, environment, free_ports, new_directory,
+                     programs, run, seconds, wait_until)
 
 BACK_WITHIN = 15  # seconds, of which the Sentinels take one to believe that the master is down
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((LOCAL, 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 class Server:

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import smtplib
-import socket
 import ssl
 import subprocess
 import threading
@@ -14,7 +13,7 @@ import threading
 import pytest
 
 from harness import (IS_ROOT, KEY, LOCAL, SOURCE, UNPRIVILEGED, Lines, Restante, certificate,
-                     environment, installed, new_directory, programs, run_restante,
+                     environment, free_ports, installed, new_directory, programs, run_restante,
                      seconds)
 from manual import blocks_of_page, blocks_of_readme, examples_of, matches
 
@@ -73,14 +72,6 @@ STAND_INS = {
     "openssl": 'for word; do shift; [ "$word" != {host}:25 ] || word=' + LOCAL + ":{smtp}\n"
                'set -- "$@" "$word"; done\nexec {openssl} "$@"\n',
 }
-
-
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for one in sockets:
-            one.bind((LOCAL, 0))
-        return [one.getsockname()[1] for one in sockets]
 
 
 class Machine:

@@ -94,6 +94,15 @@ def programs():
     return directory
 
 
+def free_ports(count):
+    """Ports of the loopback address, for programs that cannot pick one."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((LOCAL, 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
 @functools.cache
 def certificate(name="localhost", kind="ec"):
     """(certificate, key): paths of PEM files, self-signed."""
