@@ -16,6 +16,7 @@
 
 #include "shared/event_loop.h"
 #include "shared/rate_table.h"
+#include "shared/redis_channels.h"
 #include "shared/redis_sentinel.h"
 
 namespace restante {
@@ -93,23 +94,7 @@ class Redis::Connection {
     command(words, std::move(done));
   }
 
-  void subscribe(std::string_view name, std::function<void()> changed) {
-    Channel& channel = channels_[std::string(name)];
-    const bool is_being_left = channel.is_known && !channel.changed;
-    channel.changed = std::move(changed);
-    if (up_ && !is_being_left) send_subscribe(name, channel);
-  }
-
-  void unsubscribe(std::string_view name) {
-    const auto found = channels_.find(name);
-    if (found == channels_.end()) return;
-    found->second.changed = nullptr;
-    if (!up_ || !found->second.is_known) {
-      channels_.erase(found);
-    } else {
-      redisAsyncCommand(context_, nullptr, nullptr, "UNSUBSCRIBE %b", name.data(), name.size());
-    }
-  }
+  RedisChannels& channels() { return channels_; }
 
  private:
   struct Pending {
@@ -118,38 +103,16 @@ class Redis::Connection {
     bool is_probe;
   };
 
-  // hiredis forgets a channel when it hears that it was unsubscribed from, even if it has been
-  // asked to subscribe again meanwhile. So a channel waits for that, and is subscribed to again
-  // then.
-  struct Channel {
-    std::function<void()> changed;  // empty: it is being left
-    bool is_known = false;          // hiredis was told of it
-  };
-
-  void send_subscribe(std::string_view name, Channel& channel) {
-    channel.is_known = redisAsyncCommand(context_, on_channel, this, "SUBSCRIBE %b", name.data(),
-                                         name.size()) == REDIS_OK;
-    if (channel.is_known) expect_answer();
-  }
-
-  void subscribe_all() {
-    for (auto& [name, channel] : channels_) send_subscribe(name, channel);
-  }
-
-  void hear(std::string_view kind, std::string_view name) {
-    const auto found = channels_.find(name);
-    if (found == channels_.end()) return;
-    Channel& channel = found->second;
-    if (kind == "unsubscribe") {
-      channel.is_known = false;
-      if (!channel.changed) {
-        channels_.erase(found);
-      } else {
-        send_subscribe(name, channel);
-      }
-    } else if (const auto changed = channel.changed) {
-      changed();  // may end the subscription
+  bool ask_for_channel(std::string_view command, std::string_view name) {
+    if (!up_) return false;
+    const bool subscribes = command == "SUBSCRIBE";
+    if (redisAsyncCommand(context_, subscribes ? on_channel : nullptr, subscribes ? this : nullptr,
+                          subscribes ? "SUBSCRIBE %b" : "UNSUBSCRIBE %b", name.data(),
+                          name.size()) != REDIS_OK) {
+      return false;
     }
+    if (subscribes) expect_answer();
+    return true;
   }
 
   void connect() {
@@ -208,7 +171,7 @@ class Redis::Connection {
       delay_ = kFirstDelay;
       note_back(health_, place());
       if (whenever_up_) whenever_up_();
-      subscribe_all();
+      channels_.connected();
       settle();
     });
   }
@@ -267,8 +230,7 @@ class Redis::Connection {
     digests_.clear();  // the next Redis may not know the scripts
     deadlines_.clear();
     is_in_grace_ = false;
-    std::erase_if(channels_, [](const auto& one) { return !one.second.changed; });
-    for (auto& [name, channel] : channels_) channel.is_known = false;
+    channels_.disconnected();
     overdue_.stop();
     reason_ = reason;
     if (is_settled_) note_lost(health_, place(), reason_);
@@ -333,7 +295,7 @@ class Redis::Connection {
     if (reply.size() < 2) return;
     if (reply.at(0).text() == "subscribe" && !self.deadlines_.empty()) self.deadlines_.pop_front();
     // Copied: a callback may end the connection, and with it the reply.
-    self.hear(std::string(reply.at(0).text()), std::string(reply.at(1).text()));
+    self.channels_.hear(std::string(reply.at(0).text()), std::string(reply.at(1).text()));
   }
 
   static void on_connect(const redisAsyncContext* context, int status) noexcept {
@@ -368,7 +330,9 @@ class Redis::Connection {
   bool is_in_grace_ = false;            // the oldest is late, and has not been given up
   std::deque<milliseconds> deadlines_;  // of the commands under way, oldest first
   std::map<std::string_view, std::string> digests_;
-  std::map<std::string, Channel, std::less<>> channels_;
+  RedisChannels channels_{[this](std::string_view command, std::string_view channel) {
+    return ask_for_channel(command, channel);
+  }};
 };
 
 Redis::Redis(event_base* base, RedisAddress address, milliseconds command_timeout,
@@ -405,9 +369,11 @@ void Redis::run_script(std::string_view source, std::span<const std::string_view
 }
 
 void Redis::subscribe(std::string_view channel, std::function<void()> changed) {
-  connection_->subscribe(channel, std::move(changed));
+  connection_->channels().subscribe(channel, std::move(changed));
 }
 
-void Redis::unsubscribe(std::string_view channel) { connection_->unsubscribe(channel); }
+void Redis::unsubscribe(std::string_view channel) {
+  connection_->channels().unsubscribe(channel);
+}
 
 }  // namespace restante
