@@ -17,7 +17,9 @@ FOLDERS  := shared master ctl $(ROLES)
 PROGRAMS := $(BUILD)/restante $(BUILD)/restantectl $(ROLES:%=$(BUILD)/restante-%)
 
 # What each folder is compiled and linked with. The master has no protocol and so no library of one.
-LIBRARIES_shared := fmt libcjson hiredis libevent libidn2 libsystemd
+# Where hiredis is 1.1 or newer there is TLS to Redis.
+REDIS_TLS := $(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo hiredis_ssl openssl)
+LIBRARIES_shared := fmt libcjson hiredis libevent libidn2 libsystemd $(REDIS_TLS)
 LIBRARIES_master := fmt libidn2 libsystemd
 # libunistring, which libidn2 is built on, has no .pc file.
 UNISTRING := -lunistring
@@ -58,7 +60,7 @@ LINK_release   := -pie -Wl,-z,relro,-z,now
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers -Werror
 override CXXFLAGS += -std=c++23 $(WARNINGS) -MMD -MP -Isrc $(FLAGS_$(VARIANT)) \
 	-DRESTANTE_VERSION='"$(VERSION)"' -DRESTANTE_LIBEXECDIR='"$(PREFIX)/lib/restante"' \
-	-DRESTANTE_SYSCONFDIR='"$(SYSCONFDIR)/restante"'
+	-DRESTANTE_SYSCONFDIR='"$(SYSCONFDIR)/restante"' $(if $(REDIS_TLS),-DRESTANTE_REDIS_TLS)
 override LDFLAGS += $(FLAGS_$(VARIANT)) $(LINK_$(VARIANT))
 Q := $(if $(V),,@)
 PARALLEL_MAKE = $(MAKE) --no-print-directory -j$(shell nproc)
@@ -193,7 +195,7 @@ layers: ## check that includes follow the arrows: programs use shared, shared us
 	$(call forbid,$(filter-out src/apid/raw_mail.cc,$(wildcard src/apid/*)),zstd)
 	$(call forbid,$(filter-out src/apid/compression.cc,$(wildcard src/apid/*)),zlib)
 	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/smtpd/header_check.* src/smtpd/proxy_header.* src/smtpd/time_limits.* src/smtpd/client_table.* src/shared/address.*,$(NO_IO))
-	$(call forbid,$(filter-out src/shared/redis.cc src/shared/redis_reply.cc,$(wildcard src/shared/*)),hiredis)
+	$(call forbid,$(filter-out src/shared/redis.cc src/shared/redis_reply.cc src/shared/redis_tls.cc,$(wildcard src/shared/*)),hiredis)
 	$(call forbid,$(filter-out src/shared/message.cc,$(wildcard src/shared/*)),cjson)
 	$(call forbid,$(filter-out src/shared/domain.cc,$(wildcard src/*/*)),idn2|uninorm)
 	$(call forbid,$(filter-out src/smtpd/tls.cc src/smtpd/fingerprint.cc,$(wildcard src/smtpd/*)),openssl)

@@ -29,6 +29,7 @@
 #include "shared/pulse.h"
 #include "shared/rate_table.h"
 #include "shared/redis.h"
+#include "shared/redis_tls.h"
 #include "shared/segment.h"
 
 namespace restante::apid {
@@ -234,7 +235,7 @@ void Worker::drain() {
 }  // namespace
 
 Result<void> run_worker(WorkerContext context) {
-  Result<RedisAddress> redis = parse_redis_address(context.config.redis);
+  Result<RedisAddress> redis = redis_of(context.config);
   if (!redis) return std::unexpected(std::move(redis).error());
   Result<Segment> segment = Segment::map(context.segment.get());
   if (!segment) return std::unexpected(std::move(segment).error());

@@ -16,6 +16,7 @@
 #include "ctl/resolver.h"
 #include "ctl/store.h"
 #include "shared/message.h"
+#include "shared/redis_tls.h"
 #include "shared/worker_context.h"
 
 namespace restante::ctl {
@@ -76,7 +77,7 @@ void check_certificates(const Config& config, Findings& findings) {
 }
 
 void check_redis(const Config& config, Findings& findings) {
-  auto address = parse_redis_address(config.redis);
+  auto address = redis_of(config);
   if (!address) return findings.push_back({Grade::kBad, "redis", address.error().what});
   Store store(config, *std::move(address));
   const auto pinged =

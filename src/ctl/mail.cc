@@ -7,6 +7,7 @@
 #include "ctl/store.h"
 #include "shared/address.h"
 #include "shared/mailbox_name.h"
+#include "shared/redis_tls.h"
 
 namespace restante::ctl {
 namespace {
@@ -34,7 +35,7 @@ Result<std::optional<MailId>> id_of(const std::string& text) {
 // Does `work` with the store and the key of the mailbox that the first word names.
 template <class Work>
 Result<int> in_mailbox(const Options& options, const Config& config, Work work) {
-  auto address = parse_redis_address(config.redis);
+  auto address = redis_of(config);
   if (!address) return std::unexpected(address.error());
   const auto mailbox = mailbox_of(config, options.words.front());
   if (!mailbox) return std::unexpected(mailbox.error());

@@ -194,6 +194,10 @@ Result<Config> ConfigReader::finish() const {
                 "api_key is not set: write api_key = followed by the output of openssl rand -hex "
                 "24 into the configuration file, or set API_KEY in the environment");
   }
+  if (config.redis_tls_certificate.empty() != config.redis_tls_key.empty()) {
+    return fail(ErrorKind::kConfig,
+                "redis_tls_certificate and redis_tls_key belong together; only one of them is set");
+  }
   if (config.tls_certificate.size() != config.tls_key.size()) {
     return fail(ErrorKind::kConfig,
                 "tls_certificate and tls_key name {} and {} files; each certificate needs its key, "

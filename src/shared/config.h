@@ -42,6 +42,7 @@ struct Config {
   std::string redis;     // host:port, unix:/path, redis://…, or `private`
   std::string redis_directory;
   RedisStrict redis_strict{};
+  std::string redis_tls_ca, redis_tls_certificate, redis_tls_key;
   std::vector<std::string> smtp_listen, http_listen, https_listen;  // address:port
   std::vector<std::string> smtp_proxy_listen;  // address:port, behind a load balancer
   std::vector<std::string> http_api_listen;    // loopback:port or unix:/path, behind a proxy

@@ -18,6 +18,7 @@
 #include "shared/rate_table.h"
 #include "shared/redis_channels.h"
 #include "shared/redis_sentinel.h"
+#include "shared/redis_tls.h"
 
 namespace restante {
 
@@ -135,6 +136,10 @@ class Redis::Connection {
       redisAsyncFree(context_);
       return lost(reason);
     }
+    if (address_.tls && !address_.tls->start(context_->c, address_.host)) {
+      redisAsyncFree(context_);
+      return lost("TLS cannot be started");
+    }
     context_->c.reader->maxbuf = 0;  // the default shrinks and grows the buffer of large replies
     redisLibeventAttach(context_, base_);
     redisAsyncSetConnectCallback(context_, on_connect);
@@ -232,7 +237,8 @@ class Redis::Connection {
     is_in_grace_ = false;
     channels_.disconnected();
     overdue_.stop();
-    reason_ = reason;
+    const std::string tls_reason = address_.tls ? RedisTls::take_error() : std::string();
+    reason_ = tls_reason.empty() ? reason : tls_reason;
     if (is_settled_) note_lost(health_, place(), reason_);
     retry_.start(delay_);
     delay_ = std::min(delay_ * 2, kLastDelay);
@@ -372,8 +378,6 @@ void Redis::subscribe(std::string_view channel, std::function<void()> changed) {
   connection_->channels().subscribe(channel, std::move(changed));
 }
 
-void Redis::unsubscribe(std::string_view channel) {
-  connection_->channels().unsubscribe(channel);
-}
+void Redis::unsubscribe(std::string_view channel) { connection_->channels().unsubscribe(channel); }
 
 }  // namespace restante

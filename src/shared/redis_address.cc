@@ -86,13 +86,16 @@ bool parse_sentinels(std::string_view text, RedisAddress& address) {
 
 Result<RedisAddress> parse_redis_address(std::string_view text) {
   RedisAddress address;
-  if (text.starts_with("rediss://")) {
-    return fail(ErrorKind::kConfig, "asks for TLS (rediss://), which this build has not: use {}",
-                kForms);
-  }
   bool good = false;
   if (text.starts_with("sentinel://")) {
     good = parse_sentinels(text.substr(11), address);
+  } else if (text.starts_with("rediss://")) {
+    if (!kRedisHasTls) {
+      return fail(ErrorKind::kConfig,
+                  "asks for TLS (rediss://), which takes hiredis 1.1 or newer: use {}", kForms);
+    }
+    address.over_tls = true;
+    good = parse_url(text.substr(9), address);
   } else if (text.starts_with("redis://")) {
     good = parse_url(text.substr(8), address);
   } else if (text.starts_with("unix:/") || text.starts_with('/')) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,15 @@
 #include "shared/error.h"
 
 namespace restante {
+
+class RedisTls;
+
+// Whether this build can speak TLS to Redis.
+#ifdef RESTANTE_REDIS_TLS
+inline constexpr bool kRedisHasTls = true;
+#else
+inline constexpr bool kRedisHasTls = false;
+#endif
 
 struct RedisAddress {
   struct Server {
@@ -23,11 +33,14 @@ struct RedisAddress {
   std::uint32_t database = 0;
   std::vector<Server> sentinels;  // not empty: they say where `master` is, and host is empty
   std::string master;
+  bool over_tls = false;
+  std::shared_ptr<const RedisTls> tls;  // set by redis_of() where over_tls is
 };
 
 // `host:port`, `host`, `unix:/path`, `/path`, `redis://[[user]:password@]host[:port][/db]`,
-// `sentinel://[[user]:password@]host[:port][,host[:port]]…/master[/db]`.
-// `rediss://` is refused where hiredis has no TLS.
+// `rediss://…` the same over TLS,
+// `sentinel://[[user]:password@]host[:port][,host[:port]]…/master[/db]`. `rediss://` is refused
+// without kRedisHasTls.
 [[nodiscard]] Result<RedisAddress> parse_redis_address(std::string_view text);
 
 }  // namespace restante

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "shared/log.h"
+#include "shared/redis_tls.h"
 
 namespace restante::smtpd {
 namespace {
@@ -71,7 +72,7 @@ Result<std::unique_ptr<Worker>> Worker::make(WorkerContext context) {
   }
   auto segment = Segment::map(context.segment.get());
   if (!segment) return std::unexpected(segment.error());
-  auto redis = parse_redis_address(context.config.redis);
+  auto redis = redis_of(context.config);
   if (!redis) return std::unexpected(redis.error());
   return std::unique_ptr<Worker>(
       new Worker(std::move(context), std::move(*tls), std::move(*segment), std::move(*redis)));

@@ -45,12 +45,23 @@ void each_form_is_taken_apart(void**) {
 }
 
 void what_is_none_is_refused(void**) {
-  for (const char* text : {"", ":6379", "host:", "host:0", "host:65536", "host:1x", "[::1", "rediss://host", "redis://secret@host",
+  for (const char* text : {"", ":6379", "host:", "host:0", "host:65536", "host:1x", "[::1", "redis://secret@host",
                            "redis://host/x", "unix:", "sentinel://a:1", "sentinel://a:1/",
                            "sentinel:///mail", "sentinel://a,,b/mail", "sentinel://a,/mail",
                            "sentinel://a:x/mail", "sentinel://a/mail/x", "sentinel://p@a/mail"}) {
     assert_same(std::string(text) + " " + parts(text), std::string(text) + " bad");
   }
+}
+
+void tls_is_asked_for(void**) {
+  if (!kRedisHasTls) {
+    const auto refused = parse_redis_address("rediss://host");
+    assert_true(refused.error().what.find("hiredis 1.1") != std::string::npos);
+    return;
+  }
+  assert_same(parts("rediss://user:secret@host:1/2"), "host 1  user:secret 2");
+  assert_true(parse_redis_address("rediss://host")->over_tls);
+  assert_false(parse_redis_address("redis://host")->over_tls);
 }
 
 }  // namespace
@@ -59,6 +70,7 @@ int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(each_form_is_taken_apart),
       cmocka_unit_test(what_is_none_is_refused),
+      cmocka_unit_test(tls_is_asked_for),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
