@@ -41,6 +41,9 @@ CHECK_PACKAGES := libcmocka-dev jq python3 python3-pytest procps mandoc zstd hap
 # them.
 INTEROP_PACKAGES := postfix nodejs python3-venv
 
+# What `make bench` needs besides: the peers, and what drives and counts.
+BENCH_PACKAGES := postfix nginx-light wrk strace python3
+
 # What `make faults` needs besides, to make a network.
 FAULT_PACKAGES := iproute2
 
@@ -74,7 +77,7 @@ HEADERS    := $(wildcard src/*/*.h)
 
 .DELETE_ON_ERROR:
 .PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration senders \
-	interop faults bench-session golden-update rows layers headers man deps check-deps interop-deps faults-deps run smoke \
+	interop faults bench bench-session golden-update rows layers headers man deps check-deps interop-deps faults-deps bench-deps run smoke \
 	format tidy compile_commands.json install deb deb-test clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT
 
@@ -165,10 +168,14 @@ faults: faults-deps ## let mail flow through FAULT_SECONDS of every fault, and c
 
 bench-session: $(BUILD)/bench/bench_session ## print what the SMTP session alone costs
 	@$<
+BENCH ?=
+bench: bench-deps ## measure beside smtp-sink, Postfix and nginx; writes tests/bench/RESULTS.md
+	@$(PARALLEL_MAKE) all $(BUILD)/bench/smtp_load
+	@RESTANTE_BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/run.py $(BENCH)
 $(BUILD)/bench/%: tests/bench/%.cc $(BUILD)/libsmtpd.a $(BUILD)/libshared.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  BENCH $<")
-	$(Q)$(CXX) $(CXXFLAGS) $(CFLAGS_smtpd) -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(LIBS_smtpd)
+	$(Q)$(CXX) $(CXXFLAGS) $(CFLAGS_smtpd) -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(LIBS_smtpd) -levent_openssl -levent
 
 golden-update: $(BUILD)/unit/mimed/mime_test ## rewrite the golden JSON files; then read the diff
 	GOLDEN_UPDATE=1 $<
@@ -210,10 +217,11 @@ man: ## check the manual pages
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 check-deps: MORE_PACKAGES = $(CHECK_PACKAGES)
 faults-deps: MORE_PACKAGES = $(CHECK_PACKAGES) $(FAULT_PACKAGES)
+bench-deps: MORE_PACKAGES = $(BENCH_PACKAGES)
 interop-deps: MORE_PACKAGES = $(CHECK_PACKAGES) $(INTEROP_PACKAGES)
 deps: ## install the Debian packages that are missing (asks for sudo when not root)
 check-deps: ## the same, and those that the tests need
-deps check-deps interop-deps faults-deps:
+deps check-deps interop-deps faults-deps bench-deps:
 	@missing=; for package in $(PACKAGES) $(MORE_PACKAGES); do \
 		dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || \
 		missing="$$missing $$package"; done; \

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: ISC
+"""What restante is measured against, each on a port of its own, all of them running at once."""
+import shutil
+import socket
+import subprocess
+
+from harness import (IS_ROOT, LOCAL, UNPRIVILEGED, Restante, certificate, free_ports,
+                     new_directory, wait_until)
+
+NO_LIMITS = {"smtp_client_connection_limit": 0, "smtp_tls": "optional"}
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex((LOCAL, port)) == 0
+
+
+class Subject(Restante):
+    """restante as its package configures it, with a Redis of its own that has every write on disk."""
+
+    def __init__(self, **settings):
+        super().__init__("private", **(NO_LIMITS | settings))
+        self.port = self.smtp_port
+
+    def redis_cli(self, *words):
+        return subprocess.run(["redis-cli", "-s", self.directory / "run/redis.sock", *words],
+                              check=True, text=True, capture_output=True).stdout
+
+
+class Peer:
+    """A program of others, which listens on `port`."""
+
+    def __init__(self, *command):
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: listens(self.port), f"{command[0]} listens", 20)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait()
+
+
+class SmtpSink(Peer):
+    """Postfix' test server: one process, which throws the mail away."""
+
+    def __init__(self):
+        self.port, = free_ports(1)
+        user = ["-u", UNPRIVILEGED] if IS_ROOT else []
+        super().__init__("/usr/sbin/smtp-sink", *user, f"{LOCAL}:{self.port}", "1000")
+
+
+class Nginx(Peer):
+    """One static file over HTTPS, by as many workers as there are API workers."""
+
+    def __init__(self, workers):
+        self.directory = new_directory()
+        self.port, = free_ports(1)
+        self.root = self.directory / "root"
+        self.root.mkdir()
+        self.directory.chmod(0o755)
+        for directory in self.directory.parents:
+            if "restante-test" in directory.name:
+                directory.chmod(0o755)
+        files = certificate()
+        configuration = self.directory / "nginx.conf"
+        configuration.write_text(f"""
+            daemon off; worker_processes {workers}; pid {self.directory}/pid; error_log /dev/null;
+            {f"user {UNPRIVILEGED};" if IS_ROOT else ""}
+            events {{ worker_connections 1024; }}
+            http {{
+              access_log off; keepalive_requests 100000000; default_type application/json;
+              {"".join(f"{kind}_temp_path {self.directory}/{kind};"
+                       for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))}
+              server {{
+                listen {LOCAL}:{self.port} ssl; root {self.root};
+                ssl_certificate {files[0]}; ssl_certificate_key {files[1]};
+                ssl_protocols TLSv1.2 TLSv1.3;
+              }}
+            }}""")
+        super().__init__("/usr/sbin/nginx", "-c", configuration)
+
+    def serve(self, name, content):
+        """The path of a file with these bytes."""
+        (self.root / name).write_bytes(content)
+        return f"/{name}"
+
+
+SERVICES = """
+{port} inet n - n - - smtpd
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+rewrite unix - - n - - trivial-rewrite
+bounce unix - - n - 0 bounce
+defer unix - - n - 0 bounce
+trace unix - - n - 0 bounce
+discard unix - - n - - discard
+anvil unix - - n - 1 anvil
+tlsmgr unix - - n 1000? 1 tlsmgr
+proxymap unix - - n - - proxymap
+postlog unix-dgram n - n - 1 postlogd
+"""
+
+
+class Postfix:
+    """Its own smtpd, queue and all; what is in the queue goes to the `discard` transport."""
+
+    def __init__(self):
+        self.directory = new_directory()
+        self.port, = free_ports(1)
+        config, queue, data = (self.directory / name for name in ("config", "queue", "data"))
+        for directory in (config, queue, data):
+            directory.mkdir()
+        shutil.chown(data, "postfix")
+        files = certificate()
+        settings = {
+            "compatibility_level": "3.6", "queue_directory": queue, "data_directory": data,
+            "myhostname": "mx.example.com", "inet_interfaces": "loopback-only",
+            "inet_protocols": "ipv4", "mynetworks": f"{LOCAL}/32", "mydestination": "",
+            "alias_maps": "", "alias_database": "", "relay_domains": "example.com",
+            "default_transport": "discard", "relay_transport": "discard",
+            "maillog_file": self.directory / "log", "maillog_file_prefixes": self.directory,
+            "smtpd_tls_security_level": "may", "smtpd_tls_cert_file": files[0],
+            "smtpd_tls_key_file": files[1], "message_size_limit": "0", "mailbox_size_limit": "0",
+            "smtpd_client_connection_count_limit": "0", "queue_minfree": "0",
+        }
+        (config / "main.cf").write_text("".join(f"{name} = {value}\n"
+                                                for name, value in settings.items()))
+        (config / "master.cf").write_text(SERVICES.format(port=f"{LOCAL}:{self.port}"))
+        self.config = config
+        self.command("start")
+        wait_until(lambda: listens(self.port), "Postfix listens", 20)
+
+    def command(self, word):
+        subprocess.run(["/usr/sbin/postfix", "-c", self.config, word], check=True,
+                       capture_output=True, stdin=subprocess.DEVNULL)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.command("stop")
