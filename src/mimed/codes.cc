@@ -6,7 +6,7 @@
 #include <map>
 #include <utility>
 
-#include "mimed/code_words.h"
+#include "mimed/words.h"
 #include "shared/ascii.h"
 
 namespace restante::mimed {
@@ -33,74 +33,6 @@ constexpr int kAgainst = -80;
 
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
-struct Word {
-  std::string_view text;
-  std::size_t at = 0;    // in the whole text
-  std::size_t line = 0;  // its number
-  CodeWord kind = CodeWord::kOther;
-  bool digits = false;  // nothing else
-};
-
-// Letters of any script are part of a word; punctuation beyond ASCII is not: U+0080 … U+00BF,
-// U+2000 … U+2BFF, U+3000 … U+303F, U+FF00 … U+FF3F.
-std::size_t word_character_size(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text[0]);
-  if (lead < 0x80) {
-    const char c = text[0];
-    return is_digit(c) || is_upper(c) || (c >= 'a' && c <= 'z') ? 1 : 0;
-  }
-  const auto second = text.size() > 1 ? static_cast<unsigned char>(text[1]) : 0U;
-  const bool punctuation = lead == 0xC2 || (lead == 0xE2 && second < 0xB0) ||
-                           (lead == 0xE3 && second == 0x80) || (lead == 0xEF && second == 0xBC);
-  return punctuation ? 0 : 1;
-}
-
-// Whether what stands between blanks is a URL or an address: no code is looked for in it.
-bool is_opaque(std::string_view chunk) {
-  return chunk.contains("://") || chunk.contains('@') || chunk.starts_with("www.");
-}
-
-std::vector<Word> split_words(std::string_view text) {
-  std::vector<Word> words;
-  std::size_t line = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    if (is_space(text[at])) {
-      line += text[at++] == '\n';
-      continue;
-    }
-    const auto chunk_end = static_cast<std::size_t>(
-        std::find_if(text.begin() + static_cast<std::ptrdiff_t>(at), text.end(), is_space) -
-        text.begin());
-    if (is_opaque(text.substr(at, chunk_end - at))) {
-      words.push_back({.text = {}, .at = at, .line = line});  // takes its place
-      at = chunk_end;
-      continue;
-    }
-    while (at < chunk_end) {
-      const std::size_t start = at;
-      bool digits = true;
-      while (at < chunk_end && word_character_size(text.substr(at)) != 0) {
-        digits = is_digit(text[at++]) && digits;
-      }
-      if (at > start) {
-        const std::string_view word = text.substr(start, at - start);
-        words.push_back({word, start, line, classify_code_word(word), digits});
-      } else {
-        ++at;
-        // The rest of a character of several bytes goes with it.
-        while (at < chunk_end && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80) ++at;
-      }
-    }
-  }
-  for (std::size_t i = 0; i < words.size(); ++i) {
-    if (words[i].kind != CodeWord::kStrong) continue;
-    const bool spoilt = (i > 0 && spoils_code(words[i - 1].text)) ||
-                        (i + 1 < words.size() && spoils_code(words[i + 1].text));
-    if (spoilt) words[i].kind = CodeWord::kAgainst;
-  }
-  return words;
-}
 
 // What may be a code: some words of a text, one behind the other.
 struct Candidate {
@@ -137,16 +69,16 @@ bool is_group(std::string_view word) {
 
 class Finder {
  public:
-  Finder(std::string_view text, int bonus)
-      : text_(text), words_(split_words(text)), bonus_(bonus) {}
+  Finder(std::string_view text, int bonus) : text_(text), words_(text), bonus_(bonus) {}
 
   // What a subject adds to the codes of its text: it speaks of them, or of orders.
   [[nodiscard]] int weight_for_text() const {
     int weight = 0;
-    for (const Word& word : words_) {
-      if (word.kind == CodeWord::kAgainst) return 0;
-      if (word.kind == CodeWord::kMedium) weight = std::max(weight, kSubjectVerifies);
-      if (word.kind == CodeWord::kStrong) weight = kSubjectSaysCode;
+    for (std::size_t i = 0; i < words_.size(); ++i) {
+      const CodeWord kind = words_.kind(i);
+      if (kind == CodeWord::kAgainst) return 0;
+      if (kind == CodeWord::kMedium) weight = std::max(weight, kSubjectVerifies);
+      if (kind == CodeWord::kStrong) weight = kSubjectSaysCode;
     }
     return weight;
   }
@@ -269,7 +201,7 @@ class Finder {
   [[nodiscard]] bool behind_letter(std::size_t i) const {
     if (i == 0 || between(i - 1) != "-") return false;
     const Word& prefix = words_[i - 1];
-    if (prefix.kind == CodeWord::kStrong) return true;
+    if (words_.kind(i - 1) == CodeWord::kStrong) return true;
     return prefix.text.size() <= 2 && std::ranges::all_of(prefix.text, is_upper);
   }
 
@@ -308,16 +240,17 @@ class Finder {
         return true;
     }
     const std::size_t next = candidate.last + 1;
-    return next < words_.size() && words_[next].kind == CodeWord::kUnit &&
+    return next < words_.size() && words_.kind(next) == CodeWord::kUnit &&
            words_[next].line == words_[candidate.last].line;
   }
 
   // The word before says what it counts: "order", "invoice number". Up to a word of ours.
   [[nodiscard]] bool is_number_of_something(const Candidate& candidate) const {
     for (std::size_t back = 1; back <= 3 && back <= candidate.first; ++back) {
-      const Word& word = words_[candidate.first - back];
-      if (word.kind == CodeWord::kStrong || word.line != words_[candidate.first].line) return false;
-      if (word.kind == CodeWord::kAgainst) return true;
+      const std::size_t i = candidate.first - back;
+      const CodeWord kind = words_.kind(i);
+      if (kind == CodeWord::kStrong || words_[i].line != words_[candidate.first].line) return false;
+      if (kind == CodeWord::kAgainst) return true;
     }
     return false;
   }
@@ -333,25 +266,26 @@ class Finder {
   // Tied to a word: "code: 1234", "code 1234", "the code for you is 1234", "1234 is your code".
   [[nodiscard]] int tie_of(const Candidate& candidate) const {
     std::size_t first = candidate.first;
-    if (first > 0 && behind_letter(first) && words_[first - 1].kind == CodeWord::kOther) --first;
+    if (first > 0 && behind_letter(first) && words_.kind(first - 1) == CodeWord::kOther) --first;
     const std::size_t end = first == 0 ? 0 : words_[first - 1].at + words_[first - 1].text.size();
     const std::string_view gap = text_.substr(end, words_[first].at - end);
     const bool pointed = first > 0 && (gap.contains(':') || gap.contains('=') ||
-                                       words_[first - 1].kind == CodeWord::kLink);
+                                       words_.kind(first - 1) == CodeWord::kLink);
     int tie = 0;
     for (std::size_t back = 1; back <= std::min(first, kLinkWordsBack); ++back) {
-      const Word& word = words_[first - back];
       if (back > 1 && !pointed) break;
-      if (back > 1 && word.kind == CodeWord::kAgainst && tie == 0) break;
-      if (word.kind == CodeWord::kStrong && !gap.contains('.')) return kTied;
-      if (word.kind == CodeWord::kMedium && pointed) tie = kTiedToMedium;
-      if (words_[first].at - word.at > kReach) break;
+      const CodeWord kind = words_.kind(first - back);
+      if (back > 1 && kind == CodeWord::kAgainst && tie == 0) break;
+      if (kind == CodeWord::kStrong && !gap.contains('.')) return kTied;
+      if (kind == CodeWord::kMedium && pointed) tie = kTiedToMedium;
+      if (words_[first].at - words_[first - back].at > kReach) break;
     }
     const std::size_t next = candidate.last + 1;
-    if (next >= words_.size() || words_[next].kind != CodeWord::kLink) return tie;
+    if (next >= words_.size() || words_.kind(next) != CodeWord::kLink) return tie;
     for (std::size_t i = next + 1; i < std::min(words_.size(), next + kLinkWordsBack); ++i) {
-      if (words_[i].kind == CodeWord::kStrong) return kTied;
-      if (words_[i].kind == CodeWord::kAgainst) break;
+      const CodeWord kind = words_.kind(i);
+      if (kind == CodeWord::kStrong) return kTied;
+      if (kind == CodeWord::kAgainst) break;
     }
     return tie;
   }
@@ -365,9 +299,10 @@ class Finder {
     const std::size_t to = std::min(words_.size(), candidate.last + 1 + kWordsAround);
     for (std::size_t i = from; i < to; ++i) {
       const Word& word = words_[i];
-      const int weight = word.kind == CodeWord::kStrong   ? kNearStrong
-                         : word.kind == CodeWord::kMedium ? kNearMedium
-                                                          : 0;
+      const CodeWord kind = words_.kind(i);
+      const int weight = kind == CodeWord::kStrong   ? kNearStrong
+                         : kind == CodeWord::kMedium ? kNearMedium
+                                                     : 0;
       const std::size_t distance = word.at < start  ? start - word.at - word.text.size()
                                    : word.at >= end ? word.at - end
                                                     : 0;
@@ -379,7 +314,7 @@ class Finder {
   }
 
   std::string_view text_;
-  std::vector<Word> words_;
+  Words words_;
   int bonus_;
 };
 
