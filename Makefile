@@ -202,7 +202,7 @@ layers: ## check that includes follow the arrows: programs use shared, shared us
 	$(call forbid,$(filter-out src/apid/raw_mail.cc,$(wildcard src/apid/*)),zstd)
 	$(call forbid,$(filter-out src/apid/compression.cc,$(wildcard src/apid/*)),zlib)
 	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/smtpd/header_check.* src/smtpd/proxy_header.* src/smtpd/time_limits.* src/smtpd/client_table.* src/shared/address.*,$(NO_IO))
-	$(call forbid,$(filter-out src/shared/redis.cc src/shared/redis_reply.cc src/shared/redis_tls.cc,$(wildcard src/shared/*)),hiredis)
+	$(call forbid,$(filter-out src/shared/redis.cc src/shared/redis_events.cc src/shared/redis_reply.cc src/shared/redis_tls.cc,$(wildcard src/shared/*)),hiredis)
 	$(call forbid,$(filter-out src/shared/message.cc,$(wildcard src/shared/*)),cjson)
 	$(call forbid,$(filter-out src/shared/domain.cc,$(wildcard src/*/*)),idn2|uninorm)
 	$(call forbid,$(filter-out src/smtpd/tls.cc src/smtpd/fingerprint.cc,$(wildcard src/smtpd/*)),openssl)

@@ -3,7 +3,6 @@
 // hiredis).
 #include "shared/redis.h"
 
-#include <hiredis/adapters/libevent.h>
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
 #include <sys/socket.h>
@@ -17,6 +16,7 @@
 #include "shared/event_loop.h"
 #include "shared/rate_table.h"
 #include "shared/redis_channels.h"
+#include "shared/redis_events.h"
 #include "shared/redis_sentinel.h"
 #include "shared/redis_tls.h"
 
@@ -141,7 +141,10 @@ class Redis::Connection {
       return lost("TLS cannot be started");
     }
     context_->c.reader->maxbuf = 0;  // the default shrinks and grows the buffer of large replies
-    redisLibeventAttach(context_, base_);
+    if (!attach_to_loop(*context_, base_)) {
+      redisAsyncFree(context_);
+      return lost("out of memory");
+    }
     redisAsyncSetConnectCallback(context_, on_connect);
     redisAsyncSetDisconnectCallback(context_, on_disconnect);
     deadlines_.push_back(monotonic_now() + timeout_);  // for the connect itself

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 // One connection to Redis on a worker's event loop: commands are pipelined, each has a time limit,
-// and a lost connection is made again with back-off. Only redis.cc, redis_reply.cc and
-// redis_tls.cc include hiredis.
+// and a lost connection is made again with back-off. Only redis*.cc include hiredis.
 //
 // A connection on which a command timed out is given up at once, since a late reply would answer
 // the next command; every command that was under way then fails with kUnavailable.

@@ -68,7 +68,7 @@ class Nginx(Peer):
         configuration = self.directory / "nginx.conf"
         configuration.write_text(f"""
             daemon off; worker_processes {workers}; pid {self.directory}/pid; error_log /dev/null;
-            {f"user {UNPRIVILEGED};" if IS_ROOT else ""}
+            {f"user {UNPRIVILEGED} nogroup;" if IS_ROOT else ""}
             events {{ worker_connections 1024; }}
             http {{
               access_log off; keepalive_requests 100000000; default_type application/json;
