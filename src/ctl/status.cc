@@ -85,6 +85,11 @@ std::string risk_list(RedisRisks risks) {
   return "[" + list + "]";
 }
 
+// The end of the year 9999 at most.
+std::int64_t time_in(const ScoreWord& word) {
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(word.load(), 253'402'300'799));
+}
+
 std::string certificate_text(const Status& status) {
   if (status.certificate_expiry == 0) return "not known";
   const std::int64_t left = status.certificate_expiry - status.now;
@@ -106,26 +111,33 @@ bool Status::has_problem() const {
 
 std::string segment_path(const std::string& runtime_dir) { return runtime_dir + "/segment"; }
 
-Result<Status> read_status(const std::string& runtime_dir) {
+Status status_of(const Segment& segment) {
   Status status;
-  const auto segment = Segment::open(segment_path(runtime_dir), status.master);
-  if (!segment) return std::unexpected(segment.error());
-  const Scoreboard board = segment->scoreboard();
+  const Scoreboard board = segment.scoreboard();
   const ScoreHead& head = board.head();
-  status.version = segment->program_version();
+  status.version = segment.program_version();
   status.score = board.read();
   status.taken = monotonic_now();  // behind the heartbeats
   status.now = std::time(nullptr);
-  status.started_at = static_cast<std::int64_t>(head.started_at.load());
-  status.certificate_expiry = static_cast<std::int64_t>(head.certificate_expiry.load());
+  status.started_at = time_in(head.started_at);
+  status.certificate_expiry = time_in(head.certificate_expiry);
   status.generation = head.generation.load();
   status.deaths = head.deaths.load();
   status.reloads = head.reloads.load();
   status.failed_reloads = head.failed_reloads.load();
-  const RedisHealth& redis = segment->redis_health();
+  const RedisHealth& redis = segment.redis_health();
   status.redis_up = redis.away.load() == 0;
   status.redis_full = redis.nearly_full.load() != 0;
   status.redis_risks = redis.risks.load();
+  return status;
+}
+
+Result<Status> read_status(const std::string& runtime_dir) {
+  pid_t master = 0;
+  const auto segment = Segment::open(segment_path(runtime_dir), master);
+  if (!segment) return std::unexpected(segment.error());
+  Status status = status_of(*segment);
+  status.master = master;
   return status;
 }
 

@@ -35,6 +35,9 @@ struct Status {
 
 [[nodiscard]] std::string segment_path(const std::string& runtime_dir);
 
+// All but the master's pid. Workers write the segment, so nothing that stands in it is relied upon.
+[[nodiscard]] Status status_of(const Segment& segment);
+
 // kUnavailable: restante does not run.
 [[nodiscard]] Result<Status> read_status(const std::string& runtime_dir);
 

@@ -84,6 +84,10 @@ Enum as_enum(const ScoreWord& word, std::size_t count) {
   return static_cast<Enum>(value < count ? value : 0);
 }
 
+// A time, in s or ms, with which one can calculate whatever stands in the word.
+constexpr std::uint64_t kLastTime = 253'402'300'799'000;  // the end of the year 9999 in ms
+std::uint64_t as_time(const ScoreWord& word) { return std::min(word.load(kRelaxed), kLastTime); }
+
 }  // namespace
 
 std::span<const CountInfo, kCounts> all_counts() { return kTable; }
@@ -164,16 +168,15 @@ Score Scoreboard::read() const {
     const auto of = [&slot](Count count) {
       return slot.counts[static_cast<std::size_t>(count)].load(kRelaxed);
     };
-    score.processes.push_back(
-        {.slot = i,
-         .role = as_enum<ProcessRole>(slot.role, kRoles),
-         .state = state,
-         .pid = slot.pid.load(kRelaxed),
-         .number = slot.number.load(kRelaxed),
-         .generation = slot.generation.load(kRelaxed),
-         .started_at = slot.started_at.load(kRelaxed),
-         .heartbeat = std::chrono::milliseconds(slot.heartbeat.load(kRelaxed)),
-         .open = of(Count::kSmtpOpen) + of(Count::kHttpOpen)});
+    score.processes.push_back({.slot = i,
+                               .role = as_enum<ProcessRole>(slot.role, kRoles),
+                               .state = state,
+                               .pid = slot.pid.load(kRelaxed),
+                               .number = slot.number.load(kRelaxed),
+                               .generation = slot.generation.load(kRelaxed),
+                               .started_at = as_time(slot.started_at),
+                               .heartbeat = std::chrono::milliseconds(as_time(slot.heartbeat)),
+                               .open = of(Count::kSmtpOpen) + of(Count::kHttpOpen)});
   }
   return score;
 }

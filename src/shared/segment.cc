@@ -129,6 +129,12 @@ RateTable Segment::smtp_rates() const { return {layout_->smtp_words, layout_->he
 RateTable Segment::api_rates() const { return {layout_->api_words, layout_->header.hash_key}; }
 RedisHealth& Segment::redis_health() const { return layout_->redis_health; }
 Scoreboard Segment::scoreboard() const { return Scoreboard(layout_->score); }
-std::string_view Segment::program_version() const { return layout_->header.program_version.data(); }
+std::string_view Segment::program_version() const {
+  constexpr std::string_view kCharacters =
+      "0123456789.+-~abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  const auto& bytes = layout_->header.program_version;
+  const std::string_view all(bytes.data(), bytes.size());
+  return all.substr(0, all.find_first_not_of(kCharacters));
+}
 
 }  // namespace restante

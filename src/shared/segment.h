@@ -39,7 +39,8 @@ class Segment {
   [[nodiscard]] RateTable api_rates() const;
   [[nodiscard]] RedisHealth& redis_health() const;
   [[nodiscard]] Scoreboard scoreboard() const;
-  [[nodiscard]] std::string_view program_version() const;  // of the master; lives as this does
+  // Of the master, and only what may stand in one: workers could write there. Lives as this does.
+  [[nodiscard]] std::string_view program_version() const;
 
  private:
   struct Layout;

@@ -186,6 +186,10 @@ struct Format {
 
 std::optional<std::string> assign_value(const Setting& setting, std::string_view value,
                                         Config& config) {
+  // A NUL would end it for the C library, and a line end for the worker that is handed it.
+  const bool has_control = std::ranges::any_of(
+      value, [](char c) { return (c >= '\0' && c < ' ' && c != '\t') || c == '\x7f'; });
+  if (has_control) return "has a control character";
   const bool is_text = setting.type == Type::kText || setting.type == Type::kWords;
   if (is_text && value.empty() && setting.min > 0) return "must not be empty";
   return std::visit(Assign{setting, value, config}, setting.member);

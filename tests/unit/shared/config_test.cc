@@ -82,7 +82,9 @@ void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
       {"api_key = k sha256:abc",
        "r.conf:1: api_key: its value has no 64 hexadecimal digits behind sha256: "
        "(restantectl key makes such a hash)"},
-      {"api_key = k\x01",
+      {"user = a\x1b[2J", R"(r.conf:1: user: "a\x1b[2J" has a control character)"},
+      {"api_key = k\x01", "r.conf:1: api_key: its value has a control character"},
+      {"api_key = k\xc3\xbc",
        "r.conf:1: api_key: its value has a character that cannot stand in an "
        "HTTP header"},
       {"runtime_dir = run", "r.conf:1: runtime_dir: run is no absolute path"},
@@ -186,6 +188,14 @@ void each_certificate_needs_a_key(void**) {
       fault_of_pairs("tls_certificate = /a.pem", "tls_key = /c.pem /d.pem /e.pem"),
       "tls_certificate and tls_key name 1 and 3 files; each certificate needs its key, in the "
       "same order");
+}
+
+void a_value_brings_no_second_line_for_the_workers(void**) {
+  ConfigReader reader;
+  const char* const environment[] = {"RESTANTE_LOG_TO=/log\nsmtp_tls = optional"};
+  assert_same(error_of(reader.read_environment(environment)),
+              R"(environment RESTANTE_LOG_TO: log_to: "/log\x0asmtp_tls = optional" has a control )"
+              "character");
 }
 
 void an_empty_variable_counts_as_unset(void**) {
@@ -335,6 +345,7 @@ int main() {
       cmocka_unit_test(a_misspelt_variable_of_ours_is_an_error),
       cmocka_unit_test(domain_and_api_key_are_required),
       cmocka_unit_test(each_certificate_needs_a_key),
+      cmocka_unit_test(a_value_brings_no_second_line_for_the_workers),
       cmocka_unit_test(an_empty_variable_counts_as_unset),
       cmocka_unit_test(every_default_passes_its_own_check_and_is_what_is_written_back),
       cmocka_unit_test(what_is_written_is_read_back_the_same),
