@@ -46,10 +46,19 @@ BENCH_PACKAGES := postfix nginx-light wrk strace python3
 
 # What `make faults` needs besides, to make a network.
 FAULT_PACKAGES := iproute2
+# What `make lint` needs besides.
+LINT_PACKAGES := clang-tidy-19 cppcheck
+# What `make hardening` needs besides.
+HARDENING_PACKAGES := devscripts binutils
 
 CXX ?= g++
 CXXFLAGS ?= -O2 -g
-FLAGS_release  := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE
+# Jumps and returns go where they may alone, where the processor sees to it.
+BRANCHES_x86_64  := -fcf-protection
+BRANCHES_aarch64 := -mbranch-protection=standard
+MACHINE := $(firstword $(subst -, ,$(shell $(CXX) -dumpmachine)))
+FLAGS_release  := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS -fstack-protector-strong \
+	-fstack-clash-protection $(BRANCHES_$(MACHINE)) -fPIE
 FLAGS_debug    := -Og
 FLAGS_asan     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan     := -fsanitize=thread
@@ -75,10 +84,12 @@ UNIT_TESTS := $(patsubst tests/unit/%.cc,$(BUILD)/unit/%,$(wildcard tests/unit/*
 FUZZ_TARGETS := $(subst fuzz_,,$(patsubst tests/fuzz/%.cc,%,$(wildcard tests/fuzz/*/fuzz_*.cc)))
 HEADERS    := $(wildcard src/*/*.h)
 
+DEPS := deps check-deps interop-deps faults-deps bench-deps lint-deps hardening-deps
+
 .DELETE_ON_ERROR:
 .PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration senders \
-	interop faults bench bench-session golden-update rows layers headers man deps check-deps interop-deps faults-deps bench-deps run smoke \
-	format tidy compile_commands.json install deb deb-test clean help
+	interop faults bench bench-session golden-update rows layers headers man $(DEPS) run smoke \
+	format lint lint-bytes cppcheck tidy compile_commands.json hardening reproducible install deb deb-test clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT
 
 # Per folder: an archive of all but main.o, and unit tests and fuzz targets that link that archive and
@@ -218,10 +229,12 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 check-deps: MORE_PACKAGES = $(CHECK_PACKAGES)
 faults-deps: MORE_PACKAGES = $(CHECK_PACKAGES) $(FAULT_PACKAGES)
 bench-deps: MORE_PACKAGES = $(BENCH_PACKAGES)
+lint-deps: MORE_PACKAGES = $(LINT_PACKAGES)
+hardening-deps: MORE_PACKAGES = $(HARDENING_PACKAGES)
 interop-deps: MORE_PACKAGES = $(CHECK_PACKAGES) $(INTEROP_PACKAGES)
 deps: ## install the Debian packages that are missing (asks for sudo when not root)
 check-deps: ## the same, and those that the tests need
-deps check-deps interop-deps faults-deps bench-deps:
+$(DEPS):
 	@missing=; for package in $(PACKAGES) $(MORE_PACKAGES); do \
 		dpkg-query -W -f '$${db:Status-Status}' $$package 2>/dev/null | grep -qx installed || \
 		missing="$$missing $$package"; done; \
@@ -269,14 +282,40 @@ DEB_SUITES ?= bookworm trixie
 deb: ## build the Debian package, in build/deb
 	@debian/build.sh $(CURDIR)/build/deb
 
+HARDENED = tests/supply/hardening.sh "$(filter -f% -m%,$(FLAGS_release))"
+hardening: hardening-deps ## check that the release programs are hardened
+	@$(PARALLEL_MAKE) VARIANT=release all
+	@$(HARDENED) $(PROGRAMS:$(BUILD)/%=build/release/%)
+
+reproducible: hardening-deps ## build the Debian package twice, in other circumstances, and compare
+	@tests/supply/reproducible.sh $(CURDIR)/build/reproducible
+	@$(HARDENED) $(PROGRAMS:$(BUILD)/%=build/reproducible/one/source/build/release/%)
+
 deb-test: ## try the package in fresh roots of DEB_SUITES (root, network, systemd-container)
 	@tests/deb/run.sh $(DEB_SUITES)
 
 format: ## format the sources (clang-format 19)
 	clang-format-19 -i src/*/*.h src/*/*.cc tests/unit/*.h tests/unit/*/*.cc tests/bench/*.cc
 
-tidy: compile_commands.json ## look for bugs (clang-tidy 19)
-	clang-tidy-19 --quiet $(wildcard src/*/*.cc)
+# Those that read bytes of others: the analyzer looks at them too, and .ci/run has time for them alone.
+BYTES := $(addprefix src/,smtpd/framing.cc smtpd/session.cc smtpd/parameters.cc smtpd/proxy_header.cc \
+	shared/address.cc shared/config.cc mimed/prescan.cc mimed/mime.cc apid/uri.cc apid/http_client.cc)
+LINT ?= $(wildcard src/*/*.cc)
+lint: lint-deps ## look for bugs: cppcheck, and clang-tidy 19 in those of LINT that have changed
+	@$(PARALLEL_MAKE) cppcheck tidy
+lint-bytes: ## the same, but with clang-tidy only where bytes of others are read
+	@$(MAKE) --no-print-directory lint LINT='$(BYTES)'
+cppcheck:
+	@cppcheck -q -j$(shell nproc) --std=c++20 --enable=warning,performance,portability,style --inline-suppr \
+		--suppressions-list=.cppcheck --error-exitcode=1 -Isrc -DRESTANTE_VERSION='""' src
+tidy: $(LINT:src/%.cc=$(BUILD)/lint/%.ok)
+$(BYTES:src/%.cc=$(BUILD)/lint/%.ok): TIDY_FLAGS = --checks='clang-analyzer-*'
+# After the compiler, which knows what a file includes.
+$(BUILD)/lint/%.ok: src/%.cc $(BUILD)/%.o .clang-tidy
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  TIDY  $<")
+	$(Q)clang-tidy-19 --quiet $(TIDY_FLAGS) $< -- $(CXXFLAGS) $(CFLAGS_$(notdir $(<D))) 2>$@.log || { cat $@.log; exit 1; }
+	@touch $@
 
 compile_commands.json:
 	@{ echo '['; for source in src/*/*.cc; do folder=$$(basename $$(dirname $$source)); \
@@ -285,7 +324,7 @@ compile_commands.json:
 		for flag in $$flags; do printf ',"%s"' "$$(echo $$flag | sed 's/"/\\"/g')"; done; \
 		printf ',"-c","%s"]},\n' $$source; done | sed '$$ s/,$$//'; echo ']'; } > $@
 print-flags:
-	@printf '%s ' $(foreach flag,$(CXXFLAGS) $(CFLAGS_$(FOLDER)),'$(flag)')
+	@printf '%s ' $(foreach flag,$(CXXFLAGS) $(CFLAGS_$(FOLDER)),'$(subst ',,$(flag))')
 
 clean: ## remove all that was built
 	rm -rf build compile_commands.json

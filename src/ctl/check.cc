@@ -33,6 +33,7 @@ std::string find_restante() {
 Result<std::string> output_of(const std::vector<std::string>& command, int& status) {
   const UniqueFd output(memfd_create("output", MFD_CLOEXEC));
   std::vector<char*> words;
+  words.reserve(command.size() + 1);
   for (const std::string& word : command) words.push_back(const_cast<char*>(word.c_str()));
   words.push_back(nullptr);
   posix_spawn_file_actions_t actions;

@@ -37,7 +37,7 @@ constexpr std::uint64_t kFirstGeneration = 1;
 // The workers' programs: beside this one (a build), else where they are installed.
 std::filesystem::path find_programs() {
   std::error_code error;
-  const auto here = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
+  auto here = std::filesystem::read_symlink("/proc/self/exe", error).parent_path();
   if (!error && std::filesystem::exists(here / "restante-smtpd", error)) return here;
   return RESTANTE_LIBEXECDIR;
 }

@@ -49,7 +49,8 @@ Parsed take_quoted(std::string_view& text) {
       return local;
     }
     if (c == '\\') {
-      if (++i == text.size() || !is_printable(text[i])) return syntax_fault();
+      ++i;
+      if (i == text.size() || !is_printable(text[i])) return syntax_fault();
       c = text[i];
     } else if (!is_printable(c) && !is_high(c)) {
       return syntax_fault();
@@ -72,7 +73,8 @@ Parsed take_dot_string(std::string_view& text) {
       continue;
     }
     if (text[i] == '\\') {
-      if (++i == text.size() || !is_printable(text[i])) return syntax_fault();
+      ++i;
+      if (i == text.size() || !is_printable(text[i])) return syntax_fault();
     } else if (!is_atext(text[i])) {
       break;
     }
