@@ -19,7 +19,7 @@ PROGRAMS := $(BUILD)/restante $(BUILD)/restantectl $(ROLES:%=$(BUILD)/restante-%
 # What each folder is compiled and linked with. The master has no protocol and so no library of one.
 # Where hiredis is 1.1 or newer there is TLS to Redis.
 REDIS_TLS := $(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo hiredis_ssl openssl)
-LIBRARIES_shared := fmt libcjson hiredis libevent libidn2 libsystemd $(REDIS_TLS)
+LIBRARIES_shared := fmt libcjson hiredis libevent libidn2 libseccomp libsystemd $(REDIS_TLS)
 LIBRARIES_master := fmt libidn2 libsystemd
 # libunistring, which libidn2 is built on, has no .pc file.
 UNISTRING := -lunistring
@@ -30,7 +30,7 @@ LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd gnutls libzstd zlib
 
 # The Debian packages of all that: to build it and to run the demo.
 PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libidn2-dev \
-	libunistring-dev libsystemd-dev libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev \
+	libunistring-dev libseccomp-dev libsystemd-dev libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev \
 	libgnutls28-dev zlib1g-dev redis-server openssl swaks libnet-ssleay-perl curl
 # What `make check` needs besides. Where systemd runs, apt starts haproxy, which listens nowhere. The
 # last has the mails of Python's own tests: libpython3.11-testsuite in Debian 12, 3.13 in Debian 13.
@@ -66,7 +66,7 @@ FLAGS_tsan     := -fsanitize=thread
 # sanitizer.
 FLAGS_fuzz     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
 	-Wno-deprecated-declarations -D__SANITIZE_ADDRESS__
-FLAGS_coverage := -O0 --coverage
+FLAGS_coverage := -O0 --coverage -DRESTANTE_COVERAGE
 LINK_release   := -pie -Wl,-z,relro,-z,now
 
 WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers -Werror
@@ -214,6 +214,7 @@ layers: ## check that includes follow the arrows: programs use shared, shared us
 	$(call forbid,$(filter-out src/apid/compression.cc,$(wildcard src/apid/*)),zlib)
 	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/smtpd/header_check.* src/smtpd/proxy_header.* src/smtpd/time_limits.* src/smtpd/client_table.* src/shared/address.*,$(NO_IO))
 	$(call forbid,$(filter-out src/shared/redis.cc src/shared/redis_events.cc src/shared/redis_reply.cc src/shared/redis_tls.cc,$(wildcard src/shared/*)),hiredis)
+	$(call forbid,$(filter-out src/shared/sandbox.cc,$(wildcard src/*/*)),seccomp)
 	$(call forbid,$(filter-out src/shared/message.cc,$(wildcard src/shared/*)),cjson)
 	$(call forbid,$(filter-out src/shared/domain.cc,$(wildcard src/*/*)),idn2|uninorm)
 	$(call forbid,$(filter-out src/smtpd/tls.cc src/smtpd/fingerprint.cc,$(wildcard src/smtpd/*)),openssl)

@@ -16,6 +16,7 @@
 #include "apid/http_daemon.h"
 #include "shared/log.h"
 #include "shared/rate_table.h"
+#include "shared/secrets.h"
 
 namespace restante::apid {
 namespace {
@@ -78,6 +79,7 @@ Result<void> Daemon::serve(int listener) {
   std::vector<MHD_OptionItem> options = library_options(listener);
   daemon_.reset(MHD_start_daemon(flags, 0, nullptr, nullptr, on_request, this, MHD_OPTION_ARRAY,
                                  options.data(), MHD_OPTION_END));
+  wipe(options_.key);
   if (!daemon_) {
     if (!tls) return fail(ErrorKind::kSystem, "cannot serve HTTP: {}", last_complaint_);
     return fail(

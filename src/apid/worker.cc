@@ -30,6 +30,8 @@
 #include "shared/rate_table.h"
 #include "shared/redis.h"
 #include "shared/redis_tls.h"
+#include "shared/sandbox.h"
+#include "shared/secrets.h"
 #include "shared/segment.h"
 
 namespace restante::apid {
@@ -114,7 +116,9 @@ class Worker {
         api_(context.config, mailboxes_of(store_, watch_, mime_, tally_), segment.api_rates(),
              loop_.base(),
              {.tally = tally_, .metrics = [&segment] { return metrics_text(segment); }}),
-        grace_over_(loop_.base(), [this] { loop_.stop(); }) {}
+        grace_over_(loop_.base(), [this] { loop_.stop(); }) {
+    for (std::string& key : context.config.api_key) wipe(key);  // api_ has their hashes
+  }
 
   // Until drained, or until it turns out that nothing can be served.
   [[nodiscard]] Result<void> run() {
@@ -160,6 +164,7 @@ Result<void> Worker::start() {
   for (const NamedFd& listener : context_.listeners) {
     if (Result<void> added = add_server(listener); !added) return added;
   }
+  for (TlsPair& pair : context_.tls_pairs) wipe(pair.key);  // GnuTLS has it
   if (servers_.empty()) {
     return fail(ErrorKind::kSystem, "no listening socket named http or https was handed over");
   }
@@ -240,6 +245,7 @@ Result<void> run_worker(WorkerContext context) {
   Result<Segment> segment = Segment::map(context.segment.get());
   if (!segment) return std::unexpected(std::move(segment).error());
   Worker worker(context, *std::move(redis), *segment);
+  if (auto entered = enter_sandbox(WorkerKind::kApid, context.config); !entered) return entered;
   return worker.run();
 }
 

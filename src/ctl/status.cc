@@ -90,6 +90,12 @@ std::int64_t time_in(const ScoreWord& word) {
   return static_cast<std::int64_t>(std::min<std::uint64_t>(word.load(), 253'402'300'799));
 }
 
+std::string sandbox_text(const SandboxState& sandbox) {
+  if (!sandbox.on) return "OFF";
+  const std::string_view open = sandbox.open();
+  return open.empty() ? "on" : fmt::format("on; this kernel leaves open: {}", open);
+}
+
 std::string certificate_text(const Status& status) {
   if (status.certificate_expiry == 0) return "not known";
   const std::int64_t left = status.certificate_expiry - status.now;
@@ -129,6 +135,7 @@ Status status_of(const Segment& segment) {
   status.redis_up = redis.away.load() == 0;
   status.redis_full = redis.nearly_full.load() != 0;
   status.redis_risks = redis.risks.load();
+  status.sandbox = SandboxState::unpack(head.sandbox.load());
   return status;
 }
 
@@ -162,6 +169,7 @@ std::string status_text(const Status& status, const Status* before) {
   text += fmt::format("redis        {}, {} errors{}\n", status.redis_up ? "there" : "AWAY",
                       n(Count::kRedisErrors), redis_text(status));
   text += fmt::format("certificate  {}\n", certificate_text(status));
+  text += fmt::format("sandbox      {}\n", sandbox_text(status.sandbox));
   text += fmt::format("mail         {} stored ({:.1f}/s), {} deferred, {} claimed\n",
                       n(Count::kMailsStored), rates.of(Count::kMailsStored),
                       n(Count::kMailsDeferred), n(Count::kMailsClaimed));
@@ -202,10 +210,11 @@ std::string status_json(const Status& status) {
                           status.score.of(info.count));
   }
   return fmt::format(
-      R"({{"version":{},"pid":{},"started_at":{},"generation":{},"redis_up":{},"redis_full":{},"redis_risks":{},"certificate_expiry":{},"deaths":{},"reloads":{},"failed_reloads":{},"problem":{},"processes":[{}],"counts":{{{}}}}})"
+      R"({{"version":{},"pid":{},"started_at":{},"generation":{},"redis_up":{},"redis_full":{},"redis_risks":{},"sandbox":{},"landlock":{},"certificate_expiry":{},"deaths":{},"reloads":{},"failed_reloads":{},"problem":{},"processes":[{}],"counts":{{{}}}}})"
       "\n",
       json_string(status.version), status.master, status.started_at, status.generation,
-      status.redis_up, status.redis_full, risk_list(status.redis_risks),
+      status.redis_up, status.redis_full, risk_list(status.redis_risks), status.sandbox.on,
+      status.sandbox.landlock,
       status.certificate_expiry == 0 ? "null" : std::to_string(status.certificate_expiry),
       status.deaths, status.reloads, status.failed_reloads, status.has_problem(), processes,
       counts);

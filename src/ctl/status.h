@@ -11,6 +11,7 @@
 
 #include "shared/error.h"
 #include "shared/redis_safety.h"
+#include "shared/sandbox_state.h"
 #include "shared/scoreboard.h"
 #include "shared/segment.h"
 
@@ -25,6 +26,7 @@ struct Status {
   std::uint64_t generation = 0, deaths = 0, reloads = 0, failed_reloads = 0;
   bool redis_up = false, redis_full = false;
   RedisRisks redis_risks = 0;
+  SandboxState sandbox;
   Score score;
 
   // A worker whose heartbeat is older than 5 s. Those without a heartbeat never do.

@@ -10,6 +10,7 @@
 
 #include "master/listeners.h"
 #include "master/privileges.h"
+#include "shared/secrets.h"
 #include "shared/worker_context.h"
 
 namespace restante::master {
@@ -56,7 +57,9 @@ Result<void> make_views(Heritage& heritage, const Config& config) {
                                                   {&heritage.apid_config, Audience::kApid},
                                                   {&heritage.mimed_config, Audience::kMimed}};
   for (const auto& [fd, audience] : views) {
-    auto made = make_sealed_memfd(fd_name::kConfig, format_config(shown, audience));
+    std::string text = format_config(shown, audience);
+    const WipedAtEnd has_keys(text);
+    auto made = make_sealed_memfd(fd_name::kConfig, text);
     if (!made) return std::unexpected(made.error());
     *fd = std::move(*made);
   }

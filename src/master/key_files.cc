@@ -16,6 +16,7 @@
 
 #include "master/spawn.h"
 #include "shared/rate_table.h"
+#include "shared/secrets.h"
 #include "shared/worker_context.h"
 
 namespace restante::master {
@@ -48,6 +49,7 @@ Result<UniqueFd> load_pem(std::string_view setting, const std::string& path,
   if (pem->find("-----BEGIN ") == std::string::npos) {
     return fail(ErrorKind::kConfig, "{}: {} is no PEM file", setting, path);
   }
+  const WipedAtEnd is_secret(*pem);
   return make_sealed_memfd(memfd, *pem);
 }
 
@@ -93,9 +95,10 @@ std::string advice_to_let_read(const std::string& path, int error_number) {
 
 Result<void> read_key_file(Config& config) {
   if (config.api_key_file.empty()) return {};
-  const auto text = read_file("api_key_file", config.api_key_file, "create it, one key a line");
+  auto text = read_file("api_key_file", config.api_key_file, "create it, one key a line");
   if (!text) return std::unexpected(text.error());
   std::string keys;
+  const WipedAtEnd are_secret(keys), so_is_this(*text);
   for (std::string_view rest = *text; !rest.empty();) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
     const std::string_view line = rest.substr(0, end);
@@ -129,7 +132,9 @@ Result<std::vector<TlsFds>> load_tls_pairs(const Config& config) {
 Result<CertificateExpiry> check_tls(const Config& config, const std::vector<TlsFds>& pairs,
                                     const std::filesystem::path& programs) {
   const std::string program = programs / "restante-smtpd";
-  auto view = make_sealed_memfd(fd_name::kConfig, format_config(config, Audience::kSmtpd));
+  std::string text = format_config(config, Audience::kSmtpd);
+  const WipedAtEnd has_password(text);
+  auto view = make_sealed_memfd(fd_name::kConfig, text);
   if (!view) return std::unexpected(view.error());
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return fail(ErrorKind::kSystem, "pipe: {}", errno_text());

@@ -22,8 +22,10 @@
 #include "master/service.h"
 #include "master/sources.h"
 #include "master/supervisor.h"
+#include "shared/build_kind.h"
 #include "shared/config.h"
 #include "shared/log.h"
+#include "shared/secrets.h"
 #include "shared/worker_context.h"
 
 namespace restante::master {
@@ -60,7 +62,7 @@ Result<int> supervise(const Sources& sources, const Basis& basis, Staff first, S
   supervisor.on_reload([&](std::uint64_t generation) { return reloader.prepare(generation); },
                        [&] { reloader.adopt(); });
   supervisor.on_reopen([&] { reloader.reopen_log(); });
-  reloader.tell_expiry();
+  reloader.tell_state();
   supervisor.repeat(std::chrono::days(1), [&] { reloader.tell_expiry(); });
   supervisor.repeat(kTicketKeyLife, [&] { service.rotate_ticket_keys(); });
   const int status = supervisor.run([&] {
@@ -85,6 +87,7 @@ Result<int> serve(const Sources& sources, const Config& config, std::vector<TlsF
   auto service = Service::make_as_root(config, *identity);
   if (!service) return std::unexpected(service.error());
   if (auto dropped = drop_privileges(*identity); !dropped) return std::unexpected(dropped.error());
+  if (config.sandbox == Sandbox::kYes && !kHasSanitizer) close_to_debuggers();
   if (access((programs / "restante-smtpd").c_str(), X_OK) != 0) {
     const int error_number = errno;
     return fail(ErrorKind::kSystem, "cannot start the programs in {} as this user: {}",
@@ -138,6 +141,7 @@ int main_program(int argc, char** argv) {
     fmt::print("{}", options->mode == Mode::kHelp ? usage() : "restante " RESTANTE_VERSION "\n");
     return EXIT_SUCCESS;
   }
+  forbid_core_dumps();
   umask(0077);
   // Until run() waits for them, they are kept: a deploy hook may be quicker than the start.
   sigset_t kept;

@@ -12,7 +12,9 @@
 
 #include "master/generation.h"
 #include "master/key_files.h"
+#include "shared/landlock.h"
 #include "shared/log.h"
+#include "shared/sandbox_state.h"
 #include "shared/settings.h"
 
 namespace restante::master {
@@ -21,6 +23,17 @@ namespace {
 constexpr std::array<std::string_view, 7> kFixed = {
     "smtp_listen",     "smtp_proxy_listen", "http_listen", "https_listen",
     "http_api_listen", "runtime_dir",       "user"};
+
+void log_sandbox(const SandboxState& sandbox) {
+  const std::string_view open = sandbox.open();
+  if (!sandbox.on) {
+    log::warning("sandbox_off", {{"advice", "sandbox = yes, and a build without sanitizers"}});
+  } else if (sandbox.landlock < kLandlockFiles) {
+    log::warning("sandbox_weak", {{"landlock", sandbox.landlock}, {"open", open}});
+  } else {
+    log::notice("sandbox", {{"landlock", sandbox.landlock}, {"open", open}});
+  }
+}
 
 bool is_private(const Config& config) { return config.redis == "private"; }
 
@@ -83,11 +96,19 @@ void Reloader::adopt() {
   current_ = prepared_;
   use_log(current_.config, current_.log.get());
   reopen_log();  // it may have been rotated since it was prepared
-  tell_expiry();
+  tell_state();
 }
 
 void Reloader::reopen_log() {
   if (current_.log) current_.log->reopen();
+}
+
+// Of what has just begun.
+void Reloader::tell_state() const {
+  tell_expiry();
+  const SandboxState sandbox = sandbox_state(current_.config);
+  service_.scoreboard().head().sandbox.store(sandbox.packed());
+  log_sandbox(sandbox);
 }
 
 void Reloader::tell_expiry() const {

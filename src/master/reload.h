@@ -41,7 +41,8 @@ class Reloader {
   void adopt();
   // The log's file may be another one now.
   void reopen_log();
-  // The log and the scoreboard have when the certificate expires.
+  // The log and the scoreboard have when the certificate expires, and what the sandbox is worth.
+  void tell_state() const;
   void tell_expiry() const;
 
  private:

@@ -9,6 +9,7 @@
 #include "shared/api_key.h"
 #include "shared/c_ptr.h"
 #include "shared/log.h"
+#include "shared/secrets.h"
 #include "shared/worker_context.h"
 
 namespace restante::master {
@@ -28,8 +29,9 @@ Result<void> read_config_file(ConfigReader& reader, const Sources& sources) {
     return fail(ErrorKind::kConfig, "cannot read {}: {}{}", path, errno_text(error_number),
                 advice_to_let_read(path, error_number));
   }
-  const auto text = read_all(file.get());
+  auto text = read_all(file.get());
   if (!text) return fail(ErrorKind::kConfig, "cannot read {}: {}", path, text.error().what);
+  const WipedAtEnd has_keys(*text);
   return reader.read_file(*text, path);
 }
 

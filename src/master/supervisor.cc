@@ -206,6 +206,15 @@ void Supervisor::reap() {
   }
 }
 
+void Supervisor::tell_of_broken_sandbox(const Slot& slot, pid_t pid) {
+  log::error("sandbox_broken",
+             {{"role", slot.role->name},
+              {"number", slot.number},
+              {"pid", pid},
+              {"what", "it made a system call that it has no use for, and was killed"},
+              {"advice", "see SECURITY in restante(8)"}});
+}
+
 void Supervisor::ended(Slot& slot, int wait_status) {
   // Its word may still be in the pipe: a worker that was ready and died at once was ready.
   take_ready_words();
@@ -221,6 +230,10 @@ void Supervisor::ended(Slot& slot, int wait_status) {
   board_.head().deaths.fetch_add(1);
   const bool by_signal = WIFSIGNALED(wait_status);
   const int how = by_signal ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+  const bool broke_out = by_signal && how == SIGSYS;
+  if (broke_out) tell_of_broken_sandbox(slot, pid);
+  // By itself, or because the sandbox does not fit this system: nobody else has knocked it over.
+  const bool own_fault = !by_signal || (broke_out && !was_ready);
   if (leaving) {
     slot.state = State::kGone;  // others serve, so it is not replaced
     return log::error("process_died", {{"role", slot.role->name},
@@ -228,10 +241,11 @@ void Supervisor::ended(Slot& slot, int wait_status) {
                                        {"pid", pid},
                                        {by_signal ? "signal" : "status", how}});
   }
-  if (next_ && slot.generation == next_ && !was_ready && !by_signal) {
+  if (next_ && slot.generation == next_ && !was_ready && own_fault) {
     // As at the first start, the fault is in what was set up. Its own line says more.
-    return give_up_reload(fmt::format("the new {} {} ended with status {} before it was ready",
-                                      slot.role->name, slot.number, how));
+    return give_up_reload(fmt::format("the new {} {} ended with {} {} before it was ready",
+                                      slot.role->name, slot.number, by_signal ? "signal" : "status",
+                                      how));
   }
   slot.state = State::kWaiting;
   slot.start_at = slot.policy.ended(was_ready, monotonic_now());
@@ -241,7 +255,7 @@ void Supervisor::ended(Slot& slot, int wait_status) {
                               {by_signal ? "signal" : "status", how},
                               {"restart_in_ms", (slot.start_at - monotonic_now()).count()}});
   // Before everything has run once, the fault is in what was set up: say so and go.
-  if (!announced_ && !by_signal) begin_stop(how == EX_CONFIG ? EX_CONFIG : EXIT_FAILURE);
+  if (!announced_ && own_fault) begin_stop(how == EX_CONFIG ? EX_CONFIG : EXIT_FAILURE);
 }
 
 void Supervisor::begin_stop(int exit_status) {

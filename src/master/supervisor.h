@@ -117,6 +117,7 @@ class Supervisor {
   void leave_board(Slot& slot) const;
   void reap();
   void ended(Slot& slot, int wait_status);
+  static void tell_of_broken_sandbox(const Slot& slot, pid_t pid);
   void begin_stop(int exit_status);
   void press_on_with_stop();
 

@@ -9,7 +9,9 @@
 
 #include "mimed/mime.h"
 #include "mimed/server.h"
+#include "shared/build_kind.h"
 #include "shared/log.h"
+#include "shared/sandbox.h"
 #include "shared/worker_context.h"
 
 namespace {
@@ -21,12 +23,6 @@ constexpr int kExitConfig = 78;  // EX_CONFIG of sysexits(3): trying again canno
 // What larger blocks are mapped for and given back at once, so that one large mail does not leave
 // the process large.
 constexpr int kMapThreshold = 1024 * 1024;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kHasSanitizer = true;  // it reserves terabytes of address space
-#else
-constexpr bool kHasSanitizer = false;
-#endif
 
 // SIGTERM and the terminal's signals mean nothing here: the life pipe ends a worker. SIGPROF is
 // what the CPU timer kills with, whatever was inherited.
@@ -75,6 +71,10 @@ int serve() {
     log::warning("charsets_missing", {{"reason", "iconv lacks a charset; such mail is guessed"}});
   }
   limit_memory(context->config.mime_memory_limit);
+  if (auto entered = enter_sandbox(WorkerKind::kMimed, context->config); !entered) {
+    log::error("start_failed", {{"reason", entered.error().what}});
+    return kExitConfig;
+  }
   mimed::Server server(listener, context->life.get(), parser, context->config.mime_timeout);
   context->announce_ready();
   server.run();

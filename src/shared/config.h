@@ -26,6 +26,8 @@ enum class SmtpTls : std::uint8_t { kRequired, kOptional };
 enum class BareNewline : std::uint8_t { kKeep, kNormalize, kReject };
 // Whether mail is put off while Redis could lose it.
 enum class RedisStrict : std::uint8_t { kNo, kYes };
+// Whether workers give up what they do not need.
+enum class Sandbox : std::uint8_t { kNo, kYes };
 // The policy of RFC 8461 that is published, if there is one.
 enum class MtaSts : std::uint8_t { kNone, kTesting, kEnforce };
 
@@ -43,6 +45,7 @@ struct Config {
   std::string redis_directory;
   RedisStrict redis_strict{};
   std::string redis_tls_ca, redis_tls_certificate, redis_tls_key;
+  Sandbox sandbox{};
   std::vector<std::string> smtp_listen, http_listen, https_listen;  // address:port
   std::vector<std::string> smtp_proxy_listen;  // address:port, behind a load balancer
   std::vector<std::string> http_api_listen;    // loopback:port or unix:/path, behind a proxy
@@ -121,6 +124,8 @@ class ConfigReader {
   [[nodiscard]] Result<Config> finish() const;
   // What has been read so far, as it stands: for a worker, whose master has finished it already.
   [[nodiscard]] const Config& config() const { return config_; }
+  // The same, and no copy stays behind.
+  [[nodiscard]] Config take() { return std::move(config_); }
 
  private:
   Config config_;

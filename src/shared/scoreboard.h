@@ -100,6 +100,7 @@ struct ScoreHead {
   ScoreWord started_at, generation;  // Unix time in s
   ScoreWord deaths;                  // of processes that were not told to go
   ScoreWord reloads, failed_reloads;
+  ScoreWord sandbox;             // SandboxState
   ScoreWord certificate_expiry;  // Unix time in s of the first one; 0: not known
 };
 

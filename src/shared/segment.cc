@@ -15,7 +15,7 @@ namespace restante {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x65746e6174736572ULL;  // "restante"
-constexpr std::uint64_t kLayoutVersion = 3;
+constexpr std::uint64_t kLayoutVersion = 4;
 // A word a key: more than the messages that one machine takes in a minute. The file is sparse, so
 // what is never touched costs no memory.
 constexpr std::size_t kRateWords = std::size_t{1} << 20;

@@ -34,6 +34,8 @@ constexpr std::array<std::pair<std::string_view, MtaSts>, 3> kMtaStsChoices = {
     {{"none", MtaSts::kNone}, {"testing", MtaSts::kTesting}, {"enforce", MtaSts::kEnforce}}};
 constexpr std::array<std::pair<std::string_view, RedisStrict>, 2> kStrictChoices = {
     {{"no", RedisStrict::kNo}, {"yes", RedisStrict::kYes}}};
+constexpr std::array<std::pair<std::string_view, Sandbox>, 2> kSandboxChoices = {
+    {{"no", Sandbox::kNo}, {"yes", Sandbox::kYes}}};
 constexpr std::array<std::pair<std::string_view, log::Level>, 5> kLevelChoices = {
     {{"error", log::Level::kError},
      {"warning", log::Level::kWarning},
@@ -48,6 +50,7 @@ const auto& choices(MailboxTag) { return kTagChoices; }
 const auto& choices(MailboxDomains) { return kDomainsChoices; }
 const auto& choices(MtaSts) { return kMtaStsChoices; }
 const auto& choices(RedisStrict) { return kStrictChoices; }
+const auto& choices(Sandbox) { return kSandboxChoices; }
 const auto& choices(log::Level) { return kLevelChoices; }
 
 // A unit after a number: how much it stands for.

@@ -199,6 +199,8 @@ constexpr std::array kSettings = {
           "age at which a mail is gone"},
   Setting{"runtime_dir", Type::kText, &Config::runtime_dir, "/run/restante", kNotEmpty, 0, kSmtpd | kApid, false, check_path,
           "directory of the shared segment and of local sockets"},
+  Setting{"sandbox", Type::kChoice, &Config::sandbox, "yes", 0, 0, kAll, false, nullptr,
+          "yes: workers give up every system call, file and port that they do not need; no is for debuggers"},
   Setting{"smtp_bare_newline", Type::kChoice, &Config::smtp_bare_newline, "keep", 0, 0, kSmtpd, false, nullptr,
           "a CR or LF in a message that is no line end: keep it, normalize it to CR LF or a blank, or reject the message"},
   Setting{"smtp_client_connection_limit", Type::kCount, &Config::smtp_client_connection_limit, "50", 0, 1000000, kSmtpd, false, nullptr,

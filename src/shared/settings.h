@@ -21,7 +21,7 @@ struct Setting {
                               std::uint64_t Config::*, std::chrono::milliseconds Config::*,
                               SmtpTls Config::*, BareNewline Config::*, MailboxCase Config::*,
                               MailboxTag Config::*, MailboxDomains Config::*, MtaSts Config::*,
-                              RedisStrict Config::*, log::Level Config::*>;
+                              RedisStrict Config::*, Sandbox Config::*, log::Level Config::*>;
   // Says what is wrong with a text or with one word of a list.
   using Check = std::optional<std::string> (*)(std::string_view value);
 

@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "shared/secrets.h"
+
 namespace restante {
 
 // `version` is odd while the master writes. A master that dies then leaves it odd: tickets are off
@@ -39,6 +41,7 @@ Result<TicketKeys> TicketKeys::map(int fd, bool writable) {
   const int access = writable ? PROT_READ | PROT_WRITE : PROT_READ;
   void* memory = mmap(nullptr, sizeof(Ring), access, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return fail(ErrorKind::kSystem, "ticket keys: {}", errno_text());
+  keep_in_memory(memory, sizeof(Ring));
   return TicketKeys(static_cast<Ring*>(memory));
 }
 

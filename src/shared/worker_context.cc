@@ -7,9 +7,12 @@
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <utility>
+
+#include "shared/secrets.h"
 
 namespace restante {
 namespace {
@@ -84,12 +87,21 @@ Result<std::string> read_all(int fd) {
   if (fstat(fd, &status) == 0 && status.st_size > 0) {
     content.reserve(static_cast<std::size_t>(status.st_size) + 1);
   }
-  char buffer[16384];
+  // Into its place, so that no second copy of a secret stays on the stack.
+  constexpr std::size_t kPiece = 16384;
   for (;;) {
-    const ssize_t got = pread(fd, buffer, sizeof buffer, static_cast<off_t>(content.size()));
-    if (got < 0) return fail(ErrorKind::kSystem, "read: {}", errno_text());
+    const std::size_t had = content.size();
+    ssize_t got = 0;
+    int error_number = 0;
+    content.resize_and_overwrite(
+        std::max(content.capacity(), had + (had == content.capacity() ? kPiece : 0)),
+        [&](char* bytes, std::size_t size) {
+          got = pread(fd, bytes + had, size - had, static_cast<off_t>(had));
+          error_number = errno;
+          return had + static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+        });
+    if (got < 0) return fail(ErrorKind::kSystem, "read: {}", errno_text(error_number));
     if (got == 0) return content;
-    content.append(buffer, static_cast<std::size_t>(got));
   }
 }
 
@@ -129,11 +141,12 @@ Result<WorkerContext> WorkerContext::unpack() {
   if (!config_fd) return fail(ErrorKind::kSystem, "no configuration was handed over");
   auto text = read_all(config_fd.get());
   if (!text) return std::unexpected(text.error());
+  const WipedAtEnd has_keys(*text);
   ConfigReader reader;
   if (auto read = reader.read_file(*text, "configuration"); !read) {
     return std::unexpected(read.error());
   }
-  context.config = reader.config();
+  context.config = reader.take();
 
   auto pairs = read_tls_pairs(fds);
   if (!pairs) return std::unexpected(pairs.error());

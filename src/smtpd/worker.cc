@@ -2,9 +2,9 @@
 // One SMTP worker: accepts clients, holds their connections, and empties itself when told to go.
 #include "smtpd/worker.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -14,6 +14,8 @@
 
 #include "shared/log.h"
 #include "shared/redis_tls.h"
+#include "shared/sandbox.h"
+#include "shared/secrets.h"
 
 namespace restante::smtpd {
 namespace {
@@ -25,7 +27,8 @@ constexpr int kAcceptsAtOnce = 4;
 constexpr std::chrono::milliseconds kSweepEvery{500};
 constexpr std::chrono::milliseconds kListenAgainAfter{100};
 
-UniqueFd open_spare() { return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)); }
+// Any descriptor will do that no file has to be opened for.
+UniqueFd open_spare() { return UniqueFd(eventfd(0, EFD_CLOEXEC)); }
 
 SessionSettings make_session_settings(const Config& config) {
   return {.hostname = config.hostname,
@@ -65,6 +68,7 @@ void send_and_close(UniqueFd socket, Reply reply) {
 Result<std::unique_ptr<Worker>> Worker::make(WorkerContext context) {
   auto tls = TlsContext::make(context.tls_pairs);
   if (!tls) return std::unexpected(tls.error());
+  for (TlsPair& pair : context.tls_pairs) wipe(pair.key);
   if (context.ticket_keys) {
     auto keys = TicketKeys::map(context.ticket_keys.get(), /*writable=*/false);
     if (!keys) return std::unexpected(keys.error());
@@ -74,8 +78,11 @@ Result<std::unique_ptr<Worker>> Worker::make(WorkerContext context) {
   if (!segment) return std::unexpected(segment.error());
   auto redis = redis_of(context.config);
   if (!redis) return std::unexpected(redis.error());
-  return std::unique_ptr<Worker>(
+  std::unique_ptr<Worker> worker(
       new Worker(std::move(context), std::move(*tls), std::move(*segment), std::move(*redis)));
+  auto entered = enter_sandbox(WorkerKind::kSmtpd, worker->context_.config);
+  if (!entered) return std::unexpected(entered.error());
+  return worker;
 }
 
 Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddress redis)
