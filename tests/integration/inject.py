@@ -17,7 +17,7 @@ ERRORS = 4095
 IS_KNOWN = platform.machine() == "x86_64"
 
 # Of x86_64.
-NUMBERS = {"mmap": 9, "mprotect": 10, "dup2": 33, "getpid": 39, "socket": 41, "connect": 42,
+NUMBERS = {"close": 3, "mmap": 9, "mprotect": 10, "dup2": 33, "getpid": 39, "socket": 41, "connect": 42,
            "sendto": 44, "bind": 49, "clone": 56, "fork": 57, "execve": 59, "kill": 62,
            "setrlimit": 160, "ptrace": 101, "mount": 165, "keyctl": 250, "openat": 257,
            "process_vm_readv": 310, "bpf": 321, "execveat": 322, "io_uring_setup": 425,
