@@ -5,7 +5,7 @@ ARG BASE=debian:12-slim
 FROM $BASE AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
       g++ make pkg-config libcjson-dev libevent-dev libfmt-dev libgmime-3.0-dev libgnutls28-dev libhiredis-dev libidn2-dev \
-      libmicrohttpd-dev libssl-dev libsystemd-dev libunistring-dev libzstd-dev zlib1g-dev
+      libmicrohttpd-dev libseccomp-dev libssl-dev libsystemd-dev libunistring-dev libzstd-dev zlib1g-dev
 WORKDIR /src
 COPY Makefile ./
 COPY src src
@@ -17,7 +17,7 @@ RUN make -j"$(nproc)" all && make install DESTDIR=/out UNITDIR= SYSUSERSDIR= && 
 FROM $BASE
 RUN apt-get update && apt-get install -y --no-install-recommends \
       curl libcjson1 libevent-2.1-7 libevent-openssl-2.1-7 libfmt9 libgmime-3.0-0 libgnutls30 libhiredis0.14 libidn2-0 \
-      libmicrohttpd12 libssl3 libsystemd0 libunistring2 libzstd1 zlib1g && \
+      libmicrohttpd12 libseccomp2 libssl3 libsystemd0 libunistring2 libzstd1 zlib1g && \
     rm -rf /var/lib/apt/lists/* && \
     groupadd -g 1000 restante && \
     useradd -u 1000 -g 1000 -M -d /nonexistent -s /usr/sbin/nologin restante && \

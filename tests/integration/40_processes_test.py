@@ -38,6 +38,20 @@ def test_ps_shows_every_process_under_its_own_name(private):
         + [f"restante-{role}" for role, count in ROLES.items() for _ in range(count)])
 
 
+@pytest.mark.skipif(not IS_ROOT, reason="redis-server is closed to its own user")
+def test_a_private_redis_is_on_no_port(private):
+    """Of all processes only those have sockets of a network that serve it."""
+    there = {line.split()[9] for name in ("tcp", "tcp6", "udp", "udp6")
+             for line in pathlib.Path(f"/proc/net/{name}").read_text().splitlines()[1:]}
+    for role in ("redis-server", "restante-mimed", "restante-smtpd"):
+        for pid in children(private):
+            if pathlib.Path(f"/proc/{pid}/comm").read_text().strip() != role:
+                continue
+            links = (str(link.readlink()) for link in pathlib.Path(f"/proc/{pid}/fd").iterdir())
+            sockets = {link[8:-1] for link in links if link.startswith("socket:")}
+            assert bool(sockets & there) == (role == "restante-smtpd"), role
+
+
 @pytest.mark.skipif(not IS_ROOT, reason="not started as root: there is nothing to drop")
 def test_no_process_can_become_root_again(private):
     assert private.log.find(f"event=privileges_dropped user={UNPRIVILEGED} ")

@@ -304,6 +304,7 @@ def test_programs_that_were_replaced_run_after_a_reload(monkeypatch):
 @pytest.mark.parametrize("role, content, words", [
     ("smtpd", "#!/bin/sh\nexit 3\n", ["--check ended with status 3"]),
     ("apid", "#!/bin/sh\nexit 3\n", ["the new apid", "status 3 before it was ready"]),
+    ("mimed", "#!/bin/sh\nkill -s SYS $$\n", ["the new mimed", "signal 31 before it was ready"]),
     ("mimed", "", ["cannot start", "restante-mimed", "Permission denied"]),
     ("mimed", "#!/bin/sh\nexec sleep 100\n", ["not all of the new workers were ready within 1"]),
 ])
