@@ -26,79 +26,29 @@
 namespace restante {
 namespace {
 
+// clang-format off
+
 // What every worker does: bytes in and out of what is open, memory, time, its own end. A name that
 // a machine's kernel does not have is passed over: arm64 has no poll, say.
-constexpr std::array kEverybody = {"read",
-                                   "readv",
-                                   "pread64",
-                                   "preadv",
-                                   "write",
-                                   "writev",
-                                   "pwrite64",
-                                   "close",
-                                   "lseek",
-                                   "_llseek",
-                                   "fstat",
-                                   "fstat64",
-                                   "newfstatat",
-                                   "fstatat64",
-                                   "statx",
-                                   "poll",
-                                   "ppoll",
-                                   "ppoll_time64",
-                                   "recvmsg",
-                                   "recvfrom",
-                                   "accept",
-                                   "accept4",
-                                   "memfd_create",
-                                   "munmap",
-                                   "mremap",
-                                   "madvise",
-                                   "brk",
-                                   "futex",
-                                   "futex_time64",
-                                   "rt_sigaction",
-                                   "rt_sigprocmask",
-                                   "rt_sigreturn",
-                                   "sigreturn",
-                                   "sigaltstack",
-                                   "restart_syscall",
-                                   "clock_gettime",
-                                   "clock_gettime64",
-                                   "clock_getres",
-                                   "clock_getres_time64",
-                                   "gettimeofday",
-                                   "time",
-                                   "nanosleep",
-                                   "clock_nanosleep",
-                                   "clock_nanosleep_time64",
-                                   "getpid",
-                                   "gettid",
-                                   "getuid",
-                                   "geteuid",
-                                   "getgid",
-                                   "getegid",
-                                   "getrandom",
-                                   "getrusage",
-                                   "getrlimit",
-                                   "ugetrlimit",
-                                   "sysinfo",
-                                   "uname",
-                                   "sched_yield",
-                                   "sched_getaffinity",
-                                   "getcpu",
-                                   "rseq",
-                                   "set_robust_list",
-                                   "membarrier",
-                                   "exit",
-                                   "exit_group"};
+constexpr std::array kEverybody = {
+    "read", "readv", "pread64", "preadv", "write", "writev", "pwrite64", "close", "lseek", "_llseek",
+    "fstat", "fstat64", "newfstatat", "fstatat64", "statx", "poll", "ppoll", "ppoll_time64",
+    "recvmsg", "recvfrom", "accept", "accept4", "memfd_create",
+    "munmap", "mremap", "madvise", "brk", "futex", "futex_time64", "membarrier", "rseq",
+    "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "sigreturn", "sigaltstack", "restart_syscall",
+    "clock_gettime", "clock_gettime64", "clock_getres", "clock_getres_time64", "gettimeofday", "time",
+    "nanosleep", "clock_nanosleep", "clock_nanosleep_time64",
+    "getpid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getrandom",
+    "getrusage", "getrlimit", "ugetrlimit", "sysinfo", "uname",
+    "sched_yield", "sched_getaffinity", "getcpu", "set_robust_list", "exit", "exit_group"};
 
 // Connections, and the loop that waits for them.
 constexpr std::array kWithSockets = {
-    "connect",           "shutdown",     "getsockname",   "getpeername",    "getsockopt",
-    "setsockopt",        "epoll_create", "epoll_create1", "epoll_ctl",      "epoll_wait",
-    "epoll_pwait",       "epoll_pwait2", "eventfd2",      "timerfd_create", "timerfd_settime",
-    "timerfd_settime64", "dup",          "sendfile",      "sendfile64"};
+    "connect", "shutdown", "getsockname", "getpeername", "getsockopt", "setsockopt",
+    "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd2",
+    "sendfile", "sendfile64"};
+
+// clang-format on
 
 // The time that a mail may take.
 constexpr std::array kMimed = {"setitimer"};
@@ -185,7 +135,6 @@ void let_everybody(Filter& filter) {
   filter.allow("tgkill", {is(0, static_cast<scmp_datum_t>(getpid()))});  // abort(3)
   // MSG_FASTOPEN is connecting by another name.
   filter.allow("sendmsg", {masked(2, MSG_FASTOPEN, 0)});
-  filter.allow("sendmmsg", {masked(3, MSG_FASTOPEN, 0)});
   filter.allow("sendto", {masked(3, MSG_FASTOPEN, 0)});
 }
 
@@ -223,6 +172,8 @@ void let_connect(Filter& filter, const Reach& reach) {
       filter.refuse("socket", EACCES, {is(0, family), datagrams});
     }
   }
+  // The resolver asks for both kinds of address at once.
+  if (reach.names) filter.allow("sendmmsg", {masked(3, MSG_FASTOPEN, 0)});
   filter.refuse("socket", EAFNOSUPPORT, {is(0, AF_NETLINK)});  // getaddrinfo(3) does without
 }
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
 # The sandbox: real workers of a real daemon try what an attacker in them would.
-import contextlib
 import ctypes
 import errno
 import os
@@ -10,13 +9,12 @@ import re
 import signal
 import socket
 import struct
-import subprocess
 
 import pytest
 
-from harness import (IS_ROOT, LOCAL, UNPRIVILEGED, Files, Restante, environment, free_ports, new_directory,
-                      programs, run, wait_until)
+from harness import (IS_ROOT, LOCAL, UNPRIVILEGED, Files, Restante, environment, programs, run)
 from inject import IS_KNOWN, Killed, Puppet
+from redis_on_port import redis_on_a_port
 
 ROLES = ("smtpd", "apid", "mimed")
 PASSWORDS = b"/etc/passwd"
@@ -38,24 +36,6 @@ def has_sanitizer():
 
 
 pytestmark = pytest.mark.skipif(has_sanitizer(), reason="a build with a sanitizer has no sandbox")
-
-
-@contextlib.contextmanager
-def redis_on_a_port(host=LOCAL):
-    port, = free_ports(1)
-    process = subprocess.Popen(
-        ["redis-server", "--bind", host, "--port", str(port), "--dir", new_directory(),
-         "--appendonly", "yes", "--appendfsync", "always", "--save", ""],
-        stdout=subprocess.DEVNULL, env=environment())
-    try:
-        def answers():
-            with contextlib.suppress(OSError), socket.create_connection((host, port)):
-                return True
-        wait_until(answers, "Redis listens")
-        yield port
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +102,11 @@ def test_no_process_leaves_a_core_dump_or_is_open_to_its_own_user(restante):
             tried = run("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}",
                         "--clear-groups", "cat", f"/proc/{pid}/environ")
             assert tried.returncode != 0 and "Permission denied" in tried.stdout
+
+
+def test_the_keys_of_tickets_are_locked_in_memory(restante):
+    for pid in restante.pids("smtpd"):
+        assert int(status_of(pid)["VmLck"].split()[0]) > 0
 
 
 # What they cannot do
@@ -250,7 +235,8 @@ def test_switched_off_the_log_and_restantectl_say_so():
 
 
 def status_text(restante):
-    return run(programs() / "restantectl", "-r", restante.settings["runtime_dir"], "status").stdout
+    return run(programs() / "restantectl", "-r", restante.settings["runtime_dir"], "status",
+               env=environment()).stdout
 
 
 # Every way to a Redis

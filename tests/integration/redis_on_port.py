@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: ISC
+# A Redis that listens on a port, as one on another machine does.
+import contextlib
+import socket
+import subprocess
+
+from harness import LOCAL, environment, free_ports, new_directory, wait_until
+
+
+@contextlib.contextmanager
+def redis_on_a_port(host=LOCAL):
+    port, = free_ports(1)
+    process = subprocess.Popen(
+        ["redis-server", "--bind", host, "--port", str(port), "--dir", new_directory(),
+         "--appendonly", "yes", "--appendfsync", "always", "--save", ""],
+        stdout=subprocess.DEVNULL, env=environment())
+    try:
+        def answers():
+            with contextlib.suppress(OSError), socket.create_connection((host, port)):
+                return True
+        wait_until(answers, "Redis listens")
+        yield port
+    finally:
+        process.kill()
+        process.wait()
