@@ -133,9 +133,6 @@ void let_everybody(Filter& filter) {
   filter.refuse("ioctl", ENOTTY, {is(1, TCGETS)});                       // isatty(3)
   filter.allow("prlimit64", {is(0, 0), is(2, 0)});                       // to ask for its own
   filter.allow("tgkill", {is(0, static_cast<scmp_datum_t>(getpid()))});  // abort(3)
-  // MSG_FASTOPEN is connecting by another name.
-  filter.allow("sendmsg", {masked(2, MSG_FASTOPEN, 0)});
-  filter.allow("sendto", {masked(3, MSG_FASTOPEN, 0)});
 }
 
 // To open a file for writing ends the process. Where none has to be read none can be: GMime would
@@ -156,6 +153,12 @@ void let_read_files(Filter& filter, const Reach& reach) {
   }
 }
 
+void let_send(Filter& filter, const Reach& reach) {
+  // MSG_FASTOPEN is connecting by another name.
+  filter.allow("sendmsg", {masked(2, MSG_FASTOPEN, 0)});
+  if (reach.sockets || reach.syslog) filter.allow("sendto", {masked(3, MSG_FASTOPEN, 0)});
+}
+
 void let_connect(Filter& filter, const Reach& reach) {
   for (const char* name : kWithSockets) filter.allow(name);
   filter.allow("socket", {is(0, AF_UNIX)});
@@ -167,13 +170,15 @@ void let_connect(Filter& filter, const Reach& reach) {
     }
     const auto datagrams = masked(1, kSocketType, SOCK_DGRAM);
     if (reach.names) {
-      filter.allow("socket", {is(0, family), datagrams});
+      filter.allow("socket", {is(0, family), datagrams, is(2, 0)});
     } else {
       filter.refuse("socket", EACCES, {is(0, family), datagrams});
     }
   }
-  // The resolver asks for both kinds of address at once.
-  if (reach.names) filter.allow("sendmmsg", {masked(3, MSG_FASTOPEN, 0)});
+  if (reach.names) {
+    filter.allow("sendmmsg", {masked(3, MSG_FASTOPEN, 0)});  // for both kinds of address at once
+    filter.allow("ioctl", {is(1, SIOCGIFINDEX)});            // fe80::1%eth0
+  }
   filter.refuse("socket", EAFNOSUPPORT, {is(0, AF_NETLINK)});  // getaddrinfo(3) does without
 }
 
@@ -181,6 +186,7 @@ Result<void> filter_calls(WorkerKind kind, const Reach& reach) {
   Filter filter;
   let_everybody(filter);
   let_read_files(filter, reach);
+  let_send(filter, reach);
   if (kind == WorkerKind::kMimed) {
     for (const char* name : kMimed) filter.allow(name);
   } else {

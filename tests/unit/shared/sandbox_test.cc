@@ -19,6 +19,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <ctime>
+#include <iterator>
 #include <string>
 
 #include "shared/build_kind.h"
@@ -315,12 +316,11 @@ void it_says_what_an_old_kernel_leaves_open(void**) {
 }  // namespace
 
 int main() {
-  const CMUnitTest of_its_state[] = {
+  constexpr std::size_t kOfItsState = 3;  // the first ones: the others are about its walls
+  const CMUnitTest tests[] = {
       cmocka_unit_test(switched_off_it_takes_nothing_away),
       cmocka_unit_test(its_state_is_one_word),
       cmocka_unit_test(it_says_what_an_old_kernel_leaves_open),
-  };
-  const CMUnitTest of_its_walls[] = {
       cmocka_unit_test(what_a_worker_does_works),
       cmocka_unit_test(no_file_can_be_opened),
       cmocka_unit_test(where_some_files_are_needed_the_others_stay_closed),
@@ -337,7 +337,7 @@ int main() {
       cmocka_unit_test(no_port_but_that_of_redis_can_be_connected_to),
       cmocka_unit_test(no_port_can_be_listened_on),
   };
-  const int failed = cmocka_run_group_tests_name("its state", of_its_state, nullptr, nullptr);
-  if (restante::kHasSanitizer || restante::kMeasuresCoverage) return failed;  // it is off in these
-  return failed + cmocka_run_group_tests_name("its walls", of_its_walls, nullptr, nullptr);
+  const bool is_off = restante::kHasSanitizer || restante::kMeasuresCoverage;
+  return _cmocka_run_group_tests("sandbox", tests, is_off ? kOfItsState : std::size(tests), nullptr,
+                                 nullptr);
 }
