@@ -95,6 +95,11 @@ for pid in $(systemctl show -p MainPID --value restante) $(pgrep -P "$(state Mai
   done
   [ "$(ps -o user= -p "$pid")" = restante ] || fail "$pid: another user"
 done
+filters() { sed -n 's/^Seccomp_filters:.//p' /proc/"$1"/status; }
+for pid in $(pgrep -P "$(state MainPID)" restante-); do
+  [ "$(filters "$pid")" -gt "$(filters "$(state MainPID)")" ] || fail "$pid is in no sandbox of its own"
+done
+journalctl --no-pager -u restante -o cat | grep -o 'event=sandbox.*' | sort -u
 [ "$(pgrep -P "$(state MainPID)" | wc -l)" -ge 4 ] || fail "too few processes"
 ls -la /var/lib/restante
 journalctl --no-pager -u restante -o cat | grep -E 'no_memory_limit|Operation not permitted|event=process_died' && fail "the sandbox is in its way"

@@ -9,6 +9,7 @@ import re
 import signal
 import socket
 import struct
+import sys
 
 import pytest
 
@@ -232,6 +233,32 @@ def test_switched_off_the_log_and_restantectl_say_so():
         for pid in restante.pids():
             assert status_of(pid)["Seccomp"] == "2"
         assert re.search("^sandbox +on", status_text(restante), re.M)
+
+
+# As a kernel without Landlock answers, or a container's engine.
+WITHOUT_LANDLOCK = """
+import ctypes, errno, os, sys
+library = ctypes.CDLL("libseccomp.so.2")
+library.seccomp_init.restype = ctypes.c_void_p
+refusing = ctypes.c_void_p(library.seccomp_init(0x7fff0000))  # SCMP_ACT_ALLOW, save for:
+for number in (444, 445, 446):
+    assert library.seccomp_rule_add(refusing, 0x00050000 | errno.ENOSYS, number, 0) == 0
+assert library.seccomp_load(refusing) == 0
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_without_landlock_it_is_weaker_and_says_so():
+    starter = [sys.executable, "-c", WITHOUT_LANDLOCK]
+    with redis_on_a_port() as port, Restante(redis=f"localhost:{port}", starter=starter) as restante:
+        assert restante.log.find("warning .*event=sandbox_weak landlock=0 open=\"files to read, ")
+        assert re.search("^sandbox +on; this kernel leaves open: files to read, ",
+                         status_text(restante), re.M)
+        mail_flows(restante, "alice")
+        if IS_ROOT and IS_KNOWN:
+            assert attempt(restante, "smtpd", "execve", b"/bin/true", 0, 0) == "SIGSYS"
+            # Which has no file to read, and so needs no Landlock to have none.
+            assert attempt(restante, "mimed", "openat", AT_FDCWD, PASSWORDS, O_RDONLY, 0) == "EACCES"
 
 
 def status_text(restante):
