@@ -148,6 +148,7 @@ int main_program(int argc, char** argv) {
   sigemptyset(&kept);
   for (const int number : {SIGHUP, SIGUSR1}) sigaddset(&kept, number);
   sigprocmask(SIG_BLOCK, &kept, nullptr);
+  log::wait_for_no_reader();
   log::open("restante", log::Level::kInfo);
   const auto status = run(*options);
   if (status) return *status;

@@ -2,24 +2,36 @@
 // The log: formats a line and hands it to the system in one write.
 #include "shared/log.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <climits>
 #include <cstdlib>
 #include <iterator>
 #include <utility>
 
 #include "shared/log_box.h"
 #include "shared/log_line.h"
+#include "shared/packet_socket.h"
 
 namespace restante::log {
 namespace {
 
 enum class Place : std::uint8_t { kStandardError, kSyslog, kFile };
+enum class Kind : std::uint8_t { kPipe, kSocket, kOther };  // of standard error
+
+Kind kind_of_standard_error() {
+  struct stat status{};
+  if (fstat(STDERR_FILENO, &status) != 0) return Kind::kOther;
+  if (S_ISSOCK(status.st_mode)) return Kind::kSocket;
+  return S_ISFIFO(status.st_mode) ? Kind::kPipe : Kind::kOther;
+}
 
 // The one piece of state that is not passed along: every line of the program goes to one place.
 struct Sink {
@@ -27,6 +39,7 @@ struct Sink {
   Level least_important = Level::kInfo;
   bool journal = false;
   Place place = Place::kStandardError;
+  Kind standard_error = Kind::kOther;
   UniqueFd syslog, box;
   NumberedFile current;
   bool torn = false;  // the last line is there in part
@@ -80,6 +93,20 @@ bool append_to_file(Sink& out, std::string line) {
   return written == static_cast<ssize_t>(line.size());
 }
 
+// Each line whole or not at all, and without waiting for its reader. Of a pipe PIPE_BUF is the most
+// that lines of several processes do not mix in.
+bool write_to_standard_error(const Sink& out, std::string line) {
+  if (out.standard_error == Kind::kSocket) {
+    iovec payload{line.data(), line.size()};
+    return send_packet(STDERR_FILENO, {&payload, 1}, -1);
+  }
+  constexpr std::string_view kCut = "...\n";
+  if (out.standard_error == Kind::kPipe && line.size() > PIPE_BUF) {
+    line.replace(PIPE_BUF - kCut.size(), line.npos, kCut);
+  }
+  return ::write(STDERR_FILENO, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+}
+
 bool put_out(Sink& out, const Event& event) {
   switch (out.place) {
     case Place::kSyslog:
@@ -89,8 +116,7 @@ bool put_out(Sink& out, const Event& event) {
     case Place::kStandardError:
       break;
   }
-  const std::string line = out.journal ? journal_line(event) : file_line(event);
-  return ::write(STDERR_FILENO, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  return write_to_standard_error(out, out.journal ? journal_line(event) : file_line(event));
 }
 
 bool put_out(Sink& out, Level level, std::string_view event, Fields fields) {
@@ -138,7 +164,22 @@ void open(std::string_view program, Level least_important) {
   Sink& out = sink();
   out.program = program;
   out.journal = std::getenv("JOURNAL_STREAM") != nullptr;
+  out.standard_error = kind_of_standard_error();
   out.least_important = least_important;
+}
+
+// O_NONBLOCK belongs to what open() made, which whoever started us may share: so it is opened anew.
+// Where that is not allowed, a pipe is changed as it is.
+void wait_for_no_reader() {
+  const bool pipe = kind_of_standard_error() == Kind::kPipe;
+  if (!pipe && isatty(STDERR_FILENO) == 0) return;
+  const UniqueFd own(
+      ::open("/proc/self/fd/2", O_WRONLY | O_APPEND | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+  if (own) {
+    dup2(own.get(), STDERR_FILENO);
+  } else if (pipe) {
+    fcntl(STDERR_FILENO, F_SETFL, fcntl(STDERR_FILENO, F_GETFL) | O_NONBLOCK);
+  }
 }
 
 void set_level(Level least_important) { sink().least_important = least_important; }

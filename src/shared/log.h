@@ -49,6 +49,11 @@ using Fields = std::initializer_list<Field>;
 void open(std::string_view program, Level least_important);
 void set_level(Level least_important);
 
+// For the first process, at its start: from here on neither it nor those that it starts wait for
+// whoever reads standard error (a pipe, a terminal that was stopped). A line that has no room is
+// lost, and counted. Other programs that have the same pipe notice nothing.
+void wait_for_no_reader();
+
 // Where the lines go from here on, instead of standard error. The journal's prefix is for that
 // alone.
 void to_standard_error();

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <climits>
 #include <csignal>
 #include <cstdlib>
 
@@ -156,6 +157,67 @@ void without_a_file_lines_are_lost_and_nothing_else(void**) {
   assert_same(written_with_an_empty_box(), "event=log_lines_lost lines=1\nevent=two\n");
 }
 
+// A pipe in the place of standard error, and this process its only reader.
+class Pipe {
+ public:
+  Pipe() : standard_error_(dup(STDERR_FILENO)) {
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    reader_.reset(ends[0]);
+    dup2(ends[1], STDERR_FILENO);
+    writer_.reset(ends[1]);
+  }
+  ~Pipe() { leave(); }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+  void leave() { dup2(standard_error_.get(), STDERR_FILENO); }
+  [[nodiscard]] bool shared_end_waits() const {
+    return (fcntl(writer_.get(), F_GETFL) & O_NONBLOCK) == 0;
+  }
+  std::string read_some() {
+    std::string text(1U << 20U, '\0');
+    text.resize(static_cast<std::size_t>(
+        std::max<ssize_t>(0, read(reader_.get(), text.data(), text.size()))));
+    return text;
+  }
+
+ private:
+  UniqueFd standard_error_, reader_, writer_;
+};
+
+struct PipeOutcome {
+  std::string first, second;
+  bool shared_end_waits;
+};
+
+PipeOutcome written_to_a_full_pipe() {
+  Pipe pipe;
+  log::wait_for_no_reader();
+  log::open("test", log::Level::kInfo);
+  for (int i = 0; i < 100; ++i) log::info("long", {{"text", std::string(10'000, 'x')}});
+  const std::string first = pipe.read_some();
+  log::info("short");
+  const std::string second = pipe.read_some();
+  pipe.leave();
+  log::open("test", log::Level::kInfo);
+  return {first, second, pipe.shared_end_waits()};
+}
+
+void a_pipe_that_nobody_reads_holds_up_nobody_and_has_whole_lines(void**) {
+  const auto [first, second, shared_end_waits] = written_to_a_full_pipe();
+  assert_true(shared_end_waits);
+  std::size_t lines = 0;
+  for (std::string_view left = first; !left.empty(); ++lines) {
+    const std::string_view line = left.substr(0, left.find('\n') + 1);
+    assert_int_equal(line.size(), PIPE_BUF);
+    assert_true(line.contains(" event=long text=xxx") && line.ends_with("x...\n"));
+    left.remove_prefix(line.size());
+  }
+  assert_in_range(lines, 1, 99);
+  assert_true(second.contains("event=log_lines_lost lines=" + std::to_string(100 - lines) + "\n"));
+  assert_true(second.ends_with("event=short\n"));
+}
+
 }  // namespace
 
 int main() {
@@ -167,6 +229,7 @@ int main() {
       cmocka_unit_test(a_box_has_the_last_file_however_many_were_put_in),
       cmocka_unit_test(lost_lines_are_counted_and_a_torn_one_spoils_no_other),
       cmocka_unit_test(without_a_file_lines_are_lost_and_nothing_else),
+      cmocka_unit_test(a_pipe_that_nobody_reads_holds_up_nobody_and_has_whole_lines),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }
