@@ -50,6 +50,8 @@ FAULT_PACKAGES := iproute2
 LINT_PACKAGES := clang-tidy-19 cppcheck
 # What `make hardening` needs besides.
 HARDENING_PACKAGES := devscripts binutils
+# What `make attacks` needs besides: a network, and a scanner of TLS.
+ATTACK_PACKAGES := iproute2 sslscan
 
 CXX ?= g++
 CXXFLAGS ?= -O2 -g
@@ -82,13 +84,14 @@ LIGHT_SENDERS := swaks curl smtplib msmtp
 
 UNIT_TESTS := $(patsubst tests/unit/%.cc,$(BUILD)/unit/%,$(wildcard tests/unit/*/*_test.cc))
 FUZZ_TARGETS := $(subst fuzz_,,$(patsubst tests/fuzz/%.cc,%,$(wildcard tests/fuzz/*/fuzz_*.cc)))
+ATTACK_PROGRAMS := $(patsubst tests/attacks/%.cc,$(BUILD)/attacks/%,$(wildcard tests/attacks/*.cc))
 HEADERS    := $(wildcard src/*/*.h)
 
-DEPS := deps check-deps interop-deps faults-deps bench-deps lint-deps hardening-deps
+DEPS := deps check-deps interop-deps faults-deps attacks-deps bench-deps lint-deps hardening-deps
 
 .DELETE_ON_ERROR:
 .PHONY: all check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration senders \
-	interop faults bench bench-session golden-update rows layers headers man $(DEPS) run smoke \
+	interop faults attacks bench bench-session golden-update rows layers headers man $(DEPS) run smoke \
 	format lint lint-bytes cppcheck tidy compile_commands.json hardening reproducible install deb deb-test clean help
 all: $(PROGRAMS) ## build the programs into build/VARIANT
 
@@ -177,6 +180,10 @@ faults: faults-deps ## let mail flow through FAULT_SECONDS of every fault, and c
 	@$(PARALLEL_MAKE) all
 	@FAULT_SECONDS=$(FAULT_SECONDS) $(PYTEST) -rs tests/faults
 
+attacks: attacks-deps ## try what an attacker would, on both doors (as root)
+	@$(PARALLEL_MAKE) all $(ATTACK_PROGRAMS)
+	@$(PYTEST) -rs tests/attacks
+
 bench-session: $(BUILD)/bench/bench_session ## print what the SMTP session alone costs
 	@$<
 BENCH ?=
@@ -187,6 +194,11 @@ $(BUILD)/bench/%: tests/bench/%.cc $(BUILD)/libsmtpd.a $(BUILD)/libshared.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  BENCH $<")
 	$(Q)$(CXX) $(CXXFLAGS) $(CFLAGS_smtpd) -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(LIBS_smtpd) -levent_openssl -levent
+
+$(BUILD)/attacks/%: tests/attacks/%.cc $(BUILD)/libsmtpd.a $(BUILD)/libshared.a
+	@mkdir -p $(@D)
+	$(if $(V),,@echo "  ATTACK $<")
+	$(Q)$(CXX) $(CXXFLAGS) $(CFLAGS_smtpd) -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(LIBS_smtpd)
 
 golden-update: $(BUILD)/unit/mimed/mime_test ## rewrite the golden JSON files; then read the diff
 	GOLDEN_UPDATE=1 $<
@@ -228,6 +240,7 @@ man: ## check the manual pages
 
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 check-deps: MORE_PACKAGES = $(CHECK_PACKAGES)
+attacks-deps: MORE_PACKAGES = $(CHECK_PACKAGES) $(ATTACK_PACKAGES)
 faults-deps: MORE_PACKAGES = $(CHECK_PACKAGES) $(FAULT_PACKAGES)
 bench-deps: MORE_PACKAGES = $(BENCH_PACKAGES)
 lint-deps: MORE_PACKAGES = $(LINT_PACKAGES)
@@ -296,7 +309,7 @@ deb-test: ## try the package in fresh roots of DEB_SUITES (root, network, system
 	@tests/deb/run.sh $(DEB_SUITES)
 
 format: ## format the sources (clang-format 19)
-	clang-format-19 -i src/*/*.h src/*/*.cc tests/unit/*.h tests/unit/*/*.cc tests/bench/*.cc
+	clang-format-19 -i src/*/*.h src/*/*.cc tests/unit/*.h tests/unit/*/*.cc tests/bench/*.cc tests/attacks/*.cc
 
 # Those that read bytes of others: the analyzer looks at them too, and .ci/run has time for them alone.
 BYTES := $(addprefix src/,smtpd/framing.cc smtpd/session.cc smtpd/parameters.cc smtpd/proxy_header.cc \
