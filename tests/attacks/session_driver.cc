@@ -47,11 +47,11 @@ void append_text(std::string& out, std::string_view text) {
 SessionSettings settings_of(unsigned bits) {
   return {.hostname = "mx.test",
           .domains = {"example.com"},
-          .message_size_limit = 2000,
+          .message_size_limit = 2048,
           .recipient_limit = 3,
           .error_limit = 20,
           .mailbox_case = restante::MailboxCase::kFold,
-          .header_limits = {.bytes = 1000, .fields = 20, .hops = 5},
+          .header_limits = {.bytes = 1024, .fields = 100, .hops = 100},
           .bare_newline = restante::BareNewline::kKeep,
           .tls_available = (bits & 2U) != 0,
           .tls_required = (bits & 1U) != 0};

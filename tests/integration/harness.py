@@ -335,9 +335,13 @@ class Dialogue:
 
     def secure(self):
         assert self.say("STARTTLS") == 220
-        self.socket = tls().wrap_socket(self.socket, server_hostname="localhost")
+        self.start_tls()
         assert self.say("EHLO client.example.org") == 250
         return self
+
+    def start_tls(self):
+        """After 220."""
+        self.socket = tls().wrap_socket(self.socket, server_hostname="localhost")
 
     def start_mail(self, to, sender="bob@example.org"):
         """Up to and with 354."""
