@@ -23,9 +23,18 @@ bool is_control(char c) {
   return byte < 0x20 || byte == 0x7F;
 }
 
+// U+0080 to U+009F, which are C2 and a second byte in UTF-8. Among them are line ends and what
+// begins the escape sequences of a terminal.
+bool has_c1_control(std::string_view utf8) {
+  const auto begins = [](char lead, char next) {
+    return lead == '\xC2' && static_cast<unsigned char>(next) < 0xA0;
+  };
+  return std::ranges::adjacent_find(utf8, begins) != utf8.end();
+}
+
 Line::Kind kind_of(std::string_view text) {
   if (std::ranges::any_of(text, is_control) || !is_valid_utf8(text)) return Line::Kind::kBad;
-  return Line::Kind::kCommand;
+  return has_c1_control(text) ? Line::Kind::kBad : Line::Kind::kCommand;
 }
 
 void append_expecting(std::string& data, std::string_view text, std::uint64_t expected) {
