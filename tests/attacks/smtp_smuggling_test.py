@@ -2,12 +2,15 @@
 # SMTP smuggling: whatever stands where, however it is cut, only CRLF.CRLF ends a mail and nothing
 # behind a limit or in a mail is ever a command. What should come of it is told by a few lines of
 # Python that know nothing of how the server reads.
+import contextlib
 import itertools
+import pathlib
+import re
 
 import pytest
 
 import session
-from harness import SLOW
+from harness import SLOW, Restante
 
 LONGEST = 6 if SLOW == 1 else 4  # of what stands between the two mails
 ALPHABET = (b"\r", b"\n", b".", b"\0", b" ")
@@ -155,3 +158,30 @@ def test_row31_octets_of_a_chunk(reached):
             assert closed or replies[-1] == 250, reads
             assert len(replies) <= 2 + before.count(b"\n") + 2, reads
     reached(f"{count:,} cuts of a chunk that holds a mail: 0 smuggled")
+
+
+def resident(pid):
+    """KiB."""
+    return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1])
+
+
+def test_row31_endless_lines(reached):
+    """A command line without end is cut at 64 KiB, and none of it is kept."""
+    clients, longest = 30, 2 << 20
+    with Restante(smtpd_workers=1, smtp_tls="optional") as restante:
+        pid, = restante.pids("smtpd")
+        restante.send("before@example.com")
+        before, most = resident(pid), 0
+        for number in range(clients):
+            with restante.dialogue("127.7.0.1").greet() as client:
+                begin = [b"", b"MAIL FROM:<", b"RCPT TO:<", b"BDAT "][number % 4]
+                with contextlib.suppress(OSError):
+                    client.send(begin + b"1" * longest)
+                    client.finish_writing()
+                most = max(most, resident(pid) - before)
+                assert client.code() in (500, None)
+                assert client.code() is None
+        lines = restante.log.wait_for("event=client_closed .*ip=127.7.0.1 ", clients)
+        assert all("reason=line_endless " in line for line in lines)
+        reached(f"{clients} lines of {longest >> 20} MiB: all cut, RSS + {most} KiB")
+        assert most <= 1024
