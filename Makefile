@@ -181,7 +181,7 @@ faults: faults-deps ## let mail flow through FAULT_SECONDS of every fault, and c
 	@FAULT_SECONDS=$(FAULT_SECONDS) $(PYTEST) -rs tests/faults
 
 attacks: attacks-deps ## try what an attacker would, on both doors (as root)
-	@$(PARALLEL_MAKE) all $(ATTACK_PROGRAMS)
+	@$(PARALLEL_MAKE) all $(ATTACK_PROGRAMS) $(BUILD)/unit/smtpd/golden_test
 	@$(PYTEST) -rs tests/attacks
 
 bench-session: $(BUILD)/bench/bench_session ## print what the SMTP session alone costs
@@ -309,7 +309,7 @@ deb-test: ## try the package in fresh roots of DEB_SUITES (root, network, system
 	@tests/deb/run.sh $(DEB_SUITES)
 
 format: ## format the sources (clang-format 19)
-	clang-format-19 -i src/*/*.h src/*/*.cc tests/unit/*.h tests/unit/*/*.cc tests/bench/*.cc tests/attacks/*.cc
+	clang-format-19 -i src/*/*.h src/*/*.cc tests/unit/*.h tests/unit/*/*.h tests/unit/*/*.cc tests/bench/*.cc tests/attacks/*.cc
 
 # Those that read bytes of others: the analyzer looks at them too, and .ci/run has time for them alone.
 BYTES := $(addprefix src/,smtpd/framing.cc smtpd/session.cc smtpd/parameters.cc smtpd/proxy_header.cc \
