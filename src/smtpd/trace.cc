@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <ctime>
 #include <utility>
 
@@ -101,18 +102,20 @@ Transport transport_of(const Arrival& arrival) {
   return transport;
 }
 
+// In one pass, whose cost does not depend on how many there are.
 std::string without_return_path(std::string data) {
-  for (std::size_t at = 0; at < data.size();) {
+  std::size_t at = 0, kept = 0;
+  while (at < data.size()) {
     const std::string_view rest = std::string_view(data).substr(at);
     if (rest.starts_with("\r\n") || rest.starts_with('\n')) break;  // the header has ended
     const std::size_t end = end_of_field(data, at);
-    if (equal_ignoring_case(rest.substr(0, kReturnPath.size()), kReturnPath)) {
-      data.erase(at, end - at);
-    } else {
-      at = end;
+    if (!equal_ignoring_case(rest.substr(0, kReturnPath.size()), kReturnPath)) {
+      if (kept != at) std::memmove(data.data() + kept, data.data() + at, end - at);
+      kept += end - at;
     }
+    at = end;
   }
-  return data;
+  return data.erase(kept, at - kept);
 }
 
 }  // namespace restante::smtpd

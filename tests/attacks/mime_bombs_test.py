@@ -26,6 +26,8 @@ BOMBS = {
     "row14 parts up to the bound": (
         b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 990 + b"--b--\r\n"),
     "row15 300,000 header fields": b"a: b\r\n" * 300_000 + b"\r\n",
+    "row15 300,000 return paths": b"Return-Path: <>\r\n" * 300_000 + b"\r\n",
+    "row15 return paths without a header": b"no field\r\n" + b"Return-Path: <>\r\n" * 300_000,
     "row15 100,000 parameters": (
         b"Content-Type: text/plain" + b"".join(b"; p%d=x" % i for i in range(100_000)) + b"\r\n\r\n"),
     "row15 parameters in pieces": (

@@ -93,6 +93,10 @@ void only_return_paths_of_the_header_go(void**) {
   assert_same(without_return_path("Return-Path: <a@b>\r\nreturn-path:\r\n <c@d>\r\nSubject: x\r\n"
                                   "RETURN-PATH: <>\r\n\r\nReturn-Path: <in the body>\r\n"),
               "Subject: x\r\n\r\nReturn-Path: <in the body>\r\n");
+  assert_same(without_return_path("A: 1\r\nReturn-Path: x\r\nB: 2\r\n 3\r\nReturn-Path: y\r\n z\r\n"
+                                  "C: 4\r\n\r\nbody"),
+              "A: 1\r\nB: 2\r\n 3\r\nC: 4\r\n\r\nbody");
+  assert_same(without_return_path("Return-Path: x"), "");
   for (const std::string_view kept :
        {"", "\r\n", "Subject: x", "Return-Pat", "a\n\nReturn-Path: b"}) {
     assert_same(without_return_path(std::string(kept)), kept);
