@@ -42,6 +42,7 @@ struct Client {
   bool suspended = false;
   bool close = false;        // after this answer
   bool aborted = false;      // the server is going: answer nothing more
+  bool cut = false;          // to make room: the library closes it soon
   std::uint64_t serial = 0;  // of the request in hand; a late Responder knows by it that it is late
   std::uint64_t answered = 0;
   std::chrono::microseconds asked_at{};

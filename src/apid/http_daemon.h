@@ -38,6 +38,8 @@ class Daemon : public HttpServer {
   void run();
   void sweep();
   void expire(Client& client, std::chrono::milliseconds now);
+  [[nodiscard]] unsigned library_limit() const;
+  void make_room();
   void add_client(MHD_Connection* connection, void** context);
   void begin_request(Client& client, const char* target);
   void read_head(Client& client, const char* method, const char* version);
@@ -67,6 +69,7 @@ class Daemon : public HttpServer {
   Observer observer_;
   std::list<std::shared_ptr<Client>> clients_;
   std::string last_complaint_;  // of the library
+  std::size_t cut_ = 0;         // of them
   bool draining_ = false;
   std::function<void()> drained_;
   CPtr<MHD_Daemon, MHD_stop_daemon> daemon_;

@@ -31,6 +31,11 @@ constexpr std::size_t kConnectionMemory = 32 * 1024;
 // For a request that is on its way when the drain begins (RFC 9112 section 9.6).
 constexpr milliseconds kIdleGrace{500};
 
+// At the connection limit one of so many clients is cut, for those who come. The library has room
+// for some beyond the limit: it takes up to eleven at once, and closes the others a little later.
+constexpr std::size_t kShareCut = 32;
+constexpr unsigned kSpare = 64;
+
 // TLS 1.2 and 1.3 alone: GnuTLS' defaults allow 1.0 and 1.1. That it refuses to renegotiate where
 // that is not secure is its default; %SAFE_RENEGOTIATION would refuse clients that speak 1.3 alone
 // too, since those, as OpenSSL 3.5, have no reason to send the extension of RFC 5746.
@@ -54,7 +59,7 @@ std::vector<MHD_OptionItem> Daemon::library_options(int listener) {
       {MHD_OPTION_NOTIFY_COMPLETED, as_option(on_completed), this},
       {MHD_OPTION_URI_LOG_CALLBACK, as_option(on_target), this},
       {MHD_OPTION_UNESCAPE_CALLBACK, as_option(keep_escapes), nullptr},
-      {MHD_OPTION_CONNECTION_LIMIT, static_cast<intptr_t>(options_.connection_limit), nullptr},
+      {MHD_OPTION_CONNECTION_LIMIT, static_cast<intptr_t>(library_limit()), nullptr},
       {MHD_OPTION_CONNECTION_MEMORY_LIMIT, static_cast<intptr_t>(kConnectionMemory), nullptr},
       {MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, nullptr},
 #if MHD_VERSION >= 0x00097701
@@ -143,6 +148,27 @@ void Daemon::expire(Client& client, milliseconds now) {
   ::shutdown(client.fd, gently ? SHUT_RD : SHUT_RDWR);
 }
 
+unsigned Daemon::library_limit() const { return options_.connection_limit + kSpare; }
+
+// Those who have been waited for longest go: a client that means it has sent its request long
+// since. Nobody goes who waits for us, or reads a stream.
+void Daemon::make_room() {
+  std::vector<Client*> slow;
+  for (const auto& client : clients_) {
+    const bool is_awaited = client->stage == Stage::kReading || client->stage == Stage::kSending;
+    if (is_awaited && !client->stream && !client->cut) slow.push_back(client.get());
+  }
+  const std::size_t count = std::min(slow.size(), options_.connection_limit / kShareCut + 1);
+  const auto last = slow.begin() + static_cast<std::ptrdiff_t>(count);
+  std::ranges::nth_element(slow, last, {}, &Client::deadline);
+  for (auto client = slow.begin(); client != last; ++client) {
+    (*client)->cut = true;
+    ++cut_;
+    ::shutdown((*client)->fd, SHUT_RDWR);  // the library sees it, and closes
+  }
+  if (count > 0) log::info("api_full", {{"cut", count}, {"limit", options_.connection_limit}});
+}
+
 void Daemon::drain(std::function<void()> drained) {
   draining_ = true;
   drained_ = std::move(drained);
@@ -177,12 +203,17 @@ void Daemon::on_connection(void* self, MHD_Connection* connection, void** contex
   auto& daemon = *static_cast<Daemon*>(self);
   if (what == MHD_CONNECTION_NOTIFY_STARTED) {
     // Without a Client (out of memory) every request is refused by on_request.
-    guarded([&] { daemon.add_client(connection, context); });
+    guarded([&] {
+      daemon.add_client(connection, context);
+      if (daemon.clients_.size() - daemon.cut_ > daemon.options_.connection_limit)
+        daemon.make_room();
+    });
   } else if (auto* client = static_cast<Client*>(std::exchange(*context, nullptr))) {
     daemon.options_.tally.remove(Count::kHttpOpen);
+    if (client->cut) --daemon.cut_;
     daemon.clients_.erase(client->self);
     // At its limit the library forgets the listening socket, and looks at it again when it is run.
-    const bool was_full = daemon.clients_.size() + 1 >= daemon.options_.connection_limit;
+    const bool was_full = daemon.clients_.size() + 1 >= daemon.library_limit();
     if (was_full) daemon.run_soon_.start(milliseconds{0});
   }
 }

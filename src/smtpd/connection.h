@@ -57,6 +57,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Why this client has had its time, for expire() and its line in the log; else empty.
   [[nodiscard]] std::string_view overdue(std::chrono::milliseconds now, Load load);
   void expire(std::string_view why) noexcept;
+  [[nodiscard]] std::chrono::milliseconds silence(std::chrono::milliseconds now) const {
+    return patience_.silence(now);
+  }
 
   [[nodiscard]] const std::string& id() const { return id_; }
 

@@ -72,6 +72,10 @@ void Patience::received(std::size_t bytes, milliseconds now) {
   bytes_ += bytes;
 }
 
+milliseconds Patience::silence(milliseconds now) const {
+  return kind_ == Wait::kNothing || kind_ == Wait::kData ? 0ms : now - since_;
+}
+
 std::string_view Patience::overdue(milliseconds now, Load load, const TimeSettings& settings) {
   if (kind_ == Wait::kNothing) return {};
   const milliseconds limit = time_limit(kind_, load, settings.timeout);

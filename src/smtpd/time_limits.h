@@ -49,6 +49,8 @@ class Patience {
   void satisfied(std::chrono::milliseconds now) { since_ = now; }
   // Bytes of a message have come.
   void received(std::size_t bytes, std::chrono::milliseconds now);
+  // How long the client has said nothing of use; 0 where it is our turn, or a message comes.
+  [[nodiscard]] std::chrono::milliseconds silence(std::chrono::milliseconds now) const;
   // Why the wait is over, for the log; empty while it is not. To be asked now and then: asking
   // also ends one window of the rate and begins the next.
   [[nodiscard]] std::string_view overdue(std::chrono::milliseconds now, Load load,

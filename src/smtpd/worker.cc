@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <functional>
 #include <utility>
 
 #include "shared/log.h"
@@ -26,6 +27,12 @@ constexpr int kAcceptsAtOnce = 4;
 // Time limits are kept to within this.
 constexpr std::chrono::milliseconds kSweepEvery{500};
 constexpr std::chrono::milliseconds kListenAgainAfter{100};
+// At the connection limit one of so many clients is cut, for those who come, if it was silent for
+// so long. Where nobody was, nobody is looked for again for a while.
+constexpr std::size_t kShareCut = 32;
+constexpr std::chrono::milliseconds kSilence{200};
+constexpr std::chrono::milliseconds kLookAgainAfter{100};
+constexpr std::string_view kAtLimit = "smtp_connection_limit";
 
 // Any descriptor will do that no file has to be opened for.
 UniqueFd open_spare() { return UniqueFd(eventfd(0, EFD_CLOEXEC)); }
@@ -187,9 +194,9 @@ void Worker::arrive(const NamedFd& listener, UniqueFd socket, const sockaddr* ad
 }
 
 void Worker::welcome(UniqueFd socket, Peer peer) {
-  if (connections_.size() >= context_.config.smtp_connection_limit) {
+  if (connections_.size() >= context_.config.smtp_connection_limit && !make_room()) {
     tally_.add(Count::kSmtpTurnedAway);
-    log::info("client_refused", {{"ip", peer.address.text}, {"reason", "smtp_connection_limit"}});
+    log::info("client_refused", {{"ip", peer.address.text}, {"reason", kAtLimit}});
     return send_and_close(std::move(socket), Reply::kTooManyConnections);
   }
   const int on = 1;  // replies are whole when they are sent
@@ -210,6 +217,23 @@ void Worker::connection_gone(Connection& connection) {
   connections_.erase(&connection);
   tally_.remove(Count::kSmtpOpen);
   if (leaving_) stop_when_empty();
+}
+
+// Those go who were silent longest: a client with mail is not silent for long.
+bool Worker::make_room() {
+  const auto now = monotonic_now();
+  if (now < look_for_room_) return false;
+  std::vector<std::pair<std::chrono::milliseconds, std::shared_ptr<Connection>>> silent;
+  for (const auto& [key, connection] : connections_) {
+    const auto silence = connection->silence(now);
+    if (silence >= kSilence) silent.emplace_back(silence, connection);
+  }
+  if (silent.empty()) look_for_room_ = now + kLookAgainAfter;
+  const auto count = std::min(silent.size(), connections_.size() / kShareCut + 1);
+  const auto last = silent.begin() + static_cast<std::ptrdiff_t>(count);
+  std::ranges::nth_element(silent, last, std::greater{}, [](const auto& one) { return one.first; });
+  for (auto one = silent.begin(); one != last; ++one) one->second->expire(kAtLimit);
+  return count > 0;
 }
 
 // One timer for all: a timer for each would be set anew with every read.

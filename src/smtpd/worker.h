@@ -2,6 +2,7 @@
 // One SMTP worker: accepts clients, holds their connections, and empties itself when told to go.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -37,6 +38,7 @@ class Worker {
   void arrive(const NamedFd& listener, UniqueFd socket, const sockaddr* address);
   void welcome(UniqueFd socket, Peer peer);
   void sweep() noexcept;
+  [[nodiscard]] bool make_room();
   void connection_gone(Connection& connection);
   void stop_listening();
   void hand_over();
@@ -63,8 +65,9 @@ class Worker {
   std::vector<std::unique_ptr<ReadWatch>> listeners_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   std::uint64_t last_id_ = 0;
-  bool leaving_ = false;   // takes no new client
-  bool draining_ = false;  // and tells those that it has
+  std::chrono::milliseconds look_for_room_{};  // not before
+  bool leaving_ = false;                       // takes no new client
+  bool draining_ = false;                      // and tells those that it has
   Timer patience_over_, drain_limit_, drain_poll_, sweep_, listen_again_;
 };
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from harness import (
-    IS_ROOT, LOCAL, UNPRIVILEGED, Restante, ask, deliver, run, seconds, tls, wait_until)
+    IS_ROOT, KEY, LOCAL, UNPRIVILEGED, Restante, ask, deliver, run, seconds, tls, wait_until)
 
 
 @pytest.fixture(scope="module")
@@ -104,23 +104,49 @@ def test_past_the_limit_of_all_a_client_hears_421_too():
             client.close()
 
 
-def test_who_comes_when_an_api_worker_is_full_is_served_when_another_goes():
-    with Restante(apid_workers=1, api_connection_limit=2) as restante:
-        for _ in range(2):  # it is full more than once
-            with contextlib.ExitStack() as stack:
-                clients = [stack.enter_context(contextlib.closing(restante.https()))
-                           for _ in range(2)]
-                for client in clients:
-                    assert ask(client, "/emails/alice").status == 200
-                with socket.create_connection((LOCAL, restante.https_port), seconds(20)) as late:
-                    late.settimeout(0.3)
-                    with pytest.raises(TimeoutError):  # it is in the queue
-                        tls().wrap_socket(late, server_hostname="localhost")
-                clients[0].close()
-                begun = time.monotonic()
-                assert restante.api("/emails/alice").status == 200
-                assert time.monotonic() - begun < seconds(2)  # and not when the other goes too
+def has_ended(client):
+    try:
+        return client.recv(1, socket.MSG_DONTWAIT | socket.MSG_PEEK) == b""
+    except BlockingIOError:
+        return False
 
+
+def test_at_a_full_api_worker_who_is_silent_longest_makes_room():
+    with Restante(apid_workers=1, api_connection_limit=4) as restante, \
+            contextlib.ExitStack() as stack:
+        waiter = stack.enter_context(contextlib.closing(restante.https()))
+        waiter.request("GET", "/emails/late/latest?wait=30", headers={"X-API-KEY": KEY})
+        wait_until(lambda: b"\nrestante_api_waiting_requests 1\n" in restante.api("/metrics").body,
+                   "the request waits")
+        served = stack.enter_context(contextlib.closing(restante.https()))
+        assert ask(served, "/emails/alice").status == 200
+        silent = [stack.enter_context(socket.create_connection((LOCAL, restante.https_port)))
+                  for _ in range(12)]
+        for _ in range(3):
+            begun = time.monotonic()
+            assert restante.api("/emails/alice").status == 200
+            assert time.monotonic() - begun < seconds(1)
+        wait_until(lambda: sum(has_ended(one) for one in silent) >= 8, "all but the last are cut")
+        assert restante.log.find("event=api_full cut=1 limit=4")
+        restante.send("late@example.com")
+        assert waiter.getresponse().status == 200  # it waited for us, not we for it
+
+
+def test_at_a_full_smtp_worker_who_is_silent_longest_makes_room():
+    with Restante(smtpd_workers=1, smtp_connection_limit=4, smtp_client_connection_limit=0,
+                  smtp_tls="optional") as restante:
+        silent = restante.dialogue("127.0.0.2").greet()
+        time.sleep(0.1)
+        sending = restante.dialogue("127.0.0.4").greet().start_mail("alice@example.com")
+        others = [restante.dialogue("127.0.0.5").greet() for _ in range(2)]
+        time.sleep(0.3)  # who was silent for less is not cut
+        with restante.smtp("127.0.0.3") as client:
+            assert deliver(client, "alice@example.com")[0] == 250
+        assert silent.line().startswith(b"421 4.4.2 ")
+        assert "reason=smtp_connection_limit" in restante.closing_line(silent)
+        assert sending.say("Subject: slow\r\n\r\nHello.\r\n.") == 250
+        for client in (silent, sending, *others):
+            client.close()
 
 
 # RFC 5321 section 3.1

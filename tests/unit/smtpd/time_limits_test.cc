@@ -104,6 +104,20 @@ void whoever_does_what_he_was_waited_for_gets_new_time(void**) {
   assert_same(patience.overdue(799s, kEmpty, kDefaults), "replies not read");
 }
 
+void silence_is_what_the_client_owes(void**) {
+  Patience patience;
+  patience.wait_for(Wait::kCommand, 1s);
+  assert_true(patience.silence(4s) == 3s);
+  patience.satisfied(4s);
+  assert_true(patience.silence(5s) == 1s);
+  patience.wait_for(Wait::kData, 5s);
+  assert_true(patience.silence(9s) == 0s);
+  patience.wait_for(Wait::kNothing, 9s);
+  assert_true(patience.silence(20s) == 0s);
+  patience.wait_for(Wait::kReplies, 20s);
+  assert_true(patience.silence(22s) == 2s);
+}
+
 }  // namespace
 
 int main() {
@@ -116,6 +130,7 @@ int main() {
       cmocka_unit_test(a_message_may_take_any_time_if_it_comes_fast_enough),
       cmocka_unit_test(a_message_that_comes_in_drops_is_cut),
       cmocka_unit_test(whoever_does_what_he_was_waited_for_gets_new_time),
+      cmocka_unit_test(silence_is_what_the_client_owes),
   };
   return cmocka_run_group_tests_name("time_limits", tests, nullptr, nullptr);
 }
