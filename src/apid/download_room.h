@@ -7,6 +7,7 @@
 
 namespace restante::apid {
 
+// Copies share the room.
 class DownloadRoom {
  public:
   explicit DownloadRoom(std::uint64_t limit) : limit_(limit) {}

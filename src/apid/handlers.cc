@@ -33,7 +33,16 @@ void add_rate_headers(Response& response, const RateVerdict& verdict, std::uint3
 }
 
 constexpr const char* kStatusOk = "{\"status\":\"ok\"}";
+constexpr std::size_t kSmallAnswer = 64 * 1024;
 constexpr std::string_view kLatest = "latest";
+
+// A large answer takes room as a download does: its client may read it slowly, as may all others.
+void bound(Response& response, DownloadRoom& room) {
+  if (response.body.size() <= kSmallAnswer || response.place) return;
+  response.place = room.take(response.body.size());
+  if (!response.place)
+    response = try_later("there is no room for this answer now, try again later");
+}
 
 // The mail that an ID of a path names: nothing stands for the latest one.
 std::expected<std::optional<MailId>, Response> parse_id(std::string_view text) {
@@ -64,8 +73,9 @@ Api::Api(const Config& config, Mailboxes mailboxes, RateTable rates, event_base*
 
 Responder Api::finishing(const Request& request, const Responder& respond) const {
   return respond.with(
-      [cors = cors_, origin = std::string(request.field("origin")), gzip = gzip_,
-       packed = prefers_gzip(request.field("accept-encoding"))](Response& response) {
+      [room = room_, cors = cors_, origin = std::string(request.field("origin")), gzip = gzip_,
+       packed = prefers_gzip(request.field("accept-encoding"))](Response& response) mutable {
+        bound(response, room);
         cors->admit(response, origin);
         gzip->encode(response, packed);
       });

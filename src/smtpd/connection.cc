@@ -87,13 +87,13 @@ std::string_view Connection::overdue(std::chrono::milliseconds now, Load load) {
                             .minimum_rate = services_.config.smtp_minimum_rate});
 }
 
-void Connection::expire(std::string_view why) noexcept {
-  guarded([this, why] {
+void Connection::expire(std::string_view why, Reply reply) noexcept {
+  guarded([this, why, reply] {
     if (phase_ == Phase::kTalking && output_.empty()) {
       reason_ = why;
-      cut(Reply::kIdleTimeout);
+      cut(reply);
     }
-    close(why);  // the 421 is not waited for: this client has had its time
+    close(why);  // the reply is not waited for: this client has had its time
   });
 }
 
@@ -150,6 +150,7 @@ void Connection::read_some() {
     patience_.wait_for(waits_for(), now);
     if (session_.receiving()) patience_.received(got.bytes, now);
     if (session_.counts().commands != commands) patience_.satisfied(now);
+    if (services_.bytes_held() > services_.config.data_memory_limit) services_.relieve();
   } while (phase_ == Phase::kTalking && output_.empty() && stream_.has_pending());
 }
 
@@ -215,8 +216,7 @@ bool Connection::act(AdmitSender) {
     session_.answer(store == StoreState::kAway   ? Reply::kStoreAway
                     : store == StoreState::kFull ? Reply::kStoreFull
                                                  : Reply::kStoreUnsafe);
-  } else if (services_.bytes_arriving + services_.delivery.bytes_held() >
-             services_.config.data_memory_limit) {
+  } else if (services_.bytes_held() >= services_.config.data_memory_limit) {
     session_.answer(Reply::kBusy);
   } else {
     session_.answer(Reply::kOk);
@@ -366,7 +366,7 @@ Wait Connection::waits_for() const {
 }
 
 void Connection::count_held() {
-  const std::size_t held = phase_ == Phase::kGone ? 0 : session_.held();
+  const std::size_t held = phase_ == Phase::kGone ? 0 : session_.held() + session_.envelope_held();
   services_.bytes_arriving += held - counted_as_held_;
   counted_as_held_ = held;
 }

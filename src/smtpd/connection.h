@@ -33,7 +33,10 @@ struct Services {
   ClientTable& clients;
   const Tally& tally;
   std::span<char> buffer;          // for reading: used and emptied within one event
+  std::function<void()> relieve;   // called when data_memory_limit has been passed
   std::size_t bytes_arriving = 0;  // of messages whose end is not there yet, over all connections
+  // The same, and of those that are being stored.
+  [[nodiscard]] std::size_t bytes_held() const { return bytes_arriving + delivery.bytes_held(); }
 };
 
 // Who is at the other end of a new connection.
@@ -56,9 +59,14 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Why this client has had its time, for expire() and its line in the log; else empty.
   [[nodiscard]] std::string_view overdue(std::chrono::milliseconds now, Load load);
-  void expire(std::string_view why) noexcept;
+  void expire(std::string_view why, Reply reply = Reply::kIdleTimeout) noexcept;
   [[nodiscard]] std::chrono::milliseconds silence(std::chrono::milliseconds now) const {
     return patience_.silence(now);
+  }
+
+  // Bytes of the message that is arriving.
+  [[nodiscard]] std::size_t arriving() const {
+    return phase_ == Phase::kWaiting ? 0 : counted_as_held_;
   }
 
   [[nodiscard]] const std::string& id() const { return id_; }

@@ -13,6 +13,12 @@ namespace restante::smtpd {
 
 namespace {
 
+// Bytes of one mail that are on their way to Redis at once, if it has several recipients.
+constexpr std::size_t kCopies = std::size_t{16} * 1024 * 1024;
+// Bytes of mails that are taken apart and stored at once, if it is more than one: the others wait
+// as they came, while these are in memory several times.
+constexpr std::size_t kAtOnce = std::size_t{32} * 1024 * 1024;
+
 // The same mail to one mailbox under two addresses is two deliveries.
 std::string fingerprint_for(const Address& recipient, const MailboxNaming& naming,
                             std::string_view digest) {
@@ -28,8 +34,11 @@ struct Delivery::Job {
   Transport transport;
   Done done;
   Fragments fragments;
-  std::string digest;  // empty: this mail cannot be told from another one like it
-  std::size_t writes_left = 0;
+  std::string digest;         // empty: this mail cannot be told from another one like it
+  std::string raw;            // what is stored: trace and message, compressed
+  std::size_t asked = 0;      // recipients that Redis was asked to store it for
+  std::size_t under_way = 0;  // of them, without an answer
+  bool is_asking = false;
   DeliveryReport report;
 };
 
@@ -52,6 +61,22 @@ void Delivery::start(Deliver mail, std::string trace, Transport transport, Done 
   job->report.bare_newlines = bare.lf + bare.cr;
   ++under_way_;
   bytes_held_ += job->report.bytes;
+  waiting_.push_back(std::move(job));
+  start_waiting();
+}
+
+void Delivery::start_waiting() {
+  while (!waiting_.empty()) {
+    const std::size_t bytes = waiting_.front()->report.bytes;
+    if (bytes_in_hand_ > 0 && bytes_in_hand_ + bytes > kAtOnce) return;
+    bytes_in_hand_ += bytes;
+    const std::shared_ptr<Job> job = std::move(waiting_.front());
+    waiting_.pop_front();
+    parse(job);
+  }
+}
+
+void Delivery::parse(const std::shared_ptr<Job>& job) {
   mime_.parse(job->mail.data, [this, job](std::optional<Fragments> fragments) {
     job->fragments = fragments ? std::move(*fragments)
                                : make_fragments({.size = job->report.bytes, .parse_error = true});
@@ -66,31 +91,45 @@ void Delivery::store(const std::shared_ptr<Job>& job) {
     job->report.reason = "redis_strict: Redis could lose it";
     return finish(*job);
   }
-  const Envelope& envelope = job->mail.envelope;
   job->digest = fingerprint(job->report.from, job->mail.data);
-  const std::string raw = compress(job->trace, job->mail.data);
+  job->raw = compress(job->trace, job->mail.data);
   give_back(job->mail.data);
-  job->writes_left = envelope.recipients.size() + 1;
-  for (const Address& recipient : envelope.recipients) {
-    std::string to = recipient.text();
-    const std::string summary =
-        envelope_fragment(job->report.from, to, cut_tag(recipient, naming_)) +
-        job->fragments.summary;
-    const std::string details =
-        details_envelope(job->report.from, to, job->transport) + job->fragments.details;
-    store_.put({.mailbox = mailbox_key(mailbox_name(recipient, naming_)),
-                .token = random_token(),
-                .fingerprint = fingerprint_for(recipient, naming_, job->digest),
-                .summary = summary,
-                .bodies = job->fragments.bodies,
-                .details = details,
-                .raw = raw},
-               [this, job, to = std::move(to)](const Result<MailId>& id) {
-                 note(*job, to, id);
-                 count_down(*job);
-               });
+  store_more(job);
+}
+
+// Each mailbox has a copy of its own on the way to Redis, so those of a large mail go one by one.
+// One that failed is enough: the sender will come again.
+void Delivery::store_more(const std::shared_ptr<Job>& job) {
+  const std::vector<Address>& recipients = job->mail.envelope.recipients;
+  const std::size_t copy = job->raw.size() + job->fragments.bodies.size();
+  job->is_asking = true;
+  while (job->asked < recipients.size() && job->report.reply == Reply::kOk &&
+         (job->under_way == 0 || (job->under_way + 1) * copy <= kCopies)) {
+    ++job->under_way;
+    put(job, recipients[job->asked++]);
   }
-  count_down(*job);
+  job->is_asking = false;
+  if (job->under_way == 0) conclude(*job);
+}
+
+void Delivery::put(const std::shared_ptr<Job>& job, const Address& recipient) {
+  std::string to = recipient.text();
+  const std::string summary =
+      envelope_fragment(job->report.from, to, cut_tag(recipient, naming_)) + job->fragments.summary;
+  const std::string details =
+      details_envelope(job->report.from, to, job->transport) + job->fragments.details;
+  store_.put({.mailbox = mailbox_key(mailbox_name(recipient, naming_)),
+              .token = random_token(),
+              .fingerprint = fingerprint_for(recipient, naming_, job->digest),
+              .summary = summary,
+              .bodies = job->fragments.bodies,
+              .details = details,
+              .raw = job->raw},
+             [this, job, to = std::move(to)](const Result<MailId>& id) {
+               note(*job, to, id);
+               --job->under_way;
+               if (!job->is_asking) store_more(job);
+             });
 }
 
 void Delivery::note(Job& job, const std::string& to, const Result<MailId>& id) {
@@ -104,8 +143,7 @@ void Delivery::note(Job& job, const std::string& to, const Result<MailId>& id) {
   }
 }
 
-void Delivery::count_down(Job& job) {
-  if (--job.writes_left != 0) return;
+void Delivery::conclude(Job& job) {
   // With everything stored and about to be acknowledged, the same bytes may come again as a new
   // mail. Otherwise the fingerprints stay, so that the sender's next try does not show twice.
   if (job.report.reply == Reply::kOk && !job.digest.empty()) {
@@ -120,7 +158,9 @@ void Delivery::count_down(Job& job) {
 void Delivery::finish(Job& job) {
   --under_way_;
   bytes_held_ -= job.report.bytes;
+  bytes_in_hand_ -= job.report.bytes;
   job.done(job.report);
+  start_waiting();
 }
 
 std::string Delivery::compress(std::string_view trace, std::string_view data) {

@@ -4,6 +4,7 @@
 
 #include <zstd.h>
 
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -50,9 +51,13 @@ class Delivery {
 
  private:
   struct Job;
+  void start_waiting();
+  void parse(const std::shared_ptr<Job>& job);
   void store(const std::shared_ptr<Job>& job);
+  void store_more(const std::shared_ptr<Job>& job);
+  void put(const std::shared_ptr<Job>& job, const Address& recipient);
   static void note(Job& job, const std::string& to, const Result<MailId>& id);
-  void count_down(Job& job);
+  void conclude(Job& job);
   void finish(Job& job);
   [[nodiscard]] std::string compress(std::string_view trace, std::string_view data);
 
@@ -63,6 +68,8 @@ class Delivery {
   CPtr<ZSTD_CCtx, ZSTD_freeCCtx> compressor_;
   std::size_t under_way_ = 0;
   std::size_t bytes_held_ = 0;
+  std::size_t bytes_in_hand_ = 0;             // of those that do not wait
+  std::deque<std::shared_ptr<Job>> waiting_;  // for others to be stored
 };
 
 }  // namespace restante::smtpd

@@ -138,14 +138,20 @@ class Session {
   [[nodiscard]] const SessionCounts& counts() const { return counts_; }
   [[nodiscard]] const std::string& helo() const { return helo_; }
   [[nodiscard]] const std::optional<TlsInfo>& tls() const { return tls_; }
-  // Bytes of message data held, for whoever adds up what is in flight.
+  // Bytes of message data held, for whoever adds up what is in flight; and of its envelope.
   [[nodiscard]] std::size_t held() const { return data_.held() + chunks_.held() + message_.size(); }
+  [[nodiscard]] std::size_t envelope_held() const {
+    return recipient_names_.size() * kRecipientCost;
+  }
   // What was refused since the last call, all of it.
   [[nodiscard]] RefusalCounts take_refusal_counts() { return std::exchange(refusal_counts_, {}); }
   // The same, in order; of one session only the first hundred.
   [[nodiscard]] std::vector<Refusal> take_refusals() { return std::exchange(refusals_, {}); }
 
  private:
+  static constexpr std::size_t kRecipientCost =
+      1024;  // the longest address twice, and what is kept
+
   friend struct Commands;
   // Whose turn it is: the driver's, as long as something was asked.
   enum class Ask : std::uint8_t { kNothing, kSender, kTls, kMessage, kDelivery };

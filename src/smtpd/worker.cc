@@ -108,8 +108,17 @@ Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddr
             context_.number, context_.config.mime_timeout, tally_),
       delivery_(mime_, store_, guard_, context_.config.mailbox_naming()),
       buffer_(kBufferSize),
-      services_{loop_.base(), context_.config, session_settings_, tls_,   segment_.smtp_rates(),
-                guard_,       delivery_,       clients_,          tally_, buffer_},
+      services_{loop_.base(),
+                context_.config,
+                session_settings_,
+                tls_,
+                segment_.smtp_rates(),
+                guard_,
+                delivery_,
+                clients_,
+                tally_,
+                buffer_,
+                [this] { relieve(); }},
       balancers_(parse_networks(context_.config.proxy_allow)),
       spare_(open_spare()),
       patience_over_(loop_.base(), [this] { drain(context_.config.drain_timeout / 2); }),
@@ -232,8 +241,21 @@ bool Worker::make_room() {
   const auto count = std::min(silent.size(), connections_.size() / kShareCut + 1);
   const auto last = silent.begin() + static_cast<std::ptrdiff_t>(count);
   std::ranges::nth_element(silent, last, std::greater{}, [](const auto& one) { return one.first; });
-  for (auto one = silent.begin(); one != last; ++one) one->second->expire(kAtLimit);
+  for (auto one = silent.begin(); one != last; ++one)
+    one->second->expire(kAtLimit, Reply::kTooManyConnections);
   return count > 0;
+}
+
+// The largest message that is arriving is given up, so that small ones still come through while
+// somebody fills the memory. The only one there is goes on, whatever its size.
+void Worker::relieve() {
+  std::shared_ptr<Connection> largest;
+  for (const auto& [key, connection] : connections_) {
+    if (!largest || connection->arriving() > largest->arriving()) largest = connection;
+  }
+  const std::size_t most = largest ? largest->arriving() : 0;
+  if (most == 0 || most == services_.bytes_held()) return;
+  largest->expire("data_memory_limit", Reply::kBusy);
 }
 
 // One timer for all: a timer for each would be set anew with every read.

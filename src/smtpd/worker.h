@@ -39,6 +39,7 @@ class Worker {
   void welcome(UniqueFd socket, Peer peer);
   void sweep() noexcept;
   [[nodiscard]] bool make_room();
+  void relieve();
   void connection_gone(Connection& connection);
   void stop_listening();
   void hand_over();

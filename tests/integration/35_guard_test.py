@@ -142,7 +142,7 @@ def test_at_a_full_smtp_worker_who_is_silent_longest_makes_room():
         time.sleep(0.3)  # who was silent for less is not cut
         with restante.smtp("127.0.0.3") as client:
             assert deliver(client, "alice@example.com")[0] == 250
-        assert silent.line().startswith(b"421 4.4.2 ")
+        assert silent.line().startswith(b"421 4.7.0 ")
         assert "reason=smtp_connection_limit" in restante.closing_line(silent)
         assert sending.say("Subject: slow\r\n\r\nHello.\r\n.") == 250
         for client in (silent, sending, *others):

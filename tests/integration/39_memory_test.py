@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: ISC
+# What messages and answers take in memory is bounded, whoever sends them and however slowly.
+import contextlib
+import http.client
+import os
+import pathlib
+import re
+
+from harness import KEY, Restante, at_once, deliver, tls, wait_until
+
+MIB = 1024 * 1024
+IS_MEASURED = "asan" not in os.environ.get("RESTANTE_BUILD", "")
+
+
+def peak_memory(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) * 1024
+
+
+def lines(count):
+    return (b"x" * 62 + b"\r\n") * (count // 64)
+
+
+def noise(count):
+    return b"\r\n".join(os.urandom(500).hex().encode() for _ in range(count // 1000))
+
+
+def test_the_largest_message_is_given_up_when_memory_is_full():
+    with Restante(smtpd_workers=1, data_memory_limit="2M", smtp_tls="optional") as restante, \
+            restante.dialogue("127.0.0.2") as large, restante.dialogue("127.0.0.3") as small:
+        large.greet().start_mail("large@example.com").send(lines(3 * MIB))  # alone it may
+        small.greet()
+        wait_until(lambda: small.say("RSET") and small.say("MAIL FROM:<bob@example.org>") == 452,
+                   "memory is full")
+        assert large.say(".") == 250
+        large.start_mail("large@example.com").send(lines(3 * MIB // 2))
+        small.start_mail("small@example.com")
+        for _ in range(8):
+            small.send(lines(MIB // 8))
+        assert large.line() == b"452 4.3.1 Too much mail at once: try again later"
+        assert large.line() == b""
+        assert "reason=data_memory_limit" in restante.closing_line(large)
+        assert small.say(".") == 250
+        assert len(restante.mails("small")) == len(restante.mails("large")) == 1
+
+
+def test_recipients_count_as_message_data():
+    with Restante(smtpd_workers=1, data_memory_limit="1M", smtp_tls="optional",
+                  recipient_limit=1000) as restante, \
+            restante.dialogue("127.0.0.2") as many, restante.dialogue("127.0.0.3") as small:
+        small.greet().start_mail("small@example.com")
+        many.greet().say("MAIL FROM:<bob@example.org>")
+        codes = [many.say(f"RCPT TO:<alice.{n}@example.com>") for n in range(900)]
+        assert set(codes) == {250}
+        small.send(lines(MIB // 4))
+        assert many.code() == 452
+        assert small.say(".") == 250
+
+
+def test_a_large_mail_to_many_is_not_in_memory_for_each():
+    to = [f"user{n}@example.com" for n in range(40)]
+    with Restante(smtpd_workers=1) as restante:
+        pid, = restante.pids("smtpd")
+        with restante.smtp() as client:
+            data = b"Subject: large\r\n\r\n" + noise(2 * MIB)
+            before = peak_memory(pid)
+            assert deliver(client, to, data)[0] == 250
+            growth = peak_memory(pid) - before
+            print(f"{len(data) / MIB:.1f} MiB to {len(to)}: {growth / MIB:.1f} MiB")
+            assert not IS_MEASURED or growth < 20 * len(data)
+        for n in range(len(to)):
+            assert len(restante.mails(f"user{n}")) == 1
+
+
+def test_large_mails_that_come_at_once_are_all_stored():
+    data = b"Subject: large\r\n\r\n" + noise(12 * MIB)
+    with Restante(smtpd_workers=1) as restante:
+        pid, = restante.pids("smtpd")
+        before = peak_memory(pid)
+
+        def send():
+            with restante.smtp() as client:
+                return deliver(client, "alice@example.com", data, sender="")[0]
+        assert at_once([send] * 6) == [250] * 6
+        growth = peak_memory(pid) - before
+        print(f"6 of {len(data) / MIB:.1f} MiB at once: {growth / MIB:.1f} MiB")
+        page = restante.api("/emails/alice?view=summary").json()
+        assert [mail["subject"] for mail in page] == ["large"] * 6
+
+
+def test_lists_that_nobody_reads_take_bounded_memory():
+    """Further ones are answered 503, until those who have begun have got theirs or gone."""
+    with Restante(apid_workers=1, download_memory_limit="20M") as restante:
+        for _ in range(2):
+            restante.send("much@example.com", b"Subject: much\r\n\r\n" + lines(4 * MIB), sender="")
+        with contextlib.ExitStack() as clients:
+            answers = []
+            for _ in range(5):
+                client = clients.enter_context(
+                    restante.dialogue(port=restante.https_port, receive_buffer=4096))
+                client.socket = tls().wrap_socket(client.socket, server_hostname="localhost")
+                client.send(f"GET /emails/much HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: {KEY}\r\n\r\n")
+                answers.append(clients.enter_context(http.client.HTTPResponse(client.socket)))
+                answers[-1].begin()
+            assert [answer.status for answer in answers] == [200] * 2 + [503] * 3
+            assert answers[-1].headers["Retry-After"] and b"no room" in answers[-1].read()
+            assert restante.api("/emails/much/latest?view=summary").status in (200, 400, 503)
+        wait_until(lambda: restante.api("/emails/much").status == 200, "those clients have gone")
