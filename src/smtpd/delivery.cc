@@ -13,11 +13,11 @@ namespace restante::smtpd {
 
 namespace {
 
-// Bytes of one mail that are on their way to Redis at once, if it has several recipients.
+// Bytes that are on their way to Redis at once, beside one copy of each mail.
 constexpr std::size_t kCopies = std::size_t{16} * 1024 * 1024;
 // Bytes of mails that are taken apart and stored at once, if it is more than one: the others wait
 // as they came, while these are in memory several times.
-constexpr std::size_t kAtOnce = std::size_t{32} * 1024 * 1024;
+constexpr std::size_t kAtOnce = std::size_t{8} * 1024 * 1024;
 
 // The same mail to one mailbox under two addresses is two deliveries.
 std::string fingerprint_for(const Address& recipient, const MailboxNaming& naming,
@@ -39,6 +39,7 @@ struct Delivery::Job {
   std::size_t asked = 0;      // recipients that Redis was asked to store it for
   std::size_t under_way = 0;  // of them, without an answer
   bool is_asking = false;
+  [[nodiscard]] std::size_t copy() const { return raw.size() + fragments.bodies.size(); }
   DeliveryReport report;
 };
 
@@ -101,11 +102,12 @@ void Delivery::store(const std::shared_ptr<Job>& job) {
 // One that failed is enough: the sender will come again.
 void Delivery::store_more(const std::shared_ptr<Job>& job) {
   const std::vector<Address>& recipients = job->mail.envelope.recipients;
-  const std::size_t copy = job->raw.size() + job->fragments.bodies.size();
+  const std::size_t copy = job->copy();
   job->is_asking = true;
   while (job->asked < recipients.size() && job->report.reply == Reply::kOk &&
-         (job->under_way == 0 || (job->under_way + 1) * copy <= kCopies)) {
+         (job->under_way == 0 || copies_ + copy <= kCopies)) {
     ++job->under_way;
+    copies_ += copy;
     put(job, recipients[job->asked++]);
   }
   job->is_asking = false;
@@ -128,6 +130,7 @@ void Delivery::put(const std::shared_ptr<Job>& job, const Address& recipient) {
              [this, job, to = std::move(to)](const Result<MailId>& id) {
                note(*job, to, id);
                --job->under_way;
+               copies_ -= job->copy();
                if (!job->is_asking) store_more(job);
              });
 }

@@ -68,6 +68,7 @@ class Delivery {
   CPtr<ZSTD_CCtx, ZSTD_freeCCtx> compressor_;
   std::size_t under_way_ = 0;
   std::size_t bytes_held_ = 0;
+  std::size_t copies_ = 0;                    // bytes on their way to Redis
   std::size_t bytes_in_hand_ = 0;             // of those that do not wait
   std::deque<std::shared_ptr<Job>> waiting_;  // for others to be stored
 };

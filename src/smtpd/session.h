@@ -138,10 +138,11 @@ class Session {
   [[nodiscard]] const SessionCounts& counts() const { return counts_; }
   [[nodiscard]] const std::string& helo() const { return helo_; }
   [[nodiscard]] const std::optional<TlsInfo>& tls() const { return tls_; }
-  // Bytes of message data held, for whoever adds up what is in flight; and of its envelope.
+  // Bytes of message data held, for whoever adds up what is in flight; and of its envelope
+  // and what was sent behind it.
   [[nodiscard]] std::size_t held() const { return data_.held() + chunks_.held() + message_.size(); }
   [[nodiscard]] std::size_t envelope_held() const {
-    return recipient_names_.size() * kRecipientCost;
+    return recipient_names_.size() * kRecipientCost + lines_.waiting().size();
   }
   // What was refused since the last call, all of it.
   [[nodiscard]] RefusalCounts take_refusal_counts() { return std::exchange(refusal_counts_, {}); }
