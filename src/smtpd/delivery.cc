@@ -39,7 +39,9 @@ struct Delivery::Job {
   std::size_t asked = 0;      // recipients that Redis was asked to store it for
   std::size_t under_way = 0;  // of them, without an answer
   bool is_asking = false;
-  [[nodiscard]] std::size_t copy() const { return raw.size() + fragments.bodies.size(); }
+  [[nodiscard]] std::size_t copy() const {
+    return raw.size() + fragments.bodies.size() + fragments.details.size();
+  }
   DeliveryReport report;
 };
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Allocations fail in all workers while mail flows: what was acknowledged is there, whole and once.
-"""ALLOCATION_FAILURES is how many have to fail (default 500; the list of attacks asks for
+"""ALLOCATION_FAILURES is how many have to fail (default 200; the list of attacks asks for
 10,000)."""
 import os
 import pathlib
@@ -21,10 +21,10 @@ from load import Load  # noqa: E402
 from reader import Verdict  # noqa: E402
 
 pytestmark = pytest.mark.skipif(SLOW != 1, reason="nothing can be preloaded before a sanitizer")
-FAILURES = int(os.environ.get("ALLOCATION_FAILURES", "500"))
-# One allocation of so many: a mail takes a few thousand in smtpd, and a failure there may end the
-# worker.
-RATES = {"smtpd": 20_000, "apid": 20_000, "mimed": 20_000}
+FAILURES = int(os.environ.get("ALLOCATION_FAILURES", "200"))
+# One allocation of so many. A failure may end the worker, also inside of a library: hiredis 0.14
+# writes to a buffer that it did not get, GLib ends the process.
+RATES = {"smtpd": 3_000, "apid": 3_000, "mimed": 3_000}
 
 
 class Starved(Restante):
@@ -85,7 +85,8 @@ def test_row42_no_mail_is_lost_where_allocations_fail(daemon, record_property):
     with load:
         assert load.wait_for_flow(time.monotonic(), 20) is not None
         daemon.starve(RATES)
-        wait_until(lambda: sum(daemon.failed().values()) >= FAILURES, "enough have failed", 400)
+        wait_until(lambda: sum(daemon.failed().values()) >= FAILURES, "enough have failed",
+                   60 + FAILURES)
         daemon.starve({})
         flows = load.wait_for_flow(time.monotonic(), 60)
         load.finish()
