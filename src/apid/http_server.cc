@@ -210,11 +210,12 @@ void Daemon::on_connection(void* self, MHD_Connection* connection, void** contex
     });
   } else if (auto* client = static_cast<Client*>(std::exchange(*context, nullptr))) {
     daemon.options_.tally.remove(Count::kHttpOpen);
-    if (client->cut) --daemon.cut_;
+    const bool was_cut = client->cut;
+    if (was_cut) --daemon.cut_;
     daemon.clients_.erase(client->self);
     // At its limit the library forgets the listening socket, and looks at it again when it is run.
     const bool was_full = daemon.clients_.size() + 1 >= daemon.library_limit();
-    if (was_full) daemon.run_soon_.start(milliseconds{0});
+    if (was_full || was_cut) daemon.run_soon_.start(milliseconds{0});
   }
 }
 

@@ -3,6 +3,7 @@
 #include "apid/worker.h"
 
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -53,6 +54,19 @@ void count_request(const Tally& tally, const Request& request, unsigned status,
   constexpr Count kClasses[] = {Count::kApi2xx, Count::kApi3xx, Count::kApi4xx, Count::kApi5xx};
   tally.add(kClasses[std::clamp(status / 100, 2U, 5U) - 2]);
   if (!request.was_held) tally.observe(Latency::kApiRequest, took);
+}
+
+// Connections that one of `servers` can have: half of the descriptors that there are, the others
+// are for what is sent. Where they are fewer than the setting would have it, a full table must be
+// what ends first, since at it the slowest are cut.
+unsigned connection_limit(std::uint64_t wanted, std::size_t servers) {
+  rlimit descriptors{};
+  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return static_cast<unsigned>(wanted);
+  descriptors.rlim_cur = descriptors.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &descriptors);
+  const std::uint64_t possible = descriptors.rlim_cur / 2 / servers;
+  return static_cast<unsigned>(
+      std::clamp<std::uint64_t>(wanted, 1, std::max<std::uint64_t>(possible, 1)));
 }
 
 std::uint16_t local_port(int fd) {
@@ -189,11 +203,12 @@ Handler Worker::redirect_handler() {
 
 Result<void> Worker::add_server(const NamedFd& listener) {
   const Config& config = context_.config;
-  HttpServerOptions options{.connection_limit = static_cast<unsigned>(config.api_connection_limit),
-                            .timeout = config.api_timeout,
-                            .certificate = {},
-                            .key = {},
-                            .tally = tally_};
+  HttpServerOptions options{
+      .connection_limit = connection_limit(config.api_connection_limit, context_.listeners.size()),
+      .timeout = config.api_timeout,
+      .certificate = {},
+      .key = {},
+      .tally = tally_};
   Handler handler;
   if (listener.name == fd_name::kHttps) {
     if (context_.tls_pairs.empty()) {

@@ -132,6 +132,17 @@ def test_at_a_full_api_worker_who_is_silent_longest_makes_room():
         assert waiter.getresponse().status == 200  # it waited for us, not we for it
 
 
+def test_an_api_worker_with_few_descriptors_is_full_before_they_run_out():
+    few = ("prlimit", "--nofile=600:600")
+    with Restante(starter=few, apid_workers=1) as restante, contextlib.ExitStack() as stack:
+        silent = [stack.enter_context(socket.create_connection((LOCAL, restante.https_port)))
+                  for _ in range(900)]
+        begun = time.monotonic()
+        assert restante.api("/emails/alice").status == 200
+        assert time.monotonic() - begun < seconds(2)
+        assert sum(has_ended(one) for one in silent) > 400
+
+
 def test_at_a_full_smtp_worker_who_is_silent_longest_makes_room():
     with Restante(smtpd_workers=1, smtp_connection_limit=4, smtp_client_connection_limit=0,
                   smtp_tls="optional") as restante:
