@@ -157,7 +157,8 @@ def test_a_handshake_of_a_client_that_fails_is_none_of_redis(tls_redis):
 @needs_tls
 @pytest.mark.parametrize("host, changed, word", [
     (LOCAL, {"redis_tls_ca": "another"}, "certificate verify failed"),
-    (LOCAL, {"redis_tls_certificate": "", "redis_tls_key": ""}, "certificate required"),
+    # What Redis says of it is lost when it closes first.
+    (LOCAL, {"redis_tls_certificate": "", "redis_tls_key": ""}, "(certificate required|closed|reset)"),
     (STRANGE, {}, "certificate verify failed"),
 ])
 def test_a_stranger_is_an_outage(tls_redis, host, changed, word):
