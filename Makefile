@@ -58,7 +58,7 @@ CXXFLAGS ?= -O2 -g
 # Jumps and returns go where they may alone, where the processor sees to it.
 BRANCHES_x86_64  := -fcf-protection
 BRANCHES_aarch64 := -mbranch-protection=standard
-MACHINE := $(firstword $(subst -, ,$(shell $(CXX) -dumpmachine)))
+MACHINE := $(firstword $(subst -, ,$(shell $(CXX) -dumpmachine 2>/dev/null)))
 FLAGS_release  := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS -fstack-protector-strong \
 	-fstack-clash-protection $(BRANCHES_$(MACHINE)) -fPIE
 FLAGS_debug    := -Og
