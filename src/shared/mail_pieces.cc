@@ -11,6 +11,7 @@ namespace {
 
 struct Reading {
   Redis& redis;
+  ReadBudget& budget;
   RawMail mail;
   std::string key;
   MailStore::TakePiece take;
@@ -20,11 +21,13 @@ struct Reading {
   static void read(const std::shared_ptr<Reading>& work) {
     const std::string field = work->next == 0 ? "r" : fmt::format("r{}", work->next);
     ++work->next;
-    work->redis.command({"HGET", work->key, field}, [work](Result<RedisReply> piece) {
-      if (!piece) return work->done(std::unexpected(piece.error()));
-      if (!piece->is_text()) return tell_end(work);
-      if (!work->take(work->mail, piece->text())) return work->done(true);
-      read(work);
+    work->budget.take(kRawPiece, [work, field](const ReadBudget::Place& room) {
+      work->redis.command({"HGET", work->key, field}, [work, room](Result<RedisReply> piece) {
+        if (!piece) return work->done(std::unexpected(piece.error()));
+        if (!piece->is_text()) return tell_end(work);
+        if (!work->take(work->mail, piece->text())) return work->done(true);
+        read(work);
+      });
     });
   }
 
@@ -47,6 +50,7 @@ void MailStore::get_raw(std::string_view mailbox, std::optional<MailId> id, Take
          if (!*found) return done(false);
          Reading::read(std::make_shared<Reading>(Reading{
              .redis = redis_,
+             .budget = bodies_,
              .mail = {.id = (*found)->mail.id, .size = size_in_summary((*found)->mail.summary)},
              .key = std::move((*found)->key),
              .take = take,

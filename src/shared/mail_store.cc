@@ -13,8 +13,11 @@
 namespace restante {
 namespace {
 
+constexpr std::size_t kEntry = 17 * 1024;    // bytes of a mail in the stream, at the most
+constexpr std::size_t kDetails = 64 * 1024;  // … and what its details are reckoned as
+// Bytes that are on their way to one worker, beside what one alone has asked for.
+constexpr std::uint64_t kListsAtOnce = 64 * 1024 * 1024, kBodiesAtOnce = 64 * 1024 * 1024;
 constexpr std::size_t kInlineBodies = 16 * 1024;  // larger bodies live in the mail's hash
-constexpr std::size_t kRawPiece = std::size_t{1024} * 1024;
 // What one list that leaves mail out reads of a mailbox, and at a time.
 constexpr std::size_t kScanLimit = 10'000, kScanBatch = 100;
 
@@ -89,6 +92,7 @@ std::string oldest_id(std::chrono::milliseconds retention) {
 // large bodies.
 struct Listing {
   Redis& redis;
+  ReadBudget& bodies;
   std::string inbox, prefix;   // keys
   std::string newest, oldest;  // the range of ids that is left to look at
   ListQuery query;
@@ -96,6 +100,8 @@ struct Listing {
 
   Page page;
   std::vector<std::pair<std::size_t, std::string>> large;  // place in the page, key
+  std::uint64_t large_bytes = 0;
+  ReadBudget::Place room;  // for what the stream gives, for as long as this is there
   std::size_t bytes = 0, looked_at = 0, missing = 0;
   std::optional<Error> error;
 
@@ -146,6 +152,7 @@ bool Listing::add(const Entry& entry) {
   if (query.with_bodies) {
     if (entry.large_size != 0) {
       large.emplace_back(page.mails.size(), prefix + std::string(entry.token));
+      large_bytes += entry.large_size;
     }
     mail.bodies = entry.bodies;
   }
@@ -155,17 +162,21 @@ bool Listing::add(const Entry& entry) {
 
 void Listing::fetch_bodies(const std::shared_ptr<Listing>& work) {
   work->missing = work->large.size() + 1;
-  for (const auto& [index, key] : work->large) {
-    work->redis.command({"HGET", key, "b"}, [work, place = index](Result<RedisReply> bodies) {
-      if (bodies) {
-        work->page.mails[place].bodies = bodies->text();
-      } else {
-        work->error = bodies.error();
-      }
-      work->finish_one();
-    });
-  }
-  work->finish_one();
+  if (work->large.empty()) return work->finish_one();
+  work->bodies.take(work->large_bytes, [work](const ReadBudget::Place& room) {
+    for (const auto& [index, key] : work->large) {
+      work->redis.command({"HGET", key, "b"},
+                          [work, room, place = index](Result<RedisReply> bodies) {
+                            if (bodies) {
+                              work->page.mails[place].bodies = bodies->text();
+                            } else {
+                              work->error = bodies.error();
+                            }
+                            work->finish_one();
+                          });
+    }
+    work->finish_one();
+  });
 }
 
 void Listing::finish_one() {
@@ -181,7 +192,7 @@ void Listing::finish_one() {
 }  // namespace
 
 MailStore::MailStore(Redis& redis, std::chrono::milliseconds retention)
-    : redis_(redis), retention_(retention) {}
+    : redis_(redis), retention_(retention), lists_(kListsAtOnce), bodies_(kBodiesAtOnce) {}
 
 bool MailStore::available() const { return redis_.available(); }
 
@@ -233,8 +244,9 @@ std::string MailStore::oldest_of(const ListQuery& query) const {
 
 void MailStore::list(std::string_view mailbox, const ListQuery& query,
                      std::function<void(Result<Page>)> done) {
-  Listing::read(
+  const auto work =
       std::make_shared<Listing>(Listing{.redis = redis_,
+                                        .bodies = bodies_,
                                         .inbox = inbox_key(mailbox),
                                         .prefix = mail_prefix(mailbox),
                                         .newest = query.before ? newest_before(*query.before) : "+",
@@ -243,7 +255,12 @@ void MailStore::list(std::string_view mailbox, const ListQuery& query,
                                         .done = std::move(done),
                                         .page = {},
                                         .large = {},
-                                        .error = {}}));
+                                        .room = {},
+                                        .error = {}});
+  lists_.take(std::max(work->batch(), query.limit) * kEntry, [work](ReadBudget::Place room) {
+    work->room = std::move(room);
+    Listing::read(work);
+  });
 }
 
 void MailStore::find(std::string_view mailbox, std::optional<MailId> id,
@@ -259,7 +276,8 @@ void MailStore::find(std::string_view mailbox, std::optional<MailId> id,
                             .summary = std::string(entry->summary),
                             .bodies = std::string(entry->bodies),
                             .details = {}},
-                   .key = prefix + std::string(entry->token)});
+                   .key = prefix + std::string(entry->token),
+                   .large_size = entry->large_size});
       });
 }
 
@@ -269,15 +287,18 @@ void MailStore::get(std::string_view mailbox, std::optional<MailId> id,
   find(mailbox, id, [this, done = std::move(done)](Result<std::optional<Found>> found) {
     if (!found) return done(std::unexpected(found.error()));
     if (!*found) return done(std::nullopt);
-    redis_.command({"HMGET", (*found)->key, "d", "b"},
-                   [mail = std::move((*found)->mail), done](Result<RedisReply> fields) mutable {
-                     if (!fields) return done(std::unexpected(fields.error()));
-                     if (fields->size() != 2) return done(std::nullopt);
-                     mail.details = fields->at(0).text();
-                     if (mail.bodies.empty()) mail.bodies = fields->at(1).text();
-                     if (mail.bodies.empty()) return done(std::nullopt);
-                     done(std::move(mail));
-                   });
+    bodies_.take((*found)->large_size + kDetails, [this, found = std::move(**found),
+                                                   done](const ReadBudget::Place& room) mutable {
+      redis_.command({"HMGET", found.key, "d", "b"},
+                     [mail = std::move(found.mail), done, room](Result<RedisReply> fields) mutable {
+                       if (!fields) return done(std::unexpected(fields.error()));
+                       if (fields->size() != 2) return done(std::nullopt);
+                       mail.details = fields->at(0).text();
+                       if (mail.bodies.empty()) mail.bodies = fields->at(1).text();
+                       if (mail.bodies.empty()) return done(std::nullopt);
+                       done(std::move(mail));
+                     });
+    });
   });
 }
 

@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "shared/error.h"
+#include "shared/read_budget.h"
 #include "shared/redis.h"
 
 namespace restante {
@@ -59,6 +60,9 @@ struct StoredMail {
   MailId id;
   std::string summary, bodies, details;
 };
+
+// A raw mail is kept in pieces of this size.
+inline constexpr std::size_t kRawPiece = std::size_t{1024} * 1024;
 
 // A mail whose raw form is read.
 struct RawMail {
@@ -158,7 +162,8 @@ class MailStore {
   [[nodiscard]] std::string oldest_of(const ListQuery& query) const;
   struct Found {
     StoredMail mail;
-    std::string key;  // of its hash
+    std::string key;           // of its hash
+    std::uint64_t large_size;  // of its bodies, if they are there
   };
   void find(std::string_view mailbox, std::optional<MailId> id,
             std::function<void(Result<std::optional<Found>>)> done);
@@ -167,6 +172,8 @@ class MailStore {
 
   Redis& redis_;
   std::chrono::milliseconds retention_;
+  // Lists hold what they have read until their large bodies have come; these never wait for those.
+  ReadBudget lists_, bodies_;
 };
 
 }  // namespace restante

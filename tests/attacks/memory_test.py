@@ -34,7 +34,7 @@ def bounds(settings, ports):
     return {
         "smtpd": 48 * MIB + settings["smtp_connection_limit"] * 40 * KIB
         + 2 * settings["data_memory_limit"] + 26 * max(8 * MIB, size),
-        "apid": 12 * MIB + ports * (settings["api_connection_limit"] + 64) * 128 * KIB
+        "apid": 140 * MIB + ports * (settings["api_connection_limit"] + 64) * 128 * KIB
         + 2 * settings["download_memory_limit"] + 5 * max(settings["page_size_limit"], 6 * size),
         "mimed": settings["mime_memory_limit"],
     }

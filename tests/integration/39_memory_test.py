@@ -6,7 +6,7 @@ import os
 import pathlib
 import re
 
-from harness import KEY, Restante, at_once, deliver, tls, wait_until
+from harness import KEY, LOCAL, Restante, ask, at_once, deliver, tls, wait_until
 
 MIB = 1024 * 1024
 IS_MEASURED = "asan" not in os.environ.get("RESTANTE_BUILD", "")
@@ -86,6 +86,30 @@ def test_large_mails_that_come_at_once_are_all_stored():
         print(f"6 of {len(data) / MIB:.1f} MiB at once: {growth / MIB:.1f} MiB")
         page = restante.api("/emails/alice?view=summary").json()
         assert [mail["subject"] for mail in page] == ["large"] * 6
+
+
+# The mail that is there, a thousand times more.
+FILL = """local mail = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
+local time = string.match(mail[1], '^%d+')
+for i = 1, 1000 do redis.call('XADD', KEYS[1], time .. '-' .. i, unpack(mail[2])) end"""
+
+
+def test_long_lists_that_are_asked_for_at_once_are_not_all_in_the_memory_of_redis():
+    with Restante(apid_workers=1, http_api_listen=f"{LOCAL}:0", api_timeout="30s") as restante:
+        restante.send("long@example.com", b"Subject: long\r\n\r\n" + lines(15_000))
+        restante.redis.cli("EVAL", FILL, "1", "inbox:{long}")
+        restante.send("long@example.com", b"Subject: large\r\n\r\n" + lines(MIB))
+        size = len(restante.api("/emails/long?limit=1000").body)
+        before = peak_memory(restante.redis.process.pid)
+
+        def ask_for_all():
+            connection = http.client.HTTPConnection(LOCAL, restante.http_api_port, timeout=60)
+            with contextlib.closing(connection):
+                return len(ask(connection, "/emails/long?limit=1000").body)
+        assert at_once([ask_for_all] * 24) == [size] * 24
+        growth = peak_memory(restante.redis.process.pid) - before
+        print(f"24 lists of {size / MIB:.0f} MiB: Redis grew by {growth / MIB:.0f} MiB")
+        assert growth < 9 * size  # a few at once, and what Redis makes of them
 
 
 def test_lists_that_nobody_reads_take_bounded_memory():
