@@ -53,14 +53,14 @@ class Watch(threading.Thread):
 
     def __init__(self, daemon):
         super().__init__(daemon=True)
-        self.daemon_process, self.over = daemon, threading.Event()
+        self.daemon, self.over = daemon, threading.Event()
         self.sum, self.peaks = 0, {}
 
     def run(self):
         while not self.over.wait(0.2):
-            total = field(self.daemon_process.process.pid, "smaps_rollup", "Pss")
+            total = field(self.daemon.process.pid, "smaps_rollup", "Pss")
             for role in ("smtpd", "apid", "mimed"):
-                for pid in self.daemon_process.pids(role):
+                for pid in self.daemon.pids(role):
                     with contextlib.suppress(OSError, TypeError):  # it has just died
                         total += field(pid, "smaps_rollup", "Pss")
                         peak = field(pid, "status", "VmHWM")

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from crowd import Besieged
-from harness import LOCAL, SLOW, Restante, deliver
+from harness import LOCAL, SLOW, Restante, deliver, seconds, tls
 
 CROWD, TLS_CROWD = 10_000, 1_000
 REQUESTS = 300
@@ -51,6 +51,8 @@ def compare(request, crowd, settle, record_property):
     alone = Timing(request)
     with crowd() as slow:
         settle(slow)
+        for _ in range(20):  # they have come, and are not yet all let in
+            request()
         beside = Timing(request)
         told = slow.last
     alone.add(Timing(request))
@@ -102,3 +104,32 @@ def test_row22_slow_http_clients_lock_nobody_out(daemon, kind, door, tls, count,
     port = getattr(daemon, f"{door}_port")
     compare(get(daemon), lambda: Besieged(kind, port, count, tls),
             lambda slow: slow.wait_until_all_came(), record_property)
+
+
+@pytest.fixture(scope="module")
+def hasty():
+    with Restante(http_api_listen=f"{LOCAL}:0", apid_workers=1, api_timeout="1s") as restante:
+        yield restante
+
+
+@pytest.mark.parametrize("door, over_tls, first, drop", [
+    ("https", False, b"", b""), ("https", False, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\0"),
+    ("https", True, b"", b""), ("https", True, b"GET /healthz HTTP/1.1\r\n", b"X: a\r\n"),
+    ("http_api", False, b"GET /healthz HTTP/1.1\r\n", b"X: a\r\n"), ("http_api", False, b"", b"G"),
+    ("http_api", False, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", b"\r\n"),
+    ("http_api", False, b"POST /emails/a/claim HTTP/1.1\r\nHost: a\r\nContent-Length: 999\r\n\r\n", b"a"),
+    ("http", False, b"GET / HTTP/1.1\r\n", b"X: a\r\n")])
+def test_row22_a_drop_now_and_then_moves_no_deadline(hasty, door, over_tls, first, drop):
+    with hasty.dialogue(port=getattr(hasty, f"{door}_port")) as client:
+        if over_tls:
+            client.socket = tls().wrap_socket(client.socket, server_hostname="localhost")
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            client.send(first)
+            client.socket.settimeout(0.1)
+            while time.monotonic() - began < seconds(5):
+                with contextlib.suppress(TimeoutError):
+                    if not client.socket.recv(65536):
+                        break
+                client.send(drop)
+        assert time.monotonic() - began < seconds(2.5)  # a second, and another behind an answer
