@@ -17,7 +17,7 @@ namespace {
 // those of every architecture but alpha.
 constexpr long kCreateRuleset = 444, kAddRule = 445, kRestrictSelf = 446;
 constexpr std::uint32_t kTellVersion = 1;
-enum class RuleType : std::uint32_t { kPathBeneath = 1, kNetPort = 2 };
+enum class RuleType : std::uint8_t { kPathBeneath = 1, kNetPort = 2 };
 
 constexpr std::uint64_t kReadFile = 1 << 2, kReadDirectory = 1 << 3;
 constexpr std::uint64_t kConnectTcp = 1 << 1, kBindTcp = 1 << 0;

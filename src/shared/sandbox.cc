@@ -73,6 +73,7 @@ constexpr std::array kFcntl = {F_GETFD, F_SETFD,         F_GETFL,     F_SETFL,
 constexpr scmp_datum_t kToWrite =
     O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY);
 constexpr scmp_datum_t kSocketType = 0xf;  // without SOCK_CLOEXEC and SOCK_NONBLOCK
+constexpr scmp_datum_t kIpFamilies[] = {AF_INET, AF_INET6};
 constexpr scmp_datum_t kIpProtocols[] = {0, IPPROTO_TCP};
 
 scmp_arg_cmp is(unsigned argument, scmp_datum_t value) { return {argument, SCMP_CMP_EQ, value, 0}; }
@@ -129,7 +130,8 @@ void let_everybody(Filter& filter) {
       filter.allow(name, {is(1, static_cast<scmp_datum_t>(command))});
     }
   }
-  for (const auto command : {FIONREAD, FIONBIO}) filter.allow("ioctl", {is(1, command)});
+  filter.allow("ioctl", {is(1, FIONREAD)});
+  filter.allow("ioctl", {is(1, FIONBIO)});
   filter.refuse("ioctl", ENOTTY, {is(1, TCGETS)});                       // isatty(3)
   filter.allow("prlimit64", {is(0, 0), is(2, 0)});                       // to ask for its own
   filter.allow("tgkill", {is(0, static_cast<scmp_datum_t>(getpid()))});  // abort(3)
@@ -163,7 +165,7 @@ void let_connect(Filter& filter, const Reach& reach) {
   for (const char* name : kWithSockets) filter.allow(name);
   filter.allow("socket", {is(0, AF_UNIX)});
   if (!reach.tcp) return;
-  for (const scmp_datum_t family : {AF_INET, AF_INET6}) {
+  for (const scmp_datum_t family : kIpFamilies) {
     // Not MPTCP or SCTP, of which Landlock knows nothing.
     for (const scmp_datum_t protocol : kIpProtocols) {
       filter.allow("socket", {is(0, family), masked(1, kSocketType, SOCK_STREAM), is(2, protocol)});
