@@ -44,8 +44,8 @@ INTEROP_PACKAGES := postfix nodejs python3-venv
 # What `make bench` needs besides: the peers, and what drives and counts.
 BENCH_PACKAGES := postfix nginx-light wrk strace python3
 
-# What `make faults` needs besides, to make a network.
-FAULT_PACKAGES := iproute2
+# What `make faults` needs besides: to make a network, and disks that can be copied at an instant.
+FAULT_PACKAGES := iproute2 xfsprogs
 # What `make lint` needs besides.
 LINT_PACKAGES := clang-tidy-19 cppcheck
 # What `make hardening` needs besides.

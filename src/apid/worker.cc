@@ -3,7 +3,6 @@
 #include "apid/worker.h"
 
 #include <netinet/in.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -21,6 +20,7 @@
 #include "apid/http_server.h"
 #include "apid/metrics.h"
 #include "apid/redirect.h"
+#include "shared/descriptors.h"
 #include "shared/event_loop.h"
 #include "shared/log.h"
 #include "shared/mail_store.h"
@@ -60,11 +60,7 @@ void count_request(const Tally& tally, const Request& request, unsigned status,
 // are for what is sent. Where they are fewer than the setting would have it, a full table must be
 // what ends first, since at it the slowest are cut.
 unsigned connection_limit(std::uint64_t wanted, std::size_t servers) {
-  rlimit descriptors{};
-  if (::getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return static_cast<unsigned>(wanted);
-  descriptors.rlim_cur = descriptors.rlim_max;
-  ::setrlimit(RLIMIT_NOFILE, &descriptors);
-  const std::uint64_t possible = descriptors.rlim_cur / 2 / servers;
+  const std::uint64_t possible = descriptor_limit() / 2 / servers;
   return static_cast<unsigned>(
       std::clamp<std::uint64_t>(wanted, 1, std::max<std::uint64_t>(possible, 1)));
 }
@@ -255,6 +251,7 @@ void Worker::drain() {
 }  // namespace
 
 Result<void> run_worker(WorkerContext context) {
+  raise_descriptor_limit();
   Result<RedisAddress> redis = redis_of(context.config);
   if (!redis) return std::unexpected(std::move(redis).error());
   Result<Segment> segment = Segment::map(context.segment.get());

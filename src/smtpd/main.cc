@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: ISC
 // restante-smtpd: takes mail in. Started by restante(8) with all that it needs handed over.
-#include <sys/resource.h>
 #include <sysexits.h>
 
 #include <cstdlib>
@@ -8,19 +7,13 @@
 #include <span>
 #include <string_view>
 
+#include "shared/descriptors.h"
 #include "shared/log.h"
 #include "shared/worker_context.h"
 #include "smtpd/worker.h"
 
 namespace restante::smtpd {
 namespace {
-
-void raise_descriptor_limit() {
-  rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 int report(const Error& error) {
   log::error("start_failed", {{"reason", error.what}});

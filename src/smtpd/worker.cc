@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <functional>
 #include <utility>
 
+#include "shared/descriptors.h"
 #include "shared/log.h"
 #include "shared/redis_tls.h"
 #include "shared/sandbox.h"
@@ -52,11 +52,9 @@ SessionSettings make_session_settings(const Config& config) {
           .tls_required = config.smtp_tls == SmtpTls::kRequired};
 }
 
-// How many connections there can be; the limit of descriptors may be changed from outside.
+// How many connections there can be.
 std::size_t capacity(std::uint64_t connection_limit) {
-  rlimit descriptors{};
-  if (getrlimit(RLIMIT_NOFILE, &descriptors) != 0) return connection_limit;
-  return std::min<std::uint64_t>(connection_limit, descriptors.rlim_cur);
+  return std::min(connection_limit, descriptor_limit());
 }
 
 bool out_of_descriptors(int error_number) {

@@ -224,6 +224,60 @@ class SmallDisk(Redis):
         subprocess.run(["umount", self.disk], check=True)
 
 
+class CutDisk(Redis):
+    """The append-only file is on a disk of its own, of which a power cut leaves what has reached it:
+    no memory of a process, and nothing of the file system's that waits to be written."""
+
+    def __init__(self, **options):
+        self.shelf, self.disk, self.cuts = new_directory(), new_directory(), 0
+        shelf = self.make_image(new_directory() / "shelf", "4G", "xfs")  # its files share blocks
+        subprocess.run(["mount", "-o", "loop", shelf, self.shelf], check=True)
+        self.image = self.make_image(self.shelf / "0", "2G", "ext4")
+        subprocess.run(["mount", "-o", "loop", self.image, self.disk], check=True)
+        super().__init__(options=["--dir", self.disk], **options)
+
+    @staticmethod
+    def make_image(path, size, kind):
+        for command in (["truncate", "-s", size, path], [f"mkfs.{kind}", "-q", path]):
+            subprocess.run(command, check=True)
+        return path
+
+    def cut(self):
+        """Redis has answered what it has answered, the disk is as it is, and all else is gone."""
+        self.signal(signal.SIGSTOP)
+        self.cuts += 1
+        left = self.shelf / str(self.cuts)
+        subprocess.run(["cp", "--reflink=always", self.image, left], check=True)
+        self.kill()
+        subprocess.run(["umount", self.disk], check=True)
+        self.image.unlink()
+        self.image = left
+        subprocess.run(["mount", "-o", "loop", self.image, self.disk], check=True)
+
+    def __exit__(self, *_):
+        self.kill()
+        for place in (self.disk, self.shelf):
+            subprocess.run(["umount", place], check=True)
+
+
+class PowerCut(RedisFault):
+    name = "4 power cut of Redis' machine"
+    hold, calm = (0, 0.5), (0.1, 1.0)
+
+    def inject(self):
+        self.redis.cut()
+
+    def heal(self):
+        self.redis.kill()
+        self.redis.start()
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can mount disks")
+def test_row04_power_cut(table):
+    with CutDisk() as redis, Service(redis) as service:
+        storm(PowerCut(service, redis), table)
+
+
 class DiskFull(RedisFault):
     """With appendfsync always Redis ends when it cannot write; systemd starts it again and again,
     which helps once there is room."""
