@@ -98,7 +98,7 @@ class Filter {
   }
 
   [[nodiscard]] Result<void> load() {
-    if (context_ == nullptr) error_ = -ENOMEM;
+    if (context_ == nullptr) return fail(ErrorKind::kConfig, "the system denies seccomp(2)");
     if (error_ == 0) error_ = seccomp_load(context_.get());
     if (error_ == 0) return {};
     return fail(ErrorKind::kConfig, "seccomp: {}", errno_text(-error_));

@@ -235,21 +235,25 @@ def test_switched_off_the_log_and_restantectl_say_so():
         assert re.search("^sandbox +on", status_text(restante), re.M)
 
 
-# As a kernel without Landlock answers, or a container's engine.
-WITHOUT_LANDLOCK = """
+# As a kernel without some calls answers, or a container's engine.
+DENYING = """
 import ctypes, errno, os, sys
 library = ctypes.CDLL("libseccomp.so.2")
 library.seccomp_init.restype = ctypes.c_void_p
 refusing = ctypes.c_void_p(library.seccomp_init(0x7fff0000))  # SCMP_ACT_ALLOW, save for:
-for number in (444, 445, 446):
-    assert library.seccomp_rule_add(refusing, 0x00050000 | errno.ENOSYS, number, 0) == 0
+for number in sys.argv[1].split(","):
+    assert library.seccomp_rule_add(refusing, 0x00050000 | errno.ENOSYS, int(number), 0) == 0
 assert library.seccomp_load(refusing) == 0
-os.execv(sys.argv[1], sys.argv[1:])
+os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
+def denying(*numbers):
+    return [sys.executable, "-c", DENYING, ",".join(str(number) for number in numbers)]
+
+
 def test_without_landlock_it_is_weaker_and_says_so():
-    starter = [sys.executable, "-c", WITHOUT_LANDLOCK]
+    starter = denying(*range(CREATE_RULESET, CREATE_RULESET + 3))
     with redis_on_a_port() as port, Restante(redis=f"localhost:{port}", starter=starter) as restante:
         assert restante.log.find("warning .*event=sandbox_weak landlock=0 open=\"files to read, ")
         assert re.search("^sandbox +on; this kernel leaves open: files to read, ",
@@ -259,6 +263,13 @@ def test_without_landlock_it_is_weaker_and_says_so():
             assert attempt(restante, "smtpd", "execve", b"/bin/true", 0, 0) == "SIGSYS"
             # Which has no file to read, and so needs no Landlock to have none.
             assert attempt(restante, "mimed", "openat", AT_FDCWD, PASSWORDS, O_RDONLY, 0) == "EACCES"
+
+
+@pytest.mark.skipif(not IS_KNOWN, reason="the number of seccomp(2) is that of x86_64")
+def test_where_seccomp_is_denied_the_start_says_so():
+    with pytest.raises(AssertionError, match="start_failed .*cannot enter the sandbox: .*seccomp.2.; "
+                       "sandbox = no does without"):
+        Restante(starter=denying(317))
 
 
 def status_text(restante):
