@@ -36,6 +36,7 @@ Kind kind_of_standard_error() {
 // The one piece of state that is not passed along: every line of the program goes to one place.
 struct Sink {
   std::string program = "restante";
+  pid_t pid = getpid();
   Level least_important = Level::kInfo;
   bool journal = false;
   Place place = Place::kStandardError;
@@ -126,7 +127,7 @@ bool put_out(Sink& out, Level level, std::string_view event, Fields fields) {
   for (const Field& field : fields) field.append_to(text);
   return put_out(out, {.level = level,
                        .program = out.program,
-                       .pid = getpid(),
+                       .pid = out.pid,
                        .time = std::chrono::system_clock::now(),
                        .text = text});
 }
