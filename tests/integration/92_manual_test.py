@@ -41,6 +41,7 @@ OTHER_BLOCKS = {
     r"^scrape_configs": "Prometheus; 75_metrics_test.py has the key as a bearer token",
     r"^chown root:restante": "of the machine",
     r"event=mail_stored": "a line of the log, shown again with its command",
+    r"^smtp_connection_limit": "a part of a configuration; tests/attacks/memory_test.py runs with it",
     r"^user mail on ": "a line of redis.conf; 64_redis_address_test.py has this user",
 }
 HELLO = "Subject: Hello\r\n\r\nHello.\r\n"
