@@ -79,7 +79,7 @@ def endings(daemon):
     return {ending: found.count(ending) for ending in sorted(set(found))}
 
 
-def test_row42_no_mail_is_lost_where_allocations_fail(daemon, record_property):
+def test_row42_no_mail_is_lost_where_allocations_fail(daemon, reached):
     book = Book()
     load = Load("a", types.SimpleNamespace(service=daemon, smtp_port=daemon.smtp_port), book)
     with load:
@@ -96,8 +96,7 @@ def test_row42_no_mail_is_lost_where_allocations_fail(daemon, record_property):
     told = (f"{daemon.failed()} failed, {dict(book.counts)}, {len(verdict.lost)} lost, "
             f"{len(verdict.doubled)} doubled, {len(verdict.altered) + len(wrong)} altered; "
             f"died: {endings(daemon)}; mail flows after {flows:.2f} s")
-    print(told)
-    record_property("allocations", told)
+    reached(told)
     assert verdict.lost == [] and verdict.altered == [] and wrong == []
     assert book.bounces == []
     assert flows is not None

@@ -20,7 +20,7 @@ def daemon():
         yield restante
 
 
-def test_row39_the_time_of_a_refusal_tells_nothing(record_property):
+def test_row39_the_time_of_a_refusal_tells_nothing(reached):
     program = new_directory() / "key_timing"
     libraries = run("pkg-config", "--libs", "fmt", "gnutls").stdout.split()
     built = run("g++", "-std=c++23", "-O2", f"-I{SOURCE}/src", "-o", program,
@@ -30,8 +30,7 @@ def test_row39_the_time_of_a_refusal_tells_nothing(record_property):
     tries = [float(run(program, TIMINGS).stdout)]
     while min(tries) >= 4.5 and len(tries) < 3:  # others were at work; what is told stays told
         tries.append(float(run(program, TIMINGS).stdout))
-    record_property("t", tries)
-    print(f"|t| = {tries} over {TIMINGS}")
+    reached(f"|t| = {min(tries)} over {TIMINGS}")
     assert min(tries) < 4.5
 
 

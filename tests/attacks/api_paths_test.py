@@ -75,7 +75,7 @@ def requests(name, foreign_id):
     yield "POST", f"/emails/{name}/claim"
 
 
-def test_row37_games_with_names_touch_no_foreign_key(daemon, record_property):
+def test_row37_games_with_names_touch_no_foreign_key(daemon, reached):
     foreign_id = daemon.mails("victim")[0]["id"]
     before = everything(daemon)
     monitor = Monitor(daemon)
@@ -93,7 +93,7 @@ def test_row37_games_with_names_touch_no_foreign_key(daemon, record_property):
                 assert b"kept" not in answer.body and b"victim\",\"subject" not in answer.body
     commands = monitor.commands()
     assert everything(daemon) == before
-    record_property("requests", asked)
+    reached(f"{asked:,} requests")
     touched = set()
     for line in commands:
         words = re.findall(r'"((?:[^"\\]|\\.)*)"', line)

@@ -62,7 +62,7 @@ def hides_nothing(length, coding):
 
 
 @pytest.mark.parametrize("over_tls, share", [(False, 1), (True, 29)])
-def test_row38_what_is_hidden_in_a_body_is_never_done(daemon, over_tls, share, record_property):
+def test_row38_what_is_hidden_in_a_body_is_never_done(daemon, over_tls, share, reached):
     port = daemon.https_port if over_tls else daemon.http_api_port
     cases = [case for case in itertools.product(METHODS, LENGTHS, CODINGS, BODIES)
              if not hides_nothing(*case[1:3])]
@@ -78,5 +78,4 @@ def test_row38_what_is_hidden_in_a_body_is_never_done(daemon, over_tls, share, r
         assert not answers.startswith((b"HTTP/1.1 5",)) or answers.startswith(b"HTTP/1.1 501"), case
     assert len(daemon.mails("victim")) == 1
     assert not daemon.log.find("method=DELETE path=/emails/victim ")
-    record_property("requests", asked)
-    print(f"{asked} requests, nothing smuggled")
+    reached(f"{asked:,} requests")

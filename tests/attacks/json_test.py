@@ -106,7 +106,7 @@ def readers():
         yield Reader("node", "-e", NODE)
 
 
-def test_row40_spoilt_mails_are_valid_json(record_property):
+def test_row40_spoilt_mails_are_valid_json(reached):
     dice, stored = random.Random(SEED), 0
     others = list(readers())
     with Restante(smtp_tls="optional") as daemon:
@@ -134,6 +134,5 @@ def test_row40_spoilt_mails_are_valid_json(record_property):
     for other in others:
         other.end()
     told = f"{stored} of {MAILS} taken, {len(others) + 1} readers of {others[0].given} texts, 0 errors"
-    print(told)
-    record_property("json", told)
+    reached(told)
     assert stored > MAILS * 0.9

@@ -101,7 +101,7 @@ def ask_unread(daemon, path, stack, number):
     client.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nX-API-KEY: {KEY}\r\n\r\n")
 
 
-def test_row19_memory_stays_below_the_bound_of_the_manual(record_property):
+def test_row19_memory_stays_below_the_bound_of_the_manual(reached):
     with Restante(**SETTINGS) as daemon, contextlib.ExitStack() as stack:
         daemon.killed = Anyone()  # parsers may die of what they are sent
         limit = bounds(effective(daemon.configuration), ports=3)
@@ -128,8 +128,7 @@ def test_row19_memory_stays_below_the_bound_of_the_manual(record_property):
         told = ", ".join(f"{role} {watch.peaks[role] / MIB:.0f} of {limit[role] / MIB:.0f}"
                          for role in limit)
         told += f" MiB each; all {watch.sum / MIB:.0f} of {whole / MIB:.0f} MiB"
-        print(told)
-        record_property("memory", told)
+        reached(told)
         assert all(watch.peaks[role] - SEGMENT <= limit[role] for role in limit), told
         assert watch.sum <= whole
         assert daemon.log.find("event=client_closed .*reason=data_memory_limit")

@@ -44,7 +44,7 @@ class Timing:
         return f"p50 {self.took[len(self.took) // 2]:.1f} p99 {self.p99:.1f} max {self.took[-1]:.1f} ms"
 
 
-def compare(request, crowd, settle, record_property):
+def compare(request, crowd, settle, reached):
     """p99 beside the crowd, and before and after it, in the same run."""
     for _ in range(20):
         request()
@@ -56,9 +56,8 @@ def compare(request, crowd, settle, record_property):
         beside = Timing(request)
         told = slow.last
     alone.add(Timing(request))
-    record_property("alone", str(alone))
-    record_property("beside", f"{beside}; {told}")
-    print(f"alone  {alone}\nbeside {beside}; ratio {beside.p99 / alone.p99:.1f}; {told}")
+    reached(f"alone {alone}",
+            f"beside {beside}; ratio {beside.p99 / alone.p99:.1f}; {told}")
     assert beside.p99 <= RATIO * alone.p99 * SLOW
     return told
 
@@ -80,17 +79,17 @@ def send(daemon):
 
 
 @pytest.mark.parametrize("tls, count", [(False, CROWD), (True, TLS_CROWD)])
-def test_row19_idle_smtp_clients_are_held_and_mail_flows(daemon, tls, count, record_property):
+def test_row19_idle_smtp_clients_are_held_and_mail_flows(daemon, tls, count, reached):
     told = compare(send(daemon), lambda: Besieged("smtp", daemon.smtp_port, count, tls),
-                   lambda slow: slow.wait_until_held(count), record_property)
+                   lambda slow: slow.wait_until_held(count), reached)
     assert told["held"] == count and told["closed"] == 0
 
 
 @pytest.mark.parametrize("tls, count", [(False, CROWD), (True, 2 * TLS_CROWD)])
-def test_row19_a_full_smtp_table_locks_nobody_out(tls, count, record_property):
+def test_row19_a_full_smtp_table_locks_nobody_out(tls, count, reached):
     with Restante(smtp_connection_limit=500) as small:
         told = compare(send(small), lambda: Besieged("smtp", small.smtp_port, count, tls),
-                       lambda slow: slow.wait_until_all_came(), record_property)
+                       lambda slow: slow.wait_until_all_came(), reached)
         assert told["closed"] > 0
         assert small.log.find("event=client_closed .*reason=smtp_connection_limit")
 
@@ -100,10 +99,10 @@ def test_row19_a_full_smtp_table_locks_nobody_out(tls, count, record_property):
     ("headers", "http_api", False, CROWD), ("headers", "https", True, TLS_CROWD),
     ("body", "http_api", False, CROWD), ("reads", "http_api", False, CROWD),
     ("headers", "http", False, CROWD)])
-def test_row22_slow_http_clients_lock_nobody_out(daemon, kind, door, tls, count, record_property):
+def test_row22_slow_http_clients_lock_nobody_out(daemon, kind, door, tls, count, reached):
     port = getattr(daemon, f"{door}_port")
     compare(get(daemon), lambda: Besieged(kind, port, count, tls),
-            lambda slow: slow.wait_until_all_came(), record_property)
+            lambda slow: slow.wait_until_all_came(), reached)
 
 
 @pytest.fixture(scope="module")
