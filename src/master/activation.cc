@@ -77,7 +77,7 @@ Result<std::vector<NamedFd>> take_passed_listeners() {
     passed.push_back({names[i], UniqueFd(SD_LISTEN_FDS_START + i)});
     std::free(names[i]);
   }
-  std::free(static_cast<void*>(names));
+  std::free(names);
   for (const NamedFd& one : passed) {
     if (auto good = check(one); !good) return std::unexpected(good.error());
     const int flags = fcntl(one.fd.get(), F_GETFL);

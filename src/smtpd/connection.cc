@@ -98,6 +98,7 @@ void Connection::expire(std::string_view why, Reply reply) noexcept {
 }
 
 template <class Work>
+// NOLINTNEXTLINE(bugprone-exception-escape): without memory for a line of the log it ends here
 void Connection::guarded(Work work) noexcept {
   // What is called below may let go of the connection.
   const std::shared_ptr<Connection> self = shared_from_this();
