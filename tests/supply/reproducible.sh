@@ -8,15 +8,17 @@ set -eu
 to=$1
 from=$(cd "$(dirname "$0")/../.." && pwd)
 rm -rf "$to"
-mkdir -p "$to"
+mkdir -p "$to/sources"
+# Once for both: what is changed meanwhile is changed in none.
+(cd "$from" && tar -cf - --exclude=./build --exclude=./.git --exclude=__pycache__ .) | tar -xf - -C "$to/sources"
 (
   umask 022
-  TZ=UTC LC_ALL=C DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" "$from/debian/build.sh" "$to/one"
+  TZ=UTC LC_ALL=C DEB_BUILD_OPTIONS="nocheck parallel=$(nproc)" "$to/sources/debian/build.sh" "$to/one"
 ) >"$to/one.log" 2>&1 || { tail -n 30 "$to/one.log"; exit 1; }
 (
   umask 027
   TZ=Asia/Kathmandu LC_ALL=C.UTF-8 HOME=/nonexistent DEB_BUILD_OPTIONS="nocheck parallel=$(($(nproc) + 1))" \
-    "$from/debian/build.sh" "$to/another/of/a/longer/name"
+    "$to/sources/debian/build.sh" "$to/another/of/a/longer/name"
 ) >"$to/another.log" 2>&1 || { tail -n 30 "$to/another.log"; exit 1; }
 count=0
 for package in "$to"/one/*.deb; do
