@@ -375,12 +375,11 @@ void Connection::count_held() {
 void Connection::close(std::string_view why) {
   if (phase_ == Phase::kGone) return;
   if (why.empty()) why = reason_;
-  const bool delivering = phase_ == Phase::kWaiting;
+  if (why.empty()) why = phase_ == Phase::kWaiting ? "left early" : "done";
   if (phase_ == Phase::kHandshaking) services_.tally.add(Count::kTlsFailed);
   phase_ = Phase::kGone;
   count_held();
-  if (watched_ != 0) event_del(event_.get());
-  watched_ = 0;
+  if (std::exchange(watched_, 0) != 0) event_del(event_.get());
   place_.reset();
   stream_.shut_down();
   const SessionCounts& counts = session_.counts();
@@ -393,7 +392,7 @@ void Connection::close(std::string_view why) {
                               {"rcpts", counts.recipients},
                               {"refused", counts.refused},
                               {"errors", counts.errors},
-                              {"reason", why.empty() ? (delivering ? "left early" : "done") : why},
+                              {"reason", why},
                               {"ms", (monotonic_now() - since_).count()}});
   gone_(*this);
 }
