@@ -69,7 +69,6 @@ std::string to_nfc(std::string_view text) {
   if (is_ascii(text) || !is_valid_utf8(text)) return std::string(text);
   std::size_t length = 0;
   const CPtr<std::uint8_t, free_text> composed(
-      // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): its size goes along
       u8_normalize(UNINORM_NFC, bytes_of(text.data()), text.size(), nullptr, &length));
   if (composed == nullptr) throw std::bad_alloc();
   return {reinterpret_cast<const char*>(composed.get()), length};
