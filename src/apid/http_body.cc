@@ -69,8 +69,10 @@ ResponsePtr make_library_response(Response&& from, std::function<void(bool more)
                          : from.file ? from_file(*from.file)
                                      : from_memory(std::move(from.body));
   if (!response) return nullptr;
+  // Without its headers an attachment would be a page to a browser: rather no answer than that.
   for (const auto& [name, value] : from.headers) {
-    MHD_add_response_header(response.get(), name, value.c_str());
+    const bool added = MHD_add_response_header(response.get(), name, value.c_str()) == MHD_YES;
+    if (!added && !value.empty()) return nullptr;
   }
   return response;
 }
