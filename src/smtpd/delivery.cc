@@ -28,6 +28,11 @@ std::string fingerprint_for(const Address& recipient, const MailboxNaming& namin
 
 }  // namespace
 
+Delivery::Share Delivery::share(const Sum& sum, std::size_t part) {
+  *sum += part;
+  return {sum.get(), [sum, part](void*) { *sum -= part; }};
+}
+
 struct Delivery::Job {
   Deliver mail;
   std::string trace;
@@ -39,6 +44,7 @@ struct Delivery::Job {
   std::size_t asked = 0;      // recipients that Redis was asked to store it for
   std::size_t under_way = 0;  // of them, without an answer
   bool is_asking = false;
+  Share counted = {}, held = {}, in_hand = {};
   [[nodiscard]] std::size_t copy() const {
     return raw.size() + fragments.bodies.size() + fragments.details.size();
   }
@@ -62,8 +68,8 @@ void Delivery::start(Deliver mail, std::string trace, Transport transport, Done 
   job->report.bytes = job->mail.data.size();
   const BareNewlines& bare = job->mail.envelope.bare_newlines;
   job->report.bare_newlines = bare.lf + bare.cr;
-  ++under_way_;
-  bytes_held_ += job->report.bytes;
+  job->counted = share(under_way_, 1);
+  job->held = share(bytes_held_, job->report.bytes);
   waiting_.push_back(std::move(job));
   start_waiting();
 }
@@ -71,10 +77,10 @@ void Delivery::start(Deliver mail, std::string trace, Transport transport, Done 
 void Delivery::start_waiting() {
   while (!waiting_.empty()) {
     const std::size_t bytes = waiting_.front()->report.bytes;
-    if (bytes_in_hand_ > 0 && bytes_in_hand_ + bytes > kAtOnce) return;
-    bytes_in_hand_ += bytes;
+    if (*bytes_in_hand_ > 0 && *bytes_in_hand_ + bytes > kAtOnce) return;
     const std::shared_ptr<Job> job = std::move(waiting_.front());
     waiting_.pop_front();
+    job->in_hand = share(bytes_in_hand_, bytes);
     parse(job);
   }
 }
@@ -107,9 +113,8 @@ void Delivery::store_more(const std::shared_ptr<Job>& job) {
   const std::size_t copy = job->copy();
   job->is_asking = true;
   while (job->asked < recipients.size() && job->report.reply == Reply::kOk &&
-         (job->under_way == 0 || copies_ + copy <= kCopies)) {
+         (job->under_way == 0 || *copies_ + copy <= kCopies)) {
     ++job->under_way;
-    copies_ += copy;
     put(job, recipients[job->asked++]);
   }
   job->is_asking = false;
@@ -129,10 +134,11 @@ void Delivery::put(const std::shared_ptr<Job>& job, const Address& recipient) {
               .bodies = job->fragments.bodies,
               .details = details,
               .raw = job->raw},
-             [this, job, to = std::move(to)](const Result<MailId>& id) {
+             [this, job, to = std::move(to),
+              sent = share(copies_, job->copy())](const Result<MailId>& id) mutable {
                note(*job, to, id);
                --job->under_way;
-               copies_ -= job->copy();
+               sent.reset();
                if (!job->is_asking) store_more(job);
              });
 }
@@ -161,9 +167,9 @@ void Delivery::conclude(Job& job) {
 }
 
 void Delivery::finish(Job& job) {
-  --under_way_;
-  bytes_held_ -= job.report.bytes;
-  bytes_in_hand_ -= job.report.bytes;
+  job.counted.reset();
+  job.held.reset();
+  job.in_hand.reset();
   job.done(job.report);
   start_waiting();
 }

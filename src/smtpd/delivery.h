@@ -46,11 +46,15 @@ class Delivery {
   void start(Deliver mail, std::string trace, Transport transport, Done done);
 
   // Deliveries under way, and the bytes of message data that they hold.
-  [[nodiscard]] std::size_t under_way() const { return under_way_; }
-  [[nodiscard]] std::size_t bytes_held() const { return bytes_held_; }
+  [[nodiscard]] std::size_t under_way() const { return *under_way_; }
+  [[nodiscard]] std::size_t bytes_held() const { return *bytes_held_; }
 
  private:
   struct Job;
+  // A part of a sum, for as long as this lives: a mail that memory ran out for is in none.
+  using Share = std::shared_ptr<void>;
+  using Sum = std::shared_ptr<std::size_t>;
+  [[nodiscard]] static Share share(const Sum& sum, std::size_t part);
   void start_waiting();
   void parse(const std::shared_ptr<Job>& job);
   void store(const std::shared_ptr<Job>& job);
@@ -66,11 +70,11 @@ class Delivery {
   const RedisGuard& guard_;
   MailboxNaming naming_;
   CPtr<ZSTD_CCtx, ZSTD_freeCCtx> compressor_;
-  std::size_t under_way_ = 0;
-  std::size_t bytes_held_ = 0;
-  std::size_t copies_ = 0;                    // bytes on their way to Redis
-  std::size_t bytes_in_hand_ = 0;             // of those that do not wait
-  std::deque<std::shared_ptr<Job>> waiting_;  // for others to be stored
+  Sum under_way_ = std::make_shared<std::size_t>(0);
+  Sum bytes_held_ = std::make_shared<std::size_t>(0);
+  Sum copies_ = std::make_shared<std::size_t>(0);         // bytes on their way to Redis
+  Sum bytes_in_hand_ = std::make_shared<std::size_t>(0);  // of those that do not wait
+  std::deque<std::shared_ptr<Job>> waiting_;              // for others to be stored
 };
 
 }  // namespace restante::smtpd
