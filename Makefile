@@ -314,15 +314,15 @@ format: ## format the sources (clang-format 19)
 # Those that read bytes of others: the analyzer looks at them too, and .ci/run has time for them alone.
 BYTES := $(addprefix src/,smtpd/framing.cc smtpd/session.cc smtpd/parameters.cc smtpd/proxy_header.cc \
 	shared/address.cc shared/config.cc mimed/prescan.cc mimed/mime.cc apid/uri.cc apid/http_client.cc)
-LINT ?= $(wildcard src/*/*.cc)
-lint: lint-deps ## look for bugs: cppcheck, and clang-tidy 19 in those of LINT that have changed
+LINTED ?= $(wildcard src/*/*.cc)
+lint: lint-deps ## look for bugs: cppcheck, and clang-tidy 19 in those of LINTED that have changed
 	@$(PARALLEL_MAKE) cppcheck tidy
 lint-bytes: ## the same, but with clang-tidy only where bytes of others are read
-	@$(MAKE) --no-print-directory lint LINT='$(BYTES)'
+	@$(MAKE) --no-print-directory lint LINTED='$(BYTES)'
 cppcheck:
 	@cppcheck -q -j$(shell nproc) --std=c++20 --enable=warning,performance,portability,style --inline-suppr \
 		--suppressions-list=.cppcheck --error-exitcode=1 -Isrc -DRESTANTE_VERSION='""' src
-tidy: $(LINT:src/%.cc=$(BUILD)/lint/%.ok)
+tidy: $(LINTED:src/%.cc=$(BUILD)/lint/%.ok)
 $(BYTES:src/%.cc=$(BUILD)/lint/%.ok): TIDY_FLAGS = --checks='clang-analyzer-*'
 # After the compiler, which knows what a file includes.
 $(BUILD)/lint/%.ok: src/%.cc $(BUILD)/%.o .clang-tidy

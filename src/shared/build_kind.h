@@ -11,11 +11,11 @@ inline constexpr bool kHasSanitizer = true;
 inline constexpr bool kHasSanitizer = false;
 #endif
 
-// Writes what was executed into files when it ends.
+// Whether a worker of it fits into the sandbox: coverage writes files when a program ends.
 #ifdef RESTANTE_COVERAGE
-inline constexpr bool kMeasuresCoverage = true;
+inline constexpr bool kFitsSandbox = false;
 #else
-inline constexpr bool kMeasuresCoverage = false;
+inline constexpr bool kFitsSandbox = !kHasSanitizer;
 #endif
 
 }  // namespace restante

@@ -61,6 +61,7 @@ class Events {
     events.gone_ = &gone;
     events.is_writing_ = true;
     redisAsyncHandleWrite(&events.context_);
+    // cppcheck-suppress knownConditionTrueFalse  ; the destructor may have set it
     if (gone) return;
     events.gone_ = nullptr;
     events.is_writing_ = false;

@@ -25,7 +25,7 @@ SandboxState SandboxState::unpack(std::uint64_t word) {
 }
 
 SandboxState sandbox_state(const Config& config) {
-  const bool on = config.sandbox == Sandbox::kYes && !kHasSanitizer && !kMeasuresCoverage;
+  const bool on = config.sandbox == Sandbox::kYes && kFitsSandbox;
   return {.on = on, .landlock = landlock_version()};
 }
 

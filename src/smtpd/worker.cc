@@ -235,13 +235,16 @@ bool Worker::make_room() {
     const auto silence = connection->silence(now);
     if (silence >= kSilence) silent.emplace_back(silence, connection);
   }
-  if (silent.empty()) look_for_room_ = now + kLookAgainAfter;
+  if (silent.empty()) {
+    look_for_room_ = now + kLookAgainAfter;
+    return false;
+  }
   const auto count = std::min(silent.size(), connections_.size() / kShareCut + 1);
   const auto last = silent.begin() + static_cast<std::ptrdiff_t>(count);
   std::ranges::nth_element(silent, last, std::greater{}, [](const auto& one) { return one.first; });
   for (auto one = silent.begin(); one != last; ++one)
     one->second->expire(kAtLimit, Reply::kTooManyConnections);
-  return count > 0;
+  return true;
 }
 
 // The largest message that is arriving is given up, so that small ones still come through while
