@@ -62,7 +62,7 @@ MACHINE := $(firstword $(subst -, ,$(shell $(CXX) -dumpmachine 2>/dev/null)))
 FLAGS_release  := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -D_GLIBCXX_ASSERTIONS -fstack-protector-strong \
 	-fstack-clash-protection $(BRANCHES_$(MACHINE)) -fPIE
 FLAGS_debug    := -Og
-FLAGS_asan     := -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+FLAGS_asan     := -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 FLAGS_tsan     := -fsanitize=thread
 # With clang the stable_sort of GCC 12's library warns of itself; GCC says with that macro that there is a
 # sanitizer.
