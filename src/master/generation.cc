@@ -81,6 +81,7 @@ void hand_over(const TlsFds& pair, std::vector<Inherited>& inherits) {
 std::vector<Role> make_roles(const Heritage& heritage, const Config& config, const Service& service,
                              const std::filesystem::path& programs) {
   std::vector<Inherited> mime_of_each;
+  mime_of_each.reserve(heritage.mime_listeners.size());
   for (const UniqueFd& listener : heritage.mime_listeners) {
     mime_of_each.push_back({fd_name::kMime, listener.get()});
   }

@@ -337,7 +337,7 @@ int main() {
       cmocka_unit_test(no_port_but_that_of_redis_can_be_connected_to),
       cmocka_unit_test(no_port_can_be_listened_on),
   };
-  const bool is_off = restante::kHasSanitizer || restante::kMeasuresCoverage;
+  const bool is_off = !restante::kFitsSandbox;
   return _cmocka_run_group_tests("sandbox", tests, is_off ? kOfItsState : std::size(tests), nullptr,
                                  nullptr);
 }
