@@ -200,6 +200,12 @@ def test_row10_replica(service, redis, table):
     storm(Replica(service, redis), table)
 
 
+def unmount(place):
+    """A child of Redis that writes its append-only file anew outlives it for a moment."""
+    wait_until(lambda: subprocess.run(["umount", place], capture_output=True,
+                                      check=False).returncode == 0, f"{place} is unmounted")
+
+
 class SmallDisk(Redis):
     """The append-only file is on a file system that can be made full: a mount of this process."""
     LARGE = 4 << 30
@@ -221,7 +227,7 @@ class SmallDisk(Redis):
 
     def __exit__(self, *_):
         self.kill()
-        subprocess.run(["umount", self.disk], check=True)
+        unmount(self.disk)
 
 
 class CutDisk(Redis):
@@ -249,7 +255,7 @@ class CutDisk(Redis):
         left = self.shelf / str(self.cuts)
         subprocess.run(["cp", "--reflink=always", self.image, left], check=True)
         self.kill()
-        subprocess.run(["umount", self.disk], check=True)
+        unmount(self.disk)
         self.image.unlink()
         self.image = left
         subprocess.run(["mount", "-o", "loop", self.image, self.disk], check=True)
@@ -257,7 +263,7 @@ class CutDisk(Redis):
     def __exit__(self, *_):
         self.kill()
         for place in (self.disk, self.shelf):
-            subprocess.run(["umount", place], check=True)
+            unmount(place)
 
 
 class PowerCut(RedisFault):
