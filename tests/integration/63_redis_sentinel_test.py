@@ -36,7 +36,9 @@ class Server:
         return run("redis-cli", "-h", LOCAL, "-p", self.port, *words).stdout.strip()
 
     def info(self, name):
-        return re.search(rf"^{name}:(.*?)\r?$", self.cli("INFO", "replication"), re.M)[1]
+        """None while it ends the connections of its clients."""
+        found = re.search(rf"^{name}:(.*?)\r?$", self.cli("INFO", "replication"), re.M)
+        return found and found[1]
 
     def kill(self):
         self.process.kill()
