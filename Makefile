@@ -195,10 +195,10 @@ $(BUILD)/bench/%: tests/bench/%.cc $(BUILD)/libsmtpd.a $(BUILD)/libshared.a
 	$(if $(V),,@echo "  BENCH $<")
 	$(Q)$(CXX) $(CXXFLAGS) $(CFLAGS_smtpd) -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(LIBS_smtpd) -levent_openssl -levent
 
-$(BUILD)/attacks/%: tests/attacks/%.cc $(BUILD)/libsmtpd.a $(BUILD)/libshared.a
+$(BUILD)/attacks/%: tests/attacks/%.cc $(BUILD)/libsmtpd.a $(BUILD)/libapid.a $(BUILD)/libshared.a
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  ATTACK $<")
-	$(Q)$(CXX) $(CXXFLAGS) $(CFLAGS_smtpd) -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(LIBS_smtpd)
+	$(Q)$(CXX) $(CXXFLAGS) $(CFLAGS_smtpd) $(CFLAGS_apid) -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(LIBS_smtpd) $(LIBS_apid)
 
 golden-update: $(BUILD)/unit/mimed/mime_test ## rewrite the golden JSON files; then read the diff
 	GOLDEN_UPDATE=1 $<
