@@ -19,14 +19,14 @@ PROGRAMS := $(BUILD)/restante $(BUILD)/restantectl $(ROLES:%=$(BUILD)/restante-%
 # What each folder is compiled and linked with. The master has no protocol and so no library of one.
 # Where hiredis is 1.1 or newer there is TLS to Redis.
 REDIS_TLS := $(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo hiredis_ssl openssl)
-LIBRARIES_shared := fmt libcjson hiredis libevent libidn2 libseccomp libsystemd $(REDIS_TLS)
+LIBRARIES_shared := fmt libcjson hiredis libevent libidn2 libseccomp libsystemd libzstd $(REDIS_TLS)
 LIBRARIES_master := fmt libidn2 libsystemd
 # libunistring, which libidn2 is built on, has no .pc file.
 UNISTRING := -lunistring
 LIBRARIES_ctl    := $(LIBRARIES_shared) libcrypto
-LIBRARIES_smtpd  := $(LIBRARIES_shared) openssl libzstd
+LIBRARIES_smtpd  := $(LIBRARIES_shared) openssl
 LIBRARIES_mimed  := $(LIBRARIES_shared) gmime-3.0
-LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd gnutls libzstd zlib
+LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd gnutls zlib
 
 # The Debian packages of all that: to build it and to run the demo.
 PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libidn2-dev \
@@ -34,7 +34,7 @@ PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-
 	libgnutls28-dev zlib1g-dev redis-server openssl swaks libnet-ssleay-perl curl
 # What `make check` needs besides. Where systemd runs, apt starts haproxy, which listens nowhere. The
 # last has the mails of Python's own tests: libpython3.11-testsuite in Debian 12, 3.13 in Debian 13.
-CHECK_PACKAGES := libcmocka-dev jq python3 python3-pytest procps mandoc zstd haproxy msmtp \
+CHECK_PACKAGES := libcmocka-dev jq python3 python3-pytest procps mandoc haproxy msmtp \
 	libpython3.*-testsuite
 # What `make interop` needs besides. Postfix takes the place of another MTA, and apt starts it on
 # port 25: for machines to throw away. Exim and OpenSMTPD cannot stand beside it; the tests unpack
@@ -75,7 +75,7 @@ WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wno-missing-
 override CXXFLAGS += -std=c++23 $(WARNINGS) -MMD -MP -Isrc $(FLAGS_$(VARIANT)) \
 	-DRESTANTE_VERSION='"$(VERSION)"' -DRESTANTE_LIBEXECDIR='"$(PREFIX)/lib/restante"' \
 	-DRESTANTE_SYSCONFDIR='"$(SYSCONFDIR)/restante"' $(if $(REDIS_TLS),-DRESTANTE_REDIS_TLS)
-override LDFLAGS += $(FLAGS_$(VARIANT)) $(LINK_$(VARIANT))
+override LDFLAGS += $(FLAGS_$(VARIANT)) $(LINK_$(VARIANT)) -Wl,--as-needed
 Q := $(if $(V),,@)
 PARALLEL_MAKE = $(MAKE) --no-print-directory -j$(shell nproc)
 
@@ -222,12 +222,12 @@ layers: ## check that includes follow the arrows: programs use shared, shared us
 	$(call forbid,src/smtpd/*,ctl/|master/|mimed/|apid/|hiredis|gmime|glib|microhttpd|cjson)
 	$(call forbid,src/mimed/*,ctl/|master/|smtpd/|apid/|hiredis|microhttpd|openssl|event2)
 	$(call forbid,src/apid/*,ctl/|master/|smtpd/|mimed/|hiredis|gmime|glib|openssl)
-	$(call forbid,$(filter-out src/apid/raw_mail.cc,$(wildcard src/apid/*)),zstd)
 	$(call forbid,$(filter-out src/apid/compression.cc,$(wildcard src/apid/*)),zlib)
 	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/smtpd/header_check.* src/smtpd/proxy_header.* src/smtpd/time_limits.* src/smtpd/client_table.* src/shared/address.*,$(NO_IO))
 	$(call forbid,$(filter-out src/shared/redis.cc src/shared/redis_events.cc src/shared/redis_reply.cc src/shared/redis_tls.cc,$(wildcard src/shared/*)),hiredis)
 	$(call forbid,$(filter-out src/shared/sandbox.cc,$(wildcard src/*/*)),seccomp)
 	$(call forbid,$(filter-out src/shared/message.cc,$(wildcard src/shared/*)),cjson)
+	$(call forbid,$(filter-out src/shared/mail_frame.h src/shared/mail_frame.cc,$(wildcard src/*/*)),zstd\.h)
 	$(call forbid,$(filter-out src/shared/domain.cc,$(wildcard src/*/*)),idn2|uninorm)
 	$(call forbid,$(filter-out src/smtpd/tls.cc src/smtpd/fingerprint.cc,$(wildcard src/smtpd/*)),openssl)
 

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: ISC
-// A mail as it was received, given out as a file (the only file here with zstd).
+// A mail as it was received, given out as a file.
 #include "apid/raw_mail.h"
 
 #include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/mman.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <string>
 #include <utility>
-#include <vector>
 
-#include "shared/c_ptr.h"
 #include "shared/log.h"
+#include "shared/mail_frame.h"
 #include "shared/worker_context.h"
 
 namespace restante::apid {
@@ -21,8 +19,6 @@ namespace {
 
 constexpr std::size_t kTraceHeader = 64 * 1024;  // far more than Return-Path and Received take
 constexpr std::size_t kSmall = 64 * 1024;        // smaller content stays in memory
-// What decompression may look back on; what smtpd writes needs 2 MiB (2^21).
-constexpr int kWindowLog = 23;
 
 }  // namespace
 
@@ -32,29 +28,68 @@ struct RawReader::State {
   std::size_t limit;
   Into into;
   DownloadRoom& room;
-  CPtr<ZSTD_DCtx, ZSTD_freeDCtx> stream = {};
+  FrameReader frames = {};
   Stage stage = Stage::kStart;
-  MailId id = {};
-  unsigned long long size = 0, got = 0;  // of the content
-  std::size_t skip = 0;                  // bytes of it that are left out, from its start
+  RawMail mail = {};
+  unsigned fragments = 2;      // that the raw mail still stands behind
+  std::uint64_t expected = 0;  // bytes of the content that have not come
+  std::uint64_t size = 0;      // of the raw mail, once the fragments have come
+  std::size_t skip = 0;        // bytes of it that are left out, from its start
   std::size_t kept = 0;
   std::string text = {};
   UniqueFd file = {};
   std::shared_ptr<void> place = {};  // of the file
 
-  [[nodiscard]] Stage start(const RawMail& mail, std::string_view piece);
+  [[nodiscard]] Stage begin(std::string_view piece);
   [[nodiscard]] Stage read(std::string_view piece);
+  [[nodiscard]] Stage take(std::string_view content);
+  [[nodiscard]] Stage begin_raw();
   [[nodiscard]] bool keep(std::string_view content);
 };
 
-RawReader::State::Stage RawReader::State::start(const RawMail& mail, std::string_view piece) {
-  id = mail.id;
-  // Unknown sizes and errors are the two greatest numbers.
-  size = ZSTD_getFrameContentSize(piece.data(), piece.size());
+RawReader::State::Stage RawReader::State::begin(std::string_view piece) {
+  const auto content = FrameReader::content_size(piece);
+  if (!content || (mail.size && *mail.size > limit)) return Stage::kDamaged;
+  expected = *content;
+  frames.begin();
+  return Stage::kReading;
+}
+
+RawReader::State::Stage RawReader::State::read(std::string_view piece) {
+  Stage reached = Stage::kReading;
+  const auto status = frames.read(piece, [&](std::string_view content) {
+    reached = take(content);
+    return reached == Stage::kReading;
+  });
+  switch (status) {
+    case FrameReader::Status::kMore:
+    case FrameReader::Status::kStopped:
+      return reached;
+    case FrameReader::Status::kComplete:
+      return fragments == 0 && expected == 0 ? Stage::kComplete : Stage::kDamaged;
+    case FrameReader::Status::kDamaged:
+      break;
+  }
+  return Stage::kDamaged;
+}
+
+RawReader::State::Stage RawReader::State::take(std::string_view content) {
+  if (content.size() > expected) return Stage::kDamaged;
+  expected -= content.size();
+  while (fragments > 0) {
+    const std::size_t end = content.find('\n');
+    if (end == content.npos) return Stage::kReading;
+    content.remove_prefix(end + 1);
+    if (--fragments > 0) continue;
+    size = content.size() + expected;
+    if (const Stage begun = begin_raw(); begun != Stage::kReading) return begun;
+  }
+  return keep(content) ? Stage::kReading : Stage::kNoRoom;
+}
+
+// The fragments have been left behind; what is known of the raw mail decides where it goes.
+RawReader::State::Stage RawReader::State::begin_raw() {
   if (size > limit) return Stage::kDamaged;
-  stream.reset(ZSTD_createDCtx());
-  if (stream == nullptr) return Stage::kNoRoom;
-  ZSTD_DCtx_setParameter(stream.get(), ZSTD_d_windowLogMax, kWindowLog);
   if (into == Into::kFileWithoutTrace && mail.size) {
     if (*mail.size > size) return Stage::kDamaged;
     skip = size - *mail.size;
@@ -76,20 +111,6 @@ bool RawReader::State::keep(std::string_view content) {
   return true;
 }
 
-RawReader::State::Stage RawReader::State::read(std::string_view piece) {
-  std::vector<char> space(ZSTD_DStreamOutSize());
-  ZSTD_inBuffer in{piece.data(), piece.size(), 0};
-  for (;;) {
-    ZSTD_outBuffer out{space.data(), space.size(), 0};
-    const std::size_t left = ZSTD_decompressStream(stream.get(), &out, &in);
-    got += out.pos;
-    if (ZSTD_isError(left) != 0 || got > size) return Stage::kDamaged;
-    if (!keep({space.data(), out.pos})) return Stage::kNoRoom;
-    if (left == 0) return in.pos == in.size && got == size ? Stage::kComplete : Stage::kDamaged;
-    if (in.pos == in.size && out.pos < out.size) return Stage::kReading;
-  }
-}
-
 RawReader::RawReader(std::size_t message_size_limit, Into into, DownloadRoom& room)
     : state_(new State{.limit = message_size_limit + kTraceHeader, .into = into, .room = room}) {}
 
@@ -97,12 +118,15 @@ RawReader::~RawReader() = default;
 
 bool RawReader::take(const RawMail& mail, std::string_view piece) {
   State& state = *state_;
-  if (state.stage == State::Stage::kStart) state.stage = state.start(mail, piece);
+  if (state.stage == State::Stage::kStart) {
+    state.mail = mail;
+    state.stage = state.begin(piece);
+  }
   if (state.stage == State::Stage::kReading) state.stage = state.read(piece);
   return state.stage == State::Stage::kReading;
 }
 
-MailId RawReader::id() const { return state_->id; }
+MailId RawReader::id() const { return state_->mail.id; }
 
 Response RawReader::finish() {
   State& state = *state_;

@@ -14,8 +14,8 @@
 
 namespace restante::apid {
 
-// Decompresses a stored mail piece by piece: one zstd frame that says its size. What it takes of
-// memory is bounded, since all but a small mail goes into a memfd.
+// Reads the raw mail out of its frame (mail_frame.h), piece by piece. What it takes of memory is
+// bounded, since all but a small mail goes into a memfd.
 class RawReader {
  public:
   enum class Into : std::uint8_t {
@@ -31,7 +31,7 @@ class RawReader {
   RawReader& operator=(const RawReader&) = delete;
 
   // Takes the next piece of the frame. False: it wants no other, since the frame is complete or
-  // damaged, or its content above the limit; that is known before any memory is taken for it.
+  // damaged, or the raw mail above the limit; that is known before any memory is taken for it.
   [[nodiscard]] bool take(const RawMail& mail, std::string_view piece);
 
   // Of the mail whose pieces came.

@@ -36,12 +36,13 @@ local function claim(entry)
     free_at = math.min(free_at or held, held)
     return false
   end
-  local fields = redis.call('HMGET', ARGV[1] .. entry[2][2], 'd', 'b')
-  if entry[2][5] == 'n' and not fields[2] then return false end
+  local frame = entry[2][4]
+  if entry[2][3] == 'n' then frame = redis.call('HGET', ARGV[1] .. entry[1], 'z') end
+  if not frame then return false end
   local lease = string.format('%.0f', now + ARGV[2])
   redis.call('HSET', KEYS[2], entry[1], lease)
   redis.call('PEXPIRE', KEYS[2], ARGV[2])
-  return {entry, lease, fields[1], fields[2]}
+  return {entry, lease, frame}
 end
 if #ARGV > 3 then
   for place = 4, #ARGV do
@@ -71,15 +72,11 @@ redis.call('PUBLISH', KEYS[1], ARGV[1])
 return 1
 )";
 
-std::optional<ClaimedMail> read_claimed(RedisReply reply) {
-  if (reply.size() != 4) return std::nullopt;
+std::optional<ClaimedMail> read_claimed(FrameReader& frames, RedisReply reply) {
+  if (reply.size() != 3) return std::nullopt;
   const auto entry = read_entry(reply.at(0));
   if (!entry) return std::nullopt;
-  const std::string_view bodies = entry->bodies.empty() ? reply.at(3).text() : entry->bodies;
-  return ClaimedMail{.mail = {.id = entry->id,
-                              .summary = std::string(entry->summary),
-                              .bodies = std::string(bodies),
-                              .details = std::string(reply.at(2).text())},
+  return ClaimedMail{.mail = read_mail(frames, entry->id, entry->summary, reply.at(2).text()),
                      .lease = std::string(reply.at(1).text())};
 }
 
@@ -87,6 +84,7 @@ std::optional<ClaimedMail> read_claimed(RedisReply reply) {
 struct Claiming {
   MailStore& store;
   Redis& redis;
+  FrameReader& frames;
   std::string mailbox, first;  // first: where a range begins
   ListQuery query;
   std::function<void(Result<Claim>)> done;
@@ -122,7 +120,7 @@ void Claiming::attempt(const std::shared_ptr<Claiming>& work, const Page& page) 
   work->redis.run_script(kClaim, keys, arguments,
                          [work, next = page.next](Result<RedisReply> reply) {
                            if (!reply) return work->done(std::unexpected(reply.error()));
-                           if (auto found = read_claimed(*reply))
+                           if (auto found = read_claimed(work->frames, *reply))
                              return work->done(Claim{std::move(found), {}});
                            const milliseconds left{reply->integer()};
                            if (left.count() > 0)
@@ -143,6 +141,7 @@ void MailStore::claim(std::string_view mailbox, const ListQuery& query,
                       std::function<void(Result<Claim>)> done) {
   auto work = std::make_shared<Claiming>(Claiming{.store = *this,
                                                   .redis = redis_,
+                                                  .frames = frames_,
                                                   .mailbox = std::string(mailbox),
                                                   .first = oldest_of(query),
                                                   .query = query,

@@ -7,6 +7,9 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
+#include <utility>
+
+#include "shared/message.h"
 
 namespace restante {
 namespace {
@@ -39,17 +42,31 @@ std::optional<Entry> read_entry(RedisReply reply) {
   if (reply.size() != 2 || !reply.at(1).is_array()) return {};
   const auto id = MailId::from_stream(reply.at(0).text());
   if (!id) return {};
-  Entry entry{.id = *id, .token = {}, .summary = {}, .bodies = {}};
+  Entry entry{.id = *id, .summary = {}, .frame = {}, .large_size = {}};
   const RedisReply fields = reply.at(1);
   for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
     const std::string_view name = fields.at(i).text();
     const std::string_view value = fields.at(i + 1).text();
-    if (name == "t") entry.token = value;
     if (name == "s") entry.summary = value;
-    if (name == "b") entry.bodies = value;
-    if (name == "n") (void)parse_number(value, entry.large_size);
+    if (name == "z") entry.frame = value;
+    if (name == "n") (void)parse_number(value, entry.large_size.emplace());
   }
   return entry;
+}
+
+MailHead read_head(FrameReader& frames, std::string_view frame) {
+  auto head = frames.head(frame);
+  if (head) return *std::move(head);
+  return {.bodies = make_fragments({.parse_error = true}).bodies, .details = {}};
+}
+
+StoredMail read_mail(FrameReader& frames, MailId id, std::string_view summary,
+                     std::string_view frame) {
+  MailHead head = read_head(frames, frame);
+  return {.id = id,
+          .summary = std::string(summary),
+          .bodies = std::move(head.bodies),
+          .details = complete_details(summary, head.details)};
 }
 
 std::optional<MailId> MailId::parse(std::string_view nineteen_digits) {

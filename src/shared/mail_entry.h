@@ -22,13 +22,21 @@ namespace restante {
 // Mail before this one is past its age.
 [[nodiscard]] MailId oldest_mail(std::chrono::milliseconds retention);
 
+// A small mail is in its entry: `s` summary, `z` frame (mail_frame.h). Of one whose bodies or frame
+// are large the entry has `s`, and `n` the size of its bodies. Its frame is cut then, and in a hash
+// whose key ends with the entry's id: `z` gives bodies and details, `z1`, `z2`, … are the rest.
 struct Entry {
   MailId id;
-  std::string_view token, summary, bodies;
-  std::size_t large_size = 0;  // bytes of bodies that are not in the entry
+  std::string_view summary, frame;
+  std::optional<std::size_t> large_size;
 };
 
 // Views of the reply. Nothing for what is no entry of ours.
 [[nodiscard]] std::optional<Entry> read_entry(RedisReply reply);
+
+// What a mail's frame begins with. A damaged one has bodies without text that say `parse_error`.
+[[nodiscard]] MailHead read_head(FrameReader& frames, std::string_view frame);
+[[nodiscard]] StoredMail read_mail(FrameReader& frames, MailId id, std::string_view summary,
+                                   std::string_view frame);
 
 }  // namespace restante

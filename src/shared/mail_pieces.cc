@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "shared/mail_entry.h"
 #include "shared/mail_store.h"
 #include "shared/message.h"
 
@@ -19,9 +20,9 @@ struct Reading {
   std::size_t next = 0;
 
   static void read(const std::shared_ptr<Reading>& work) {
-    const std::string field = work->next == 0 ? "r" : fmt::format("r{}", work->next);
+    const std::string field = work->next == 0 ? "z" : fmt::format("z{}", work->next);
     ++work->next;
-    work->budget.take(kRawPiece, [work, field](const ReadBudget::Place& room) {
+    work->budget.take(kFramePiece, [work, field](const ReadBudget::Place& room) {
       work->redis.command({"HGET", work->key, field}, [work, room](Result<RedisReply> piece) {
         if (!piece) return work->done(std::unexpected(piece.error()));
         if (!piece->is_text()) return tell_end(work);
@@ -45,16 +46,21 @@ struct Reading {
 void MailStore::get_raw(std::string_view mailbox, std::optional<MailId> id, TakePiece take,
                         std::function<void(Result<bool>)> done) {
   find(mailbox, id,
-       [this, take = std::move(take), done = std::move(done)](Result<std::optional<Found>> found) {
+       [this, prefix = mail_prefix(mailbox), take = std::move(take),
+        done = std::move(done)](Result<std::optional<Found>> found) {
          if (!found) return done(std::unexpected(found.error()));
          if (!*found) return done(false);
-         Reading::read(std::make_shared<Reading>(Reading{
-             .redis = redis_,
-             .budget = bodies_,
-             .mail = {.id = (*found)->mail.id, .size = size_in_summary((*found)->mail.summary)},
-             .key = std::move((*found)->key),
-             .take = take,
-             .done = done}));
+         const RawMail mail{.id = (*found)->id, .size = size_in_summary((*found)->summary)};
+         if (!(*found)->large_size) {
+           (void)take(mail, (*found)->frame);
+           return done(true);
+         }
+         Reading::read(std::make_shared<Reading>(Reading{.redis = redis_,
+                                                         .budget = bodies_,
+                                                         .mail = mail,
+                                                         .key = prefix + mail.id.stream_id(),
+                                                         .take = take,
+                                                         .done = done}));
        });
 }
 

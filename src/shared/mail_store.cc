@@ -13,36 +13,37 @@
 namespace restante {
 namespace {
 
-constexpr std::size_t kEntry = 17 * 1024;    // bytes of a mail in the stream, at the most
-constexpr std::size_t kDetails = 64 * 1024;  // … and what its details are reckoned as
+// A mail that is larger is not in its entry: of the former all that a list reads of it is copied.
+constexpr std::size_t kSmallBodies = 16 * 1024, kSmallFrame = 8 * 1024;
+constexpr std::size_t kEntry = kSmallBodies + kSmallFrame + 1024;  // bytes of a mail in a list
+constexpr std::size_t kDetails = 64 * 1024;                        // … what details are reckoned as
 // Bytes that are on their way to one worker, beside what one alone has asked for.
 constexpr std::uint64_t kListsAtOnce = 64 * 1024 * 1024, kBodiesAtOnce = 64 * 1024 * 1024;
-constexpr std::size_t kInlineBodies = 16 * 1024;  // larger bodies live in the mail's hash
 // What one list that leaves mail out reads of a mailbox, and at a time.
 constexpr std::size_t kScanLimit = 10'000, kScanBatch = 100;
 
 // One delivery. A fingerprint that is still there means that this delivery was stored and its
 // sender not told: there is nothing to do again. Redis refuses the first command that writes when
 // it is full, and none after it, so a script that fails has done nothing.
-// KEYS inbox, mail, seen if there is a fingerprint; ARGV token, retention in ms, summary, bodies,
-// first piece of raw, "1" if bodies are large, details, further pieces of raw
+// KEYS inbox, seen if there is a fingerprint; ARGV retention in ms, summary, frame; or of a large
+// mail, instead of the frame: prefix of the mails' keys, size of its bodies, pieces of the frame
 constexpr std::string_view kPut = R"(
-local stored = KEYS[3] and redis.call('GET', KEYS[3])
+local stored = KEYS[2] and redis.call('GET', KEYS[2])
 if stored then return stored end
 local time = redis.call('TIME')
-local oldest = time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[2]
-redis.call('HSET', KEYS[2], 'r', ARGV[5], 'd', ARGV[7])
-for i = 8, #ARGV do redis.call('HSET', KEYS[2], 'r' .. i - 7, ARGV[i]) end
+local oldest = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1])
 local id
-if ARGV[6] == '1' then
-  redis.call('HSET', KEYS[2], 'b', ARGV[4])
-  id = redis.call('XADD', KEYS[1], 'MINID', string.format('%.0f', oldest), '*', 't', ARGV[1], 's', ARGV[3], 'n', #ARGV[4])
+if #ARGV == 3 then
+  id = redis.call('XADD', KEYS[1], 'MINID', oldest, '*', 's', ARGV[2], 'z', ARGV[3])
 else
-  id = redis.call('XADD', KEYS[1], 'MINID', string.format('%.0f', oldest), '*', 't', ARGV[1], 's', ARGV[3], 'b', ARGV[4])
+  id = redis.call('XADD', KEYS[1], 'MINID', oldest, '*', 's', ARGV[2], 'n', ARGV[4])
+  local mail = ARGV[3] .. id
+  redis.call('HSET', mail, 'z', ARGV[5])
+  for i = 6, #ARGV do redis.call('HSET', mail, 'z' .. i - 5, ARGV[i]) end
+  redis.call('PEXPIRE', mail, ARGV[1])
 end
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
-redis.call('PEXPIRE', KEYS[1], ARGV[2])
-if KEYS[3] then redis.call('SET', KEYS[3], id, 'EX', 3600) end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+if KEYS[2] then redis.call('SET', KEYS[2], id, 'EX', 3600) end
 redis.call('PUBLISH', KEYS[1], id)
 return id
 )";
@@ -58,7 +59,7 @@ if last == '' then
 end
 local batch = redis.call('XRANGE', KEYS[1], '-', last, 'COUNT', ARGV[3])
 for _, entry in ipairs(batch) do
-  redis.call('UNLINK', ARGV[1] .. entry[2][2])
+  if entry[2][3] == 'n' then redis.call('UNLINK', ARGV[1] .. entry[1]) end
   redis.call('XDEL', KEYS[1], entry[1])
 end
 if #batch == tonumber(ARGV[3]) then return last end
@@ -74,7 +75,7 @@ constexpr std::string_view kRemove = R"(
 if ARGV[3] and redis.call('HGET', KEYS[2], ARGV[2]) ~= ARGV[3] then return 0 end
 local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
 if not entry then return 0 end
-redis.call('UNLINK', ARGV[1] .. entry[2][2])
+if entry[2][3] == 'n' then redis.call('UNLINK', ARGV[1] .. entry[1]) end
 redis.call('XDEL', KEYS[1], ARGV[2])
 redis.call('HDEL', KEYS[2], ARGV[2])
 if redis.call('XLEN', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[1]) end
@@ -92,6 +93,7 @@ std::string oldest_id(std::chrono::milliseconds retention) {
 // large bodies.
 struct Listing {
   Redis& redis;
+  FrameReader& frames;
   ReadBudget& bodies;
   std::string inbox, prefix;   // keys
   std::string newest, oldest;  // the range of ids that is left to look at
@@ -99,7 +101,7 @@ struct Listing {
   std::function<void(Result<Page>)> done;
 
   Page page;
-  std::vector<std::pair<std::size_t, std::string>> large;  // place in the page, key
+  std::vector<std::size_t> large;  // places in the page
   std::uint64_t large_bytes = 0;
   ReadBudget::Place room;  // for what the stream gives, for as long as this is there
   std::size_t bytes = 0, looked_at = 0, missing = 0;
@@ -110,6 +112,7 @@ struct Listing {
   static void read(const std::shared_ptr<Listing>& work);
   static void fetch_bodies(const std::shared_ptr<Listing>& work);
   bool add(const Entry& entry);
+  bool end_page();
   void finish_one();
 };
 
@@ -142,38 +145,40 @@ void Listing::read(const std::shared_ptr<Listing>& work) {
 
 // False when the page is full without it.
 bool Listing::add(const Entry& entry) {
-  bytes += entry.summary.size();
-  if (query.with_bodies) bytes += entry.bodies.size() + entry.large_size;
-  if (page.mails.size() == query.limit || (bytes > query.page_bytes && !page.mails.empty())) {
-    page.next = page.mails.back().id;
-    return false;
+  if (page.mails.size() == query.limit) return end_page();
+  std::string text;
+  if (query.with_bodies && !entry.large_size) text = read_head(frames, entry.frame).bodies;
+  bytes += entry.summary.size() + text.size();
+  if (query.with_bodies) bytes += entry.large_size.value_or(0);
+  if (bytes > query.page_bytes && !page.mails.empty()) return end_page();
+  if (query.with_bodies && entry.large_size) {
+    large.push_back(page.mails.size());
+    large_bytes += *entry.large_size;
   }
-  ListedMail mail{.id = entry.id, .summary = std::string(entry.summary), .bodies = {}};
-  if (query.with_bodies) {
-    if (entry.large_size != 0) {
-      large.emplace_back(page.mails.size(), prefix + std::string(entry.token));
-      large_bytes += entry.large_size;
-    }
-    mail.bodies = entry.bodies;
-  }
-  page.mails.push_back(std::move(mail));
+  page.mails.push_back(
+      {.id = entry.id, .summary = std::string(entry.summary), .bodies = std::move(text)});
   return true;
+}
+
+bool Listing::end_page() {
+  page.next = page.mails.back().id;
+  return false;
 }
 
 void Listing::fetch_bodies(const std::shared_ptr<Listing>& work) {
   work->missing = work->large.size() + 1;
   if (work->large.empty()) return work->finish_one();
   work->bodies.take(work->large_bytes, [work](const ReadBudget::Place& room) {
-    for (const auto& [index, key] : work->large) {
-      work->redis.command({"HGET", key, "b"},
-                          [work, room, place = index](Result<RedisReply> bodies) {
-                            if (bodies) {
-                              work->page.mails[place].bodies = bodies->text();
-                            } else {
-                              work->error = bodies.error();
-                            }
-                            work->finish_one();
-                          });
+    for (const std::size_t place : work->large) {
+      const std::string key = work->prefix + work->page.mails[place].id.stream_id();
+      work->redis.command({"HGET", key, "z"}, [work, room, place](Result<RedisReply> frame) {
+        if (!frame) {
+          work->error = frame.error();
+        } else if (frame->is_text()) {
+          work->page.mails[place].bodies = read_head(work->frames, frame->text()).bodies;
+        }
+        work->finish_one();
+      });
     }
     work->finish_one();
   });
@@ -205,19 +210,23 @@ void MailStore::ping(std::function<void(Result<void>)> done) {
 
 void MailStore::put(const NewMail& mail, std::function<void(Result<MailId>)> done) {
   const std::string inbox = inbox_key(mail.mailbox);
-  const std::string hash = mail_prefix(mail.mailbox) + mail.token;
   const std::string seen = seen_key(mail.mailbox, mail.fingerprint);
+  const std::string prefix = mail_prefix(mail.mailbox);
   const std::string retention = fmt::format("{}", retention_.count());
-  const std::array<std::string_view, 3> keys = {inbox, hash, seen};
-  const std::string_view large = mail.bodies.size() > kInlineBodies ? "1" : "0";
-  std::vector<std::string_view> arguments = {
-      mail.token, retention,   mail.summary, mail.bodies, mail.raw.substr(0, kRawPiece),
-      large,      mail.details};
-  for (std::size_t at = kRawPiece; at < mail.raw.size(); at += kRawPiece) {
-    arguments.push_back(mail.raw.substr(at, kRawPiece));
+  const std::string bodies_size = fmt::format("{}", mail.bodies_size);
+  const std::array<std::string_view, 2> keys = {inbox, seen};
+  const auto& [frame, head] = mail.frame;
+  std::vector<std::string_view> arguments = {retention, mail.summary};
+  if (mail.bodies_size <= kSmallBodies && frame.size() <= kSmallFrame) {
+    arguments.push_back(frame);
+  } else {
+    arguments.insert(arguments.end(),
+                     {prefix, bodies_size, std::string_view(frame).substr(0, head)});
+    for (std::size_t at = head; at < frame.size(); at += kFramePiece) {
+      arguments.push_back(std::string_view(frame).substr(at, kFramePiece));
+    }
   }
-  const std::size_t key_count = mail.fingerprint.empty() ? 2 : 3;
-  redis_.run_script(kPut, std::span(keys).first(key_count), arguments,
+  redis_.run_script(kPut, std::span(keys).first(mail.fingerprint.empty() ? 1 : 2), arguments,
                     [this, done = std::move(done)](Result<RedisReply> reply) {
                       if (!reply) return done(std::unexpected(reply.error()));
                       const auto id = MailId::from_stream(reply->text());
@@ -246,6 +255,7 @@ void MailStore::list(std::string_view mailbox, const ListQuery& query,
                      std::function<void(Result<Page>)> done) {
   const auto work =
       std::make_shared<Listing>(Listing{.redis = redis_,
+                                        .frames = frames_,
                                         .bodies = bodies_,
                                         .inbox = inbox_key(mailbox),
                                         .prefix = mail_prefix(mailbox),
@@ -266,40 +276,38 @@ void MailStore::list(std::string_view mailbox, const ListQuery& query,
 void MailStore::find(std::string_view mailbox, std::optional<MailId> id,
                      std::function<void(Result<std::optional<Found>>)> done) {
   const std::string newest = id ? id->stream_id() : "+";
-  redis_.command(
-      {"XREVRANGE", inbox_key(mailbox), newest, oldest_id(retention_), "COUNT", "1"},
-      [prefix = mail_prefix(mailbox), id, done = std::move(done)](Result<RedisReply> reply) {
-        if (!reply) return done(std::unexpected(reply.error()));
-        const auto entry = reply->size() == 0 ? std::nullopt : read_entry(reply->at(0));
-        if (!entry || (id && entry->id != *id)) return done(std::nullopt);
-        done(Found{.mail = {.id = entry->id,
-                            .summary = std::string(entry->summary),
-                            .bodies = std::string(entry->bodies),
-                            .details = {}},
-                   .key = prefix + std::string(entry->token),
-                   .large_size = entry->large_size});
-      });
+  redis_.command({"XREVRANGE", inbox_key(mailbox), newest, oldest_id(retention_), "COUNT", "1"},
+                 [id, done = std::move(done)](Result<RedisReply> reply) {
+                   if (!reply) return done(std::unexpected(reply.error()));
+                   const auto entry = reply->size() == 0 ? std::nullopt : read_entry(reply->at(0));
+                   if (!entry || (id && entry->id != *id)) return done(std::nullopt);
+                   done(Found{.id = entry->id,
+                              .summary = std::string(entry->summary),
+                              .frame = std::string(entry->frame),
+                              .large_size = entry->large_size});
+                 });
 }
 
 // A hash that expired between the two reads is of a mail that has reached its age.
 void MailStore::get(std::string_view mailbox, std::optional<MailId> id,
                     std::function<void(Result<std::optional<StoredMail>>)> done) {
-  find(mailbox, id, [this, done = std::move(done)](Result<std::optional<Found>> found) {
-    if (!found) return done(std::unexpected(found.error()));
-    if (!*found) return done(std::nullopt);
-    bodies_.take((*found)->large_size + kDetails, [this, found = std::move(**found),
-                                                   done](const ReadBudget::Place& room) mutable {
-      redis_.command({"HMGET", found.key, "d", "b"},
-                     [mail = std::move(found.mail), done, room](Result<RedisReply> fields) mutable {
-                       if (!fields) return done(std::unexpected(fields.error()));
-                       if (fields->size() != 2) return done(std::nullopt);
-                       mail.details = fields->at(0).text();
-                       if (mail.bodies.empty()) mail.bodies = fields->at(1).text();
-                       if (mail.bodies.empty()) return done(std::nullopt);
-                       done(std::move(mail));
-                     });
-    });
-  });
+  find(mailbox, id,
+       [this, prefix = mail_prefix(mailbox),
+        done = std::move(done)](Result<std::optional<Found>> found) {
+         if (!found) return done(std::unexpected(found.error()));
+         if (!*found) return done(std::nullopt);
+         const Found& mail = **found;
+         if (!mail.large_size) return done(read_mail(frames_, mail.id, mail.summary, mail.frame));
+         const std::string key = prefix + mail.id.stream_id();
+         bodies_.take(*mail.large_size + kDetails, [this, mail, key,
+                                                    done](const ReadBudget::Place& room) {
+           redis_.command({"HGET", key, "z"}, [this, mail, done, room](Result<RedisReply> frame) {
+             if (!frame) return done(std::unexpected(frame.error()));
+             if (!frame->is_text()) return done(std::nullopt);
+             done(read_mail(frames_, mail.id, mail.summary, frame->text()));
+           });
+         });
+       });
 }
 
 void MailStore::clear(std::string_view mailbox, std::function<void(Result<void>)> done) {

@@ -2,10 +2,8 @@
 // Mailboxes in Redis: put, list, get, remove and clear; what writes is one atomic step on one
 // mailbox.
 //
-//   inbox:{USER}        stream   an entry a mail: `s` summary, `t` token, and `b` bodies or, when
-//                                they are large, `n` their size
-//   mail:{USER}:TOKEN   hash     `r` the raw mail (zstd), cut after each MiB: `r1`, `r2`, … go on;
-//                                `d` the details, `b` the bodies when they are large
+//   inbox:{USER}        stream   an entry a mail, with all of a small one (mail_entry.h)
+//   mail:{USER}:ID      hash     the frame of a large one, in pieces
 //   claimed:{USER}      hash     end of the lease (Unix time in ms) of each mail being claimed
 //   seen:{USER}:PRINT   string   id of a delivery that is not yet acknowledged, by its fingerprint
 //
@@ -23,6 +21,7 @@
 #include <vector>
 
 #include "shared/error.h"
+#include "shared/mail_frame.h"
 #include "shared/read_budget.h"
 #include "shared/redis.h"
 
@@ -44,10 +43,11 @@ struct MailId {
 };
 
 struct NewMail {
-  std::string mailbox;      // mailbox key
-  std::string token;        // random, chosen by the sender of the command
-  std::string fingerprint;  // equal for the same delivery tried again; empty: none such is known
-  std::string_view summary, bodies, details, raw;  // need to live only during the call of put()
+  std::string mailbox;       // mailbox key
+  std::string fingerprint;   // equal for the same delivery tried again; empty: none such is known
+  std::string_view summary;  // this and the frame need to live only during the call of put()
+  const MailFrame& frame;
+  std::size_t bodies_size;  // in the frame
 };
 
 struct ListedMail {
@@ -55,14 +55,15 @@ struct ListedMail {
   std::string summary, bodies;
 };
 
-// One mail. The fragments are those of message.h; `details` is empty where there are none.
+// One mail. The fragments are those of message.h; the details are complete.
 struct StoredMail {
   MailId id;
   std::string summary, bodies, details;
 };
 
-// A raw mail is kept in pieces of this size.
-inline constexpr std::size_t kRawPiece = std::size_t{1024} * 1024;
+// The frame of a large mail is kept in pieces of this size, after the one with its bodies and
+// details.
+inline constexpr std::size_t kFramePiece = std::size_t{1024} * 1024;
 
 // A mail whose raw form is read.
 struct RawMail {
@@ -130,9 +131,9 @@ class MailStore {
   void get(std::string_view mailbox, std::optional<MailId> id,
            std::function<void(Result<std::optional<StoredMail>>)> done);
 
-  // The raw mail, which is the trace header and the mail as it was received as one zstd frame,
-  // piece by piece; the next one is read once `take` has had this one and says true. `done` gets
-  // true when it has said false or there is no further piece, false when there is no such mail.
+  // The frame with the raw mail, which is the trace header and the mail as it was received, piece
+  // by piece; the next one is read once `take` has had this one and says true. `done` gets true
+  // when it has said false or there is no further piece, false when there is no such mail.
   using TakePiece = std::function<bool(const RawMail&, std::string_view piece)>;
   void get_raw(std::string_view mailbox, std::optional<MailId> id, TakePiece take,
                std::function<void(Result<bool>)> done);
@@ -161,9 +162,9 @@ class MailStore {
   // Where the mails begin that are young enough, as XRANGE takes it.
   [[nodiscard]] std::string oldest_of(const ListQuery& query) const;
   struct Found {
-    StoredMail mail;
-    std::string key;           // of its hash
-    std::uint64_t large_size;  // of its bodies, if they are there
+    MailId id;
+    std::string summary, frame;
+    std::optional<std::size_t> large_size;  // the frame is in the hash, and its bodies have so many
   };
   void find(std::string_view mailbox, std::optional<MailId> id,
             std::function<void(Result<std::optional<Found>>)> done);
@@ -172,6 +173,7 @@ class MailStore {
 
   Redis& redis_;
   std::chrono::milliseconds retention_;
+  FrameReader frames_;
   // Lists hold what they have read until their large bodies have come; these never wait for those.
   ReadBudget lists_, bodies_;
 };

@@ -190,12 +190,9 @@ std::string envelope_fragment(std::string_view from, std::string_view to, std::s
   return out;
 }
 
-std::string details_envelope(std::string_view from, std::string_view to,
-                             const Transport& transport) {
+std::string transport_fragment(const Transport& transport) {
   std::string out;
-  append_member(out, "\"envelope\":{\"from\":", std::string(from));
-  append_member(out, ",\"to\":", std::string(to));
-  append_member(out, ",\"client_ip\":", transport.client_ip);
+  append_member(out, "\"client_ip\":", transport.client_ip);
   append_member(out, ",\"helo\":", transport.helo);
   append_member(out, ",\"protocol\":", transport.protocol);
   out += ",\"tls\":";
@@ -207,6 +204,16 @@ std::string details_envelope(std::string_view from, std::string_view to,
     out += '}';
   }
   out += "},";
+  return out;
+}
+
+// Inside a string a quote has a backslash before it, so neither `","` nor `","to":"` is there.
+std::string complete_details(std::string_view summary, std::string_view details) {
+  if (details.empty()) return {};
+  const std::string_view envelope =
+      summary.substr(0, summary.find("\",\"", summary.find("\"to\":")));
+  std::string out = "\"envelope\":{";
+  out.append(envelope).append("\",").append(details);
   return out;
 }
 

@@ -100,10 +100,13 @@ struct Transport {
   std::string tls_cipher;
 };
 
-// What delivery puts before the details: `"envelope":{"from":"…","to":"…","client_ip":"…",
-// "helo":"…","protocol":"…","tls":{"version":"…","cipher":"…"}|null},`
-[[nodiscard]] std::string details_envelope(std::string_view from, std::string_view to,
-                                           const Transport& transport);
+// What delivery puts before the details: `"client_ip":"…","helo":"…","protocol":"…",
+// "tls":{"version":"…","cipher":"…"}|null},`. It is the end of the member `envelope`, and the same
+// for all recipients.
+[[nodiscard]] std::string transport_fragment(const Transport& transport);
+
+// The whole details: the member `envelope` begins with what `summary` says of it.
+[[nodiscard]] std::string complete_details(std::string_view summary, std::string_view details);
 
 // One element of an inbox listing: {"id":"…","from":…,"to":…,"subject":…,<bodies>,"received_at":…}.
 // `summary` begins with the envelope fragment.

@@ -2,7 +2,6 @@
 // From the final dot to Redis' confirmation: parse, compress, one atomic write per mailbox.
 #include "smtpd/delivery.h"
 
-#include <new>
 #include <utility>
 
 #include "smtpd/fingerprint.h"
@@ -39,23 +38,19 @@ struct Delivery::Job {
   Transport transport;
   Done done;
   Fragments fragments;
-  std::string digest;         // empty: this mail cannot be told from another one like it
-  std::string raw;            // what is stored: trace and message, compressed
-  std::size_t asked = 0;      // recipients that Redis was asked to store it for
-  std::size_t under_way = 0;  // of them, without an answer
+  std::string digest;  // empty: this mail cannot be told from another one like it
+  MailFrame frame;
+  std::size_t bodies_size = 0;  // in it
+  std::size_t asked = 0;        // recipients that Redis was asked to store it for
+  std::size_t under_way = 0;    // of them, without an answer
   bool is_asking = false;
   Share counted = {}, held = {}, in_hand = {};
-  [[nodiscard]] std::size_t copy() const {
-    return raw.size() + fragments.bodies.size() + fragments.details.size();
-  }
   DeliveryReport report;
 };
 
 Delivery::Delivery(MimeClient& mime, MailStore& store, const RedisGuard& guard,
                    const MailboxNaming& naming)
-    : mime_(mime), store_(store), guard_(guard), naming_(naming), compressor_(ZSTD_createCCtx()) {
-  if (compressor_ == nullptr) throw std::bad_alloc();
-}
+    : mime_(mime), store_(store), guard_(guard), naming_(naming) {}
 
 void Delivery::start(Deliver mail, std::string trace, Transport transport, Done done) {
   auto job = std::make_shared<Job>();
@@ -101,8 +96,15 @@ void Delivery::store(const std::shared_ptr<Job>& job) {
     return finish(*job);
   }
   job->digest = fingerprint(job->report.from, job->mail.data);
-  job->raw = compress(job->trace, job->mail.data);
+  const std::string transport = transport_fragment(job->transport);
+  job->frame = frames_.write({.bodies = job->fragments.bodies,
+                              .transport = transport,
+                              .details = job->fragments.details,
+                              .trace = job->trace,
+                              .data = job->mail.data});
+  job->bodies_size = job->fragments.bodies.size();
   give_back(job->mail.data);
+  give_back(job->fragments.bodies);
   store_more(job);
 }
 
@@ -110,7 +112,7 @@ void Delivery::store(const std::shared_ptr<Job>& job) {
 // One that failed is enough: the sender will come again.
 void Delivery::store_more(const std::shared_ptr<Job>& job) {
   const std::vector<Address>& recipients = job->mail.envelope.recipients;
-  const std::size_t copy = job->copy();
+  const std::size_t copy = job->frame.bytes.size();
   job->is_asking = true;
   while (job->asked < recipients.size() && job->report.reply == Reply::kOk &&
          (job->under_way == 0 || *copies_ + copy <= kCopies)) {
@@ -125,17 +127,13 @@ void Delivery::put(const std::shared_ptr<Job>& job, const Address& recipient) {
   std::string to = recipient.text();
   const std::string summary =
       envelope_fragment(job->report.from, to, cut_tag(recipient, naming_)) + job->fragments.summary;
-  const std::string details =
-      details_envelope(job->report.from, to, job->transport) + job->fragments.details;
   store_.put({.mailbox = mailbox_key(mailbox_name(recipient, naming_)),
-              .token = random_token(),
               .fingerprint = fingerprint_for(recipient, naming_, job->digest),
               .summary = summary,
-              .bodies = job->fragments.bodies,
-              .details = details,
-              .raw = job->raw},
+              .frame = job->frame,
+              .bodies_size = job->bodies_size},
              [this, job, to = std::move(to),
-              sent = share(copies_, job->copy())](const Result<MailId>& id) mutable {
+              sent = share(copies_, job->frame.bytes.size())](const Result<MailId>& id) mutable {
                note(*job, to, id);
                --job->under_way;
                sent.reset();
@@ -172,25 +170,6 @@ void Delivery::finish(Job& job) {
   job.in_hand.reset();
   job.done(job.report);
   start_waiting();
-}
-
-std::string Delivery::compress(std::string_view trace, std::string_view data) {
-  constexpr int kLevel = 3;
-  ZSTD_CCtx* const context = compressor_.get();
-  const std::size_t size = trace.size() + data.size();
-  std::string compressed(ZSTD_compressBound(size), '\0');
-  ZSTD_CCtx_reset(context, ZSTD_reset_session_only);
-  ZSTD_CCtx_setParameter(context, ZSTD_c_compressionLevel, kLevel);
-  ZSTD_CCtx_setPledgedSrcSize(context, size);
-  ZSTD_outBuffer out{compressed.data(), compressed.size(), 0};
-  // One frame of the two pieces, which are never put together in memory.
-  ZSTD_inBuffer pieces[] = {{trace.data(), trace.size(), 0}, {data.data(), data.size(), 0}};
-  if (ZSTD_isError(ZSTD_compressStream2(context, &out, &pieces[0], ZSTD_e_continue)) != 0 ||
-      ZSTD_compressStream2(context, &out, &pieces[1], ZSTD_e_end) != 0) {
-    throw std::bad_alloc();  // the output has room: nothing else can fail
-  }
-  compressed.resize(out.pos);
-  return compressed;
 }
 
 }  // namespace restante::smtpd

@@ -2,15 +2,12 @@
 // From the final dot to Redis' confirmation: parse, compress, one atomic write per mailbox.
 #pragma once
 
-#include <zstd.h>
-
 #include <deque>
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include "shared/c_ptr.h"
 #include "shared/mail_store.h"
 #include "shared/mailbox_name.h"
 #include "shared/message.h"
@@ -63,13 +60,12 @@ class Delivery {
   static void note(Job& job, const std::string& to, const Result<MailId>& id);
   void conclude(Job& job);
   void finish(Job& job);
-  [[nodiscard]] std::string compress(std::string_view trace, std::string_view data);
 
   MimeClient& mime_;
   MailStore& store_;
   const RedisGuard& guard_;
   MailboxNaming naming_;
-  CPtr<ZSTD_CCtx, ZSTD_freeCCtx> compressor_;
+  FrameWriter frames_;
   Sum under_way_ = std::make_shared<std::size_t>(0);
   Sum bytes_held_ = std::make_shared<std::size_t>(0);
   Sum copies_ = std::make_shared<std::size_t>(0);         // bytes on their way to Redis

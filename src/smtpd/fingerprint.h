@@ -13,7 +13,4 @@ namespace restante::smtpd {
 // be equal in every byte and still be two.
 [[nodiscard]] std::string fingerprint(std::string_view reverse_path, std::string_view data);
 
-// 128 random bits in hex.
-[[nodiscard]] std::string random_token();
-
 }  // namespace restante::smtpd

@@ -5,12 +5,12 @@ import urllib.parse
 
 import pytest
 
-from harness import Restante
+from harness import LUA_FRAME, Restante
 
 # Puts ARGV[2] mails with a subject into an inbox, as a delivery would but for the raw mail.
-FILL = """for i = 1, ARGV[2] do redis.call('XADD', KEYS[1], '*', 't', 'x', 's',
+FILL = LUA_FRAME + """for i = 1, ARGV[2] do redis.call('XADD', KEYS[1], '*', 's',
   '"from":"a@example.org","to":"b@example.com","subject":"' .. ARGV[1] .. '"\\n"size":1,' ..
-  '"snippet":"","attachments":0', 'b', '"body_text":"","body_html":"","attachments":[]') end
+  '"snippet":"","attachments":0', 'z', frame('"body_text":"","body_html":"","attachments":[]')) end
 return redis.call('XLEN', KEYS[1])"""
 
 

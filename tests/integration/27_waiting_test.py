@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import KEY, Redis, Restante, at_once, ask, seconds, wait_until
+from harness import KEY, LUA_FRAME, Redis, Restante, at_once, ask, seconds, wait_until
 
 
 class Waiter:
@@ -81,8 +81,8 @@ def test_only_mail_that_fits_ends_the_wait(restante):
 
 def test_a_large_mailbox_of_other_mail_is_waited_for_too(restante):
     """More than one request looks at: without wait there is a link to go on with."""
-    script = """for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 't', 'x', 's',
-      '"from":"a","to":"b","subject":"other"\\n"size":1', 'b', '"x":1') end return 1"""
+    script = LUA_FRAME + """for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 's',
+      '"from":"a","to":"b","subject":"other"\\n"size":1', 'z', frame('"x":1')) end return 1"""
     assert restante.redis.cli("EVAL", script, 1, "inbox:{large}", 10_001) == "1"
     assert "Link" in restante.api("/emails/large?subject=code").headers
     waiter = Waiter(restante, "/emails/large?wait=20&subject=code")

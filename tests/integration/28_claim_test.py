@@ -11,12 +11,12 @@ import time
 
 import pytest
 
-from harness import KEY, LOCAL, Redis, Restante, at_once, ask, seconds, tls, wait_until
+from harness import KEY, LOCAL, LUA_FRAME, Redis, Restante, at_once, ask, seconds, tls, wait_until
 
 # Puts ARGV[1] mails into an inbox, as a delivery would but for the raw mail.
-FILL = """for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 't', 'x', 's',
+FILL = LUA_FRAME + """for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 's',
   '"from":"a@example.org","to":"b@example.com","subject":"' .. i .. '"\\n"size":1,' ..
-  '"snippet":"","attachments":0', 'b', '"body_text":"","body_html":"","attachments":[]') end
+  '"snippet":"","attachments":0', 'z', frame('"body_text":"","body_html":"","attachments":[]')) end
 return redis.call('XLEN', KEYS[1])"""
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from harness import KEY, LOCAL, Redis, Restante, seconds, wait_until
+from harness import KEY, LOCAL, LUA_FRAME, Redis, Restante, seconds, wait_until
 
 
 class Events:
@@ -202,8 +202,8 @@ def test_streams_are_bounded_and_give_their_place_back():
 
 
 # Puts ARGV[1] mails with the subject ARGV[2] into an inbox, and tells of them.
-FILL = """for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 't', 'x', 's',
-  '"from":"a","to":"b","subject":"' .. ARGV[2] .. '"\\n"size":1', 'b', '"x":1') end
+FILL = LUA_FRAME + """for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 's',
+  '"from":"a","to":"b","subject":"' .. ARGV[2] .. '"\\n"size":1', 'z', frame('"x":1')) end
 return redis.call('PUBLISH', KEYS[1], 'x')"""
 
 

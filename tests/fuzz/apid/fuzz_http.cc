@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: ISC
-// Any bytes over a connection to the real HTTP server and API: whole answers, JSON that is JSON, and
-// never more requests seen in the bytes than a plain reading of them has.
+// Any bytes over a connection to the real HTTP server and API: whole answers, JSON that is JSON,
+// and never more requests seen in the bytes than a plain reading of them has.
 #include <cjson/cJSON.h>
 #include <event2/event.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 #include <zlib.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <array>
@@ -44,7 +43,8 @@ void expect(bool good, const char* what, std::string_view about) {
   if (!good) complain(what, about);
 }
 
-// One server for all inputs, on a Unix socket without a path; the mail of every mailbox is the same.
+// One server for all inputs, on a Unix socket without a path; the mail of every mailbox is the
+// same.
 class Server {
  public:
   Server() : api_(config(), mailboxes(), RateTable(words_, {1, 2}), loop_.base()) {
@@ -56,10 +56,8 @@ class Server {
     if (bind(listener_.get(), address(), sizeof address_) != 0 || listen(listener_.get(), 8) != 0) {
       complain("no listener", name);
     }
-    HttpServerOptions options{.connection_limit = 8,
-                              .timeout = std::chrono::seconds{10},
-                              .certificate = {},
-                              .key = {}};
+    HttpServerOptions options{
+        .connection_limit = 8, .timeout = std::chrono::seconds{10}, .certificate = {}, .key = {}};
     options.client_of = [](const ClientAddress& peer, std::string_view forwarded) {
       return forwarded_client(peer, forwarded, {});
     };
@@ -149,8 +147,8 @@ class Server {
   Mailboxes mailboxes() {
     const std::string summary = "\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\"\n\"size\":1";
     const std::string bodies = "\"body_text\":\"" + std::string(2000, 'x') + "\"";
-    const StoredMail mail{.id = {1700000000000, 1}, .summary = summary, .bodies = bodies,
-                          .details = "\"codes\":[]"};
+    const StoredMail mail{
+        .id = {1700000000000, 1}, .summary = summary, .bodies = bodies, .details = "\"codes\":[]"};
     Mailboxes boxes;
     boxes.list = [this, mail](std::string_view box, const ListQuery& query, auto done) {
       // Some are empty: who waits for mail in them waits.
@@ -174,13 +172,13 @@ class Server {
       answer(box, std::move(done), Result<bool>(true));
     };
     boxes.ping = [](auto done) { done({}); };
-    boxes.claims = {
-        .claim =
-            [this, mail](std::string_view box, const ListQuery&, auto done) {
-              answer(box, std::move(done), Result<Claim>(Claim{.claimed = {{mail, "1"}}}));
-            },
-        .take = [](auto, auto&, auto, auto done) { done(true); },
-        .give_back = [](auto, auto&, auto, auto done) { done(true); }};
+    boxes.claims = {.claim =
+                        [this, mail](std::string_view box, const ListQuery&, auto done) {
+                          answer(box, std::move(done),
+                                 Result<Claim>(Claim{.claimed = {{mail, "1"}}}));
+                        },
+                    .take = [](auto, auto&, auto, auto done) { done(true); },
+                    .give_back = [](auto, auto&, auto, auto done) { done(true); }};
     // Mail comes to some, and others wait until they go.
     boxes.watch = [this](std::string_view box, std::function<void()> changed) {
       if (box.starts_with('s')) later_.push_back(std::move(changed));
@@ -188,22 +186,19 @@ class Server {
     };
     boxes.extract = [](const FileBody& raw, std::uint64_t number, auto done) {
       if (number > 2) return done(NoSuchAttachment{2});
-      done(ExtractedAttachment{.name = "n\u00e4me\".txt", .type = "text/plain", .fd = raw.fd,
-                               .offset = 2, .size = raw.size - 2});
+      done(ExtractedAttachment{.name = "n\u00e4me\".txt",
+                               .type = "text/plain",
+                               .fd = raw.fd,
+                               .offset = 2,
+                               .size = raw.size - 2});
     };
     return boxes;
-  }
-
-  static std::string compress(std::string_view text) {
-    std::string frame(ZSTD_compressBound(text.size()), '\0');
-    frame.resize(ZSTD_compress(frame.data(), frame.size(), text.data(), text.size(), 1));
-    return frame;
   }
 
   static constexpr std::string_view kMail = "Subject: s\r\n\r\ntext\r\n";
 
   EventLoop loop_;
-  const std::string frame_ = compress(kMail);
+  const std::string frame_ = FrameWriter().write({.data = kMail}).bytes;
   sockaddr_un address_{};
   UniqueFd listener_;
   std::vector<RateTable::Word> words_ = std::vector<RateTable::Word>(64);
@@ -230,7 +225,8 @@ Reading read_plainly(std::string_view bytes) {
     std::string_view line = bytes.substr(0, bytes.find('\n'));
     bytes.remove_prefix(std::min(bytes.size(), line.size() + 1));
     while (line.ends_with('\r')) line.remove_suffix(1);
-    if (!line.empty() && line != ":" && line != std::string_view("\0", 1)) {  // see check_gap in http_client.h
+    if (!line.empty() && line != ":" &&
+        line != std::string_view("\0", 1)) {  // see check_gap in http_client.h
       const std::string text = lower(line);
       has_key = has_key || (in_head && text.contains(kKey));
       const std::string_view name = trim_blanks(std::string_view(text).substr(0, text.find(':')));

@@ -281,15 +281,16 @@ void a_mail_is_its_element_of_the_list_and_its_details(void**) {
   same(setup.asked, "get bob latest");
 }
 
-// A zstd frame that holds "Subject: a\r\n\r\n\0\n" and says so.
-constexpr std::string_view kFrame("\x28\xB5\x2F\xFD\x20\x10\x81\x00\x00Subject: a\r\n\r\n\0\n", 25);
+// A zstd frame that holds two empty fragments and "Subject: a\r\n\r\n\0\n" behind them.
+constexpr std::string_view kFrame("\x28\xB5\x2F\xFD\x20\x12\x91\x00\x00\n\nSubject: a\r\n\r\n\0\n",
+                                  27);
 
 void a_raw_mail_is_a_download_of_its_bytes(void**) {
   Setup setup;
   setup.raw = {{1700000002000, 3}, std::string(kFrame)};
   const Response response = answer_of(setup, make_request("GET", "/emails/bob/latest/raw"));
   assert_int_equal(response.status, 200);
-  assert_true(response.body == kFrame.substr(9));
+  assert_true(response.body == kFrame.substr(11));
   same(header(response, "Content-Type"), "message/rfc822;");
   same(header(response, "Content-Disposition"),
        "attachment; filename=\"1700000002000000003.eml\";");
@@ -361,7 +362,7 @@ void an_attachment_is_a_download_of_its_bytes(void**) {
   const Request request = make_request("GET", "/emails/bob/latest/attachments/12");
   const Response response = answer_of(setup, request);
   same(downloaded(response), "200 PDF bytes");
-  assert_same(setup.extracted, "12 " + std::string(kFrame.substr(9 + 12)));
+  assert_same(setup.extracted, "12 " + std::string(kFrame.substr(11 + 12)));
   same(setup.asked, "raw bob latest");
   same(header(response, "Content-Type"), "application/pdf;");
   same(header(response, "Content-Disposition"),

@@ -2,11 +2,10 @@
 // What is taken for the compressed form of a mail, and how much memory it may ask for.
 #include "apid/raw_mail.h"
 
-#include <zstd.h>
-
 #include <string>
 #include <string_view>
 
+#include "shared/mail_frame.h"
 #include "shared/worker_context.h"
 #include "testing.h"
 
@@ -15,13 +14,15 @@ namespace {
 using namespace restante;
 using namespace restante::apid;
 
-std::string compressed(std::string_view content, bool with_size = true) {
-  std::string out(ZSTD_compressBound(content.size()), '\0');
-  ZSTD_CCtx* const context = ZSTD_createCCtx();
-  ZSTD_CCtx_setParameter(context, ZSTD_c_contentSizeFlag, with_size ? 1 : 0);
-  out.resize(ZSTD_compress2(context, out.data(), out.size(), content.data(), content.size()));
-  ZSTD_freeCCtx(context);
-  return out;
+// The frame of a mail with this for its raw form.
+std::string compressed(std::string_view content) {
+  return FrameWriter()
+      .write({.bodies = R"("body_text":"\n")",
+              .transport = R"("helo":"h",)",
+              .details = R"("size":1)",
+              .trace = content.substr(0, content.size() / 2),
+              .data = content.substr(content.size() / 2)})
+      .bytes;
 }
 
 constexpr std::size_t kTraceHeader = 64 * 1024;  // what a mail may be larger by than the limit
@@ -128,7 +129,13 @@ void what_is_no_whole_frame_is_none(void**) {
   assert_true(content_of("hello, hello, hello") == "none");
   assert_true(content_of(frame + "more") == "none");
   assert_true(content_of(frame + frame) == "none");
-  assert_true(content_of(compressed(std::string(300, 'a'), /*with_size=*/false)) == "none");
+  // A frame without a size, with one that is wrong, and one in which fragments are missing.
+  constexpr std::string_view kNoSize("\x28\xB5\x2F\xFD\x00\x58\x19\x00\x00\n\na", 12);
+  constexpr std::string_view kNoDetails("\x28\xB5\x2F\xFD\x20\x03\x19\x00\x00\nab", 12);
+  constexpr std::string_view kSound("\x28\xB5\x2F\xFD\x20\x03\x19\x00\x00\n\na", 12);
+  assert_true(content_of(kNoSize) == "none");
+  assert_true(content_of(kNoDetails) == "none");
+  assert_true(content_of(kSound) == "a");
   std::string wrong = frame;  // of a size that it does not say
   ++wrong[5];
   assert_true(content_of(wrong) == "none");

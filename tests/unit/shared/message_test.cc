@@ -73,14 +73,19 @@ void details_of_a_mail_that_was_not_parsed_are_empty_and_have_its_size(void**) {
 }
 
 void the_envelope_stands_before_the_details(void**) {
-  assert_same(details_envelope("s@x.test", "a@y.test",
-                               {"192.0.2.1", "h\"x", "ESMTPS", "TLSv1.3", "TLS_AES"}),
-              R"("envelope":{"from":"s@x.test","to":"a@y.test","client_ip":"192.0.2.1",)"
+  const std::string transport =
+      transport_fragment({"192.0.2.1", "h\"x", "ESMTPS", "TLSv1.3", "TLS_AES"});
+  const std::string summary =
+      envelope_fragment("s\",\"to\":@x", "a\",\"@y", "tag") + "\"subject\":";
+  assert_same(complete_details(summary, transport + "\"size\":1"),
+              R"("envelope":{"from":"s\",\"to\":@x","to":"a\",\"@y","client_ip":"192.0.2.1",)"
               R"("helo":"h\"x","protocol":"ESMTPS",)"
-              R"("tls":{"version":"TLSv1.3","cipher":"TLS_AES"}},)");
-  assert_same(details_envelope("", "a@y.test", {"::1", "h", "SMTP", "", ""}),
+              R"("tls":{"version":"TLSv1.3","cipher":"TLS_AES"}},"size":1)");
+  assert_same(complete_details(envelope_fragment("", "a@y.test", "") + "\"subject\":",
+                               transport_fragment({"::1", "h", "SMTP", "", ""})),
               R"("envelope":{"from":"","to":"a@y.test","client_ip":"::1","helo":"h",)"
               R"("protocol":"SMTP","tls":null},)");
+  assert_same(complete_details(summary, ""), "");
 }
 
 void a_parse_error_is_said_in_both_fragments(void**) {
