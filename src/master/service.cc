@@ -73,7 +73,8 @@ std::vector<Inherited> Service::for_apid() const {
 
 std::vector<Role> Service::companions(const Config& config) {
   if (config.redis != "private") return {};
-  // A 250 is worth what Redis' persistence is worth: every write is on disk before its reply.
+  // A 250 is worth what Redis' persistence is worth: every write is on disk before its reply. What
+  // is rewritten is compressed already.
   return {{.name = "redis-server",
            .command = {"redis-server",
                        "--port",
@@ -88,6 +89,10 @@ std::vector<Role> Service::companions(const Config& config) {
                        "yes",
                        "--appendfsync",
                        "always",
+                       "--auto-aof-rewrite-min-size",
+                       "256mb",
+                       "--rdbcompression",
+                       "no",
                        "--save",
                        "",
                        "--maxmemory-policy",

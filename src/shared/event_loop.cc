@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "shared/log.h"
+
 namespace restante {
 namespace {
 
@@ -91,7 +93,11 @@ void EventLoop::run(int life_fd, std::function<void()> drain, std::function<void
     end.emplace(base(), life_fd, drain);
     hand_over();
   });
-  event_base_dispatch(base());
+  log::hold();
+  do {
+    log::flush();
+  } while (event_base_loop(base(), EVLOOP_ONCE) == 0 && event_base_got_break(base()) == 0);
+  log::flush();
 }
 
 void EventLoop::stop() { event_base_loopbreak(base()); }

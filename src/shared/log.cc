@@ -45,6 +45,9 @@ struct Sink {
   NumberedFile current;
   bool torn = false;  // the last line is there in part
   std::uint64_t lost = 0;
+  bool holds = false;
+  std::string held;  // lines
+  std::uint64_t held_count = 0;
 };
 
 Sink& sink() {
@@ -94,7 +97,7 @@ bool append_to_file(Sink& out, std::string line) {
   return written == static_cast<ssize_t>(line.size());
 }
 
-// Each line whole or not at all, and without waiting for its reader. Of a pipe PIPE_BUF is the most
+// Lines whole or not at all, and without waiting for their reader. Of a pipe PIPE_BUF is the most
 // that lines of several processes do not mix in.
 bool write_to_standard_error(const Sink& out, std::string line) {
   if (out.standard_error == Kind::kSocket) {
@@ -108,38 +111,59 @@ bool write_to_standard_error(const Sink& out, std::string line) {
   return ::write(STDERR_FILENO, line.data(), line.size()) == static_cast<ssize_t>(line.size());
 }
 
-bool put_out(Sink& out, const Event& event) {
+bool put_out(Sink& out, std::string lines) {
   switch (out.place) {
     case Place::kSyslog:
-      return send_to_syslog(out.syslog.get(), syslog_line(event));
+      return send_to_syslog(out.syslog.get(), lines);
     case Place::kFile:
-      return append_to_file(out, file_line(event));
+      return append_to_file(out, std::move(lines));
     case Place::kStandardError:
       break;
   }
-  return write_to_standard_error(out, out.journal ? journal_line(event) : file_line(event));
+  return write_to_standard_error(out, std::move(lines));
 }
 
-bool put_out(Sink& out, Level level, std::string_view event, Fields fields) {
+std::string make_line(const Sink& out, Level level, std::string_view event, Fields fields) {
   std::string text;
   text.reserve(256);
   fmt::format_to(std::back_inserter(text), "event={}", event);
   for (const Field& field : fields) field.append_to(text);
-  return put_out(out, {.level = level,
-                       .program = out.program,
-                       .pid = out.pid,
-                       .time = std::chrono::system_clock::now(),
-                       .text = text});
+  const Event made{.level = level,
+                   .program = out.program,
+                   .pid = out.pid,
+                   .time = std::chrono::system_clock::now(),
+                   .text = text};
+  if (out.place == Place::kSyslog) return syslog_line(made);
+  const bool for_journal = out.place == Place::kStandardError && out.journal;
+  return for_journal ? journal_line(made) : file_line(made);
 }
 
-// A line that cannot be written is lost, and counted: logging must never hold up mail.
+// Lines that cannot be written are lost, and counted: logging must never hold up mail.
+void put_out_counted(Sink& out, std::string lines, std::uint64_t count) {
+  if (out.lost > 0 &&
+      put_out(out, make_line(out, Level::kWarning, "log_lines_lost", {{"lines", out.lost}}))) {
+    out.lost = 0;
+  }
+  if (!put_out(out, std::move(lines))) out.lost += count;
+}
+
+void put_out_held(Sink& out) {
+  if (out.held_count == 0) return;
+  put_out_counted(out, out.held, out.held_count);
+  out.held.clear();
+  out.held_count = 0;
+}
+
+// Held lines never are more than a pipe takes whole.
 void write_line(Level level, std::string_view event, Fields fields) {
   Sink& out = sink();
   if (level > out.least_important) return;
-  if (out.lost > 0 && put_out(out, Level::kWarning, "log_lines_lost", {{"lines", out.lost}})) {
-    out.lost = 0;
-  }
-  if (!put_out(out, level, event, fields)) ++out.lost;
+  std::string line = make_line(out, level, event, fields);
+  const bool can_wait = out.holds && level >= Level::kInfo && out.place != Place::kSyslog;
+  if (!can_wait || out.held.size() + line.size() > PIPE_BUF) put_out_held(out);
+  if (!can_wait || line.size() > PIPE_BUF) return put_out_counted(out, std::move(line), 1);
+  out.held += line;
+  ++out.held_count;
 }
 
 }  // namespace
@@ -199,6 +223,9 @@ void to_file(UniqueFd box) {
   out.torn = false;
   out.place = Place::kFile;
 }
+
+void hold() { sink().holds = true; }
+void flush() { put_out_held(sink()); }
 
 void error(std::string_view event, Fields fields) { write_line(Level::kError, event, fields); }
 void warning(std::string_view event, Fields fields) { write_line(Level::kWarning, event, fields); }

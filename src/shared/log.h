@@ -60,6 +60,11 @@ void to_standard_error();
 void to_syslog();            // whoever listens at /dev/log, whenever there is somebody
 void to_file(UniqueFd box);  // the file that lies in it, see log_box.h
 
+// From hold() on lines of kInfo and kDebug are put together until flush(), which a process has to
+// call before it waits for anything; a line that matters more takes all before it along at once.
+void hold();
+void flush();
+
 void error(std::string_view event, Fields fields = {});
 void warning(std::string_view event, Fields fields = {});
 void notice(std::string_view event, Fields fields = {});

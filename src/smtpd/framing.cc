@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Line and message framing: searches with memchr and memmem, never byte by byte.
+// Line and message framing: searches with memchr and vector instructions, never byte by byte.
 #include "smtpd/framing.h"
 
 #include <algorithm>
@@ -35,6 +35,24 @@ bool has_c1_control(std::string_view utf8) {
 Line::Kind kind_of(std::string_view text) {
   if (std::ranges::any_of(text, is_control) || !is_valid_utf8(text)) return Line::Kind::kBad;
   return has_c1_control(text) ? Line::Kind::kBad : Line::Kind::kCommand;
+}
+
+constexpr std::string_view kMark = "\r\n.";  // what an end of the message or a doubled dot is in
+
+// Where it stands. In whole blocks by vector instructions: a message may be all line ends and dots.
+std::size_t find_mark(std::string_view text) {
+  constexpr std::size_t kBlock = 64;
+  std::size_t at = 0;
+  for (; at + kBlock + kMark.size() <= text.size(); at += kBlock) {
+    const char* const block = text.data() + at;
+    int found = 0;
+    for (std::size_t i = 0; i < kBlock; ++i) {
+      found |=
+          int{block[i] == kMark[0]} & int{block[i + 1] == kMark[1]} & int{block[i + 2] == kMark[2]};
+    }
+    if (found != 0) break;
+  }
+  return text.find(kMark, at);
 }
 
 void append_expecting(std::string& data, std::string_view text, std::uint64_t expected) {
@@ -131,10 +149,8 @@ void DataReader::keep(std::string_view text) {
 
 // Text up to and including the next CRLF that a dot follows, or all of it.
 void DataReader::consume_text(std::string_view& bytes) {
-  constexpr std::string_view kMark = "\r\n.";
-  const void* mark = memmem(bytes.data(), bytes.size(), kMark.data(), kMark.size());
-  if (mark != nullptr) {
-    const auto length = static_cast<std::size_t>(static_cast<const char*>(mark) - bytes.data());
+  const std::size_t length = find_mark(bytes);
+  if (length != bytes.npos) {
     keep(bytes.substr(0, length + 2));
     bytes.remove_prefix(length + kMark.size());
     place_ = Place::kDot;

@@ -142,6 +142,8 @@ void Worker::begin() {
 void Worker::watch_listeners() {
   listeners_.clear();
   for (const NamedFd& listener : context_.listeners) {
+    const int on = 1;  // replies are whole when they are sent; clients' sockets have it from here
+    setsockopt(listener.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     listeners_.push_back(std::make_unique<ReadWatch>(loop_.base(), listener.fd.get(),
                                                      [this, &listener] { accept_some(listener); }));
   }
@@ -206,9 +208,7 @@ void Worker::welcome(UniqueFd socket, Peer peer) {
     log::info("client_refused", {{"ip", peer.address.text}, {"reason", kAtLimit}});
     return send_and_close(std::move(socket), Reply::kTooManyConnections);
   }
-  const int on = 1;  // replies are whole when they are sent
-  setsockopt(socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  std::string id = fmt::format("{:x}.{:x}", getpid(), ++last_id_);
+  std::string id = fmt::format("{:x}.{:x}", pid_, ++last_id_);
   const auto connection =
       std::make_shared<Connection>(services_, std::move(socket), std::move(peer), std::move(id),
                                    [this](Connection& gone) { connection_gone(gone); });

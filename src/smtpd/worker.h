@@ -2,6 +2,8 @@
 // One SMTP worker: accepts clients, holds their connections, and empties itself when told to go.
 #pragma once
 
+#include <unistd.h>
+
 #include <chrono>
 #include <memory>
 #include <unordered_map>
@@ -65,6 +67,7 @@ class Worker {
   UniqueFd spare_;  // given up for a moment when descriptors run out
   std::vector<std::unique_ptr<ReadWatch>> listeners_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
+  const pid_t pid_ = getpid();  // with last_id_ a client's id
   std::uint64_t last_id_ = 0;
   std::chrono::milliseconds look_for_room_{};  // not before
   bool leaving_ = false;                       // takes no new client

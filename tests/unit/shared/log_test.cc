@@ -218,6 +218,42 @@ void a_pipe_that_nobody_reads_holds_up_nobody_and_has_whole_lines(void**) {
   assert_true(second.ends_with("event=short\n"));
 }
 
+void lines_that_are_held_come_together_and_in_order(void**) {
+  Files files;
+  log::hold();
+  log::info("one");
+  log::info("two");
+  assert_same(events_in(files.first), "");
+  log::flush();
+  assert_same(events_in(files.first), "event=one\nevent=two\n");
+  log::info("three");
+  log::warning("four");  // which does not wait, and so neither does what came before
+  assert_same(events_in(files.first), "event=one\nevent=two\nevent=three\nevent=four\n");
+  for (int i = 0; i < 3; ++i) log::info("long", {{"text", std::string(PIPE_BUF / 2, 'x')}});
+  assert_int_equal(read_all(files.first.get()).value().size() / PIPE_BUF, 1);
+  log::flush();
+  log::flush();
+  assert_int_equal(read_all(files.first.get()).value().size() / (PIPE_BUF / 2), 3);
+}
+
+void held_lines_that_are_lost_are_counted(void**) {
+  Pipe pipe;
+  log::wait_for_no_reader();
+  log::open("test", log::Level::kInfo);
+  for (int i = 0; i < 100'000; ++i) log::info("line");
+  log::flush();
+  const std::string first = pipe.read_some();
+  const auto lines = static_cast<std::size_t>(std::ranges::count(first, '\n'));
+  log::info("last");
+  log::flush();
+  const std::string second = pipe.read_some();
+  pipe.leave();
+  log::open("test", log::Level::kInfo);
+  assert_true(first.ends_with('\n'));
+  assert_true(second.contains("lines=" + std::to_string(100'000 - lines) + "\n"));
+  assert_true(second.ends_with("event=last\n"));
+}
+
 }  // namespace
 
 int main() {
@@ -230,6 +266,8 @@ int main() {
       cmocka_unit_test(lost_lines_are_counted_and_a_torn_one_spoils_no_other),
       cmocka_unit_test(without_a_file_lines_are_lost_and_nothing_else),
       cmocka_unit_test(a_pipe_that_nobody_reads_holds_up_nobody_and_has_whole_lines),
+      cmocka_unit_test(lines_that_are_held_come_together_and_in_order),
+      cmocka_unit_test(held_lines_that_are_lost_are_counted),
   };
   return cmocka_run_group_tests(tests, nullptr, nullptr);
 }

@@ -245,6 +245,22 @@ void short_messages_are_read_by_the_rule(void** /*state*/) {
   }
 }
 
+void dots_and_ends_are_found_wherever_they_stand(void** /*state*/) {
+  for (std::size_t before = 0; before <= 200; ++before) {
+    for (const std::size_t after : {std::size_t{0}, std::size_t{1}, std::size_t{150}}) {
+      const std::string bytes =
+          std::string(before, 'x') + "\r\n..y\r\n.z\r\n" + std::string(after, 'x') + "\r\n.\r\n";
+      DataReader reader;
+      reader.start(1000, 0);
+      std::string_view left = bytes;
+      assert_int_equal(static_cast<int>(reader.consume(left)),
+                       static_cast<int>(DataReader::Status::kDone));
+      assert_true(reader.take() ==
+                  std::string(before, 'x') + "\r\n.y\r\nz\r\n" + std::string(after, 'x') + "\r\n");
+    }
+  }
+}
+
 void a_message_that_is_taken_is_gone(void** /*state*/) {
   DataReader reader;
   reader.start(kLimit, 1U << 30U);
@@ -369,6 +385,7 @@ int main() {
       cmocka_unit_test(messages_are_the_same_in_drops),
       cmocka_unit_test(messages_are_the_same_with_any_two_cuts),
       cmocka_unit_test(short_messages_are_read_by_the_rule),
+      cmocka_unit_test(dots_and_ends_are_found_wherever_they_stand),
       cmocka_unit_test(a_message_that_is_taken_is_gone),
       cmocka_unit_test(chunks_are_counted_however_they_are_cut),
       cmocka_unit_test(a_message_of_chunks_ends_at_its_limit),
