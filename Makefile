@@ -19,11 +19,11 @@ PROGRAMS := $(BUILD)/restante $(BUILD)/restantectl $(ROLES:%=$(BUILD)/restante-%
 # What each folder is compiled and linked with. The master has no protocol and so no library of one.
 # Where hiredis is 1.1 or newer there is TLS to Redis.
 REDIS_TLS := $(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo hiredis_ssl openssl)
-LIBRARIES_shared := fmt libcjson hiredis libevent libidn2 libseccomp libsystemd libzstd $(REDIS_TLS)
+LIBRARIES_shared := fmt hiredis libevent libidn2 libseccomp libsystemd libzstd $(REDIS_TLS)
 LIBRARIES_master := fmt libidn2 libsystemd
 # libunistring, which libidn2 is built on, has no .pc file.
 UNISTRING := -lunistring
-LIBRARIES_ctl    := $(LIBRARIES_shared) libcrypto
+LIBRARIES_ctl    := $(LIBRARIES_shared) libcjson libcrypto
 LIBRARIES_smtpd  := $(LIBRARIES_shared) openssl
 LIBRARIES_mimed  := $(LIBRARIES_shared) gmime-3.0
 LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd gnutls zlib
@@ -111,7 +111,7 @@ $(BUILD)/unit/$(1)/%: tests/unit/$(1)/%.cc $(BUILD)/lib$(1).a $(BUILD)/libshared
 	@mkdir -p $$(@D)
 	$$(if $(V),,@echo "  TEST  $$<")
 	$(Q)$(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -Itests/unit -o $$@ $$< $(BUILD)/lib$(1).a \
-		$(BUILD)/libshared.a $$(LDFLAGS) $$(LIBS_$(1)) -lcmocka
+		$(BUILD)/libshared.a $$(LDFLAGS) $$(LIBS_$(1)) -lcmocka -lcjson
 $(BUILD)/replay/$(1)/%: tests/fuzz/$(1)/fuzz_%.cc tests/fuzz/replay.cc $(BUILD)/lib$(1).a $(BUILD)/libshared.a
 	@mkdir -p $$(@D)
 	$$(if $(V),,@echo "  FUZZ  $$<")
@@ -214,19 +214,18 @@ NO_IO := event2|sys/socket|sys/epoll|openssl|hiredis|poll\.h|ctime|unistd
 layers: ## check that includes follow the arrows: programs use shared, shared uses none
 	$(call forbid,src/shared/*,master/|smtpd/|mimed/|apid/|ctl/)
 	$(call forbid,src/ctl/*,master/|smtpd/|mimed/|apid/|hiredis|gmime|glib|microhttpd)
-	$(call forbid,$(filter-out src/ctl/mail_text.cc,$(wildcard src/ctl/*)),cjson)
+	$(call forbid,$(filter-out src/ctl/mail_text.cc,$(wildcard src/*/*)),cjson)
 	$(call forbid,$(filter-out src/ctl/certificate.cc src/ctl/key.cc,$(wildcard src/ctl/*)),openssl)
 	$(call forbid,$(filter-out src/apid/api_keys.cc,$(wildcard src/*/*)),gnutls/)
 	$(call forbid,$(filter-out src/ctl/resolver.cc,$(wildcard src/*/*)),resolv\.h|arpa/nameser)
 	$(call forbid,src/master/*,ctl/|smtpd/|mimed/|apid/|hiredis|gmime|glib|microhttpd|event2|pthread)
-	$(call forbid,src/smtpd/*,ctl/|master/|mimed/|apid/|hiredis|gmime|glib|microhttpd|cjson)
+	$(call forbid,src/smtpd/*,ctl/|master/|mimed/|apid/|hiredis|gmime|glib|microhttpd)
 	$(call forbid,src/mimed/*,ctl/|master/|smtpd/|apid/|hiredis|microhttpd|openssl|event2)
 	$(call forbid,src/apid/*,ctl/|master/|smtpd/|mimed/|hiredis|gmime|glib|openssl)
 	$(call forbid,$(filter-out src/apid/compression.cc,$(wildcard src/apid/*)),zlib)
 	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/smtpd/header_check.* src/smtpd/proxy_header.* src/smtpd/time_limits.* src/smtpd/client_table.* src/shared/address.*,$(NO_IO))
 	$(call forbid,$(filter-out src/shared/redis.cc src/shared/redis_events.cc src/shared/redis_reply.cc src/shared/redis_tls.cc,$(wildcard src/shared/*)),hiredis)
 	$(call forbid,$(filter-out src/shared/sandbox.cc,$(wildcard src/*/*)),seccomp)
-	$(call forbid,$(filter-out src/shared/message.cc,$(wildcard src/shared/*)),cjson)
 	$(call forbid,$(filter-out src/shared/mail_frame.h src/shared/mail_frame.cc,$(wildcard src/*/*)),zstd\.h)
 	$(call forbid,$(filter-out src/shared/domain.cc,$(wildcard src/*/*)),idn2|uninorm)
 	$(call forbid,$(filter-out src/smtpd/tls.cc src/smtpd/fingerprint.cc,$(wildcard src/smtpd/*)),openssl)

@@ -1,52 +1,70 @@
 // SPDX-License-Identifier: ISC
-// Writes a mail's fragments of JSON, and joins them. cJSON does the escaping.
+// Writes a mail's fragments of JSON, and joins them.
 #include "shared/message.h"
 
-#include <cjson/cJSON.h>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstring>
-
-#include "shared/c_ptr.h"
+#include <iterator>
 
 namespace restante {
 namespace {
 
-using JsonPtr = CPtr<cJSON, cJSON_Delete>;
+constexpr std::size_t kUsualDetails = 1024;  // bytes
 
-// cJSON_PrintPreallocated asks for up to five bytes more than it writes.
-constexpr std::size_t kPrintSlack = 8;
+// What stands behind the backslash of a byte that a JSON string cannot hold as it is (RFC 8259
+// section 7); 'u' where there is no letter for it. 0: it can.
+constexpr auto kEscapes = [] {
+  std::array<char, 256> escapes{};
+  std::fill_n(escapes.begin(), 0x20, 'u');
+  escapes['\b'] = 'b';
+  escapes['\f'] = 'f';
+  escapes['\n'] = 'n';
+  escapes['\r'] = 'r';
+  escapes['\t'] = 't';
+  escapes['"'] = '"';
+  escapes['\\'] = '\\';
+  return escapes;
+}();
 
-// The size of `text` as a JSON string: known beforehand, so that nothing is written twice.
-std::size_t escaped_size(std::string_view text) {
-  std::size_t size = text.size() + 2;
-  for (char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20) {
-      size += byte == '"' || byte == '\\';
-    } else {
-      const bool is_short =
-          byte == '\b' || byte == '\f' || byte == '\n' || byte == '\r' || byte == '\t';
-      size += is_short ? 1 : 5;
+char escape_of(char c) { return kEscapes[static_cast<unsigned char>(c)]; }
+
+// The bytes at the start of `text` that need no escape, eight at a time.
+std::size_t plain_size(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101U;
+  // Some byte of `word` is below `limit`, which is at most 0x80.
+  const auto has_below = [](std::uint64_t word, std::uint64_t limit) {
+    return ((word - kOnes * limit) & ~word & (kOnes << 7)) != 0;
+  };
+  std::size_t at = 0;
+  for (std::uint64_t word = 0; at + sizeof word <= text.size(); at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    if (has_below(word, 0x20) || has_below(word ^ kOnes * '"', 1) ||
+        has_below(word ^ kOnes * '\\', 1)) {
+      break;
     }
   }
-  return size;
+  while (at < text.size() && escape_of(text[at]) == 0) ++at;
+  return at;
 }
 
-void append_json_string(std::string& out, const std::string& text) {
-  const std::size_t start = out.size();
-  const std::size_t room = escaped_size(text) + kPrintSlack;
-  const JsonPtr item(cJSON_CreateStringReference(text.c_str()));
-  out.resize(start + room);
-  const bool printed = item && cJSON_PrintPreallocated(item.get(), out.data() + start,
-                                                       static_cast<int>(room), 0) != 0;
-  if (printed) {
-    out.resize(start + std::strlen(out.data() + start));
-  } else {
-    out.resize(start);
-    out += "\"\"";
+// The one place that escapes.
+void append_json_string(std::string& out, std::string_view text) {
+  out += '"';
+  while (true) {
+    const std::size_t plain = plain_size(text);
+    out += text.substr(0, plain);
+    if (plain == text.size()) break;
+    const char escape = escape_of(text[plain]);
+    out += '\\';
+    out += escape;
+    if (escape == 'u') fmt::format_to(std::back_inserter(out), "{:04x}", text[plain]);
+    text.remove_prefix(plain + 1);
   }
+  out += '"';
 }
 
 // Appends `name` (with its punctuation) and a string or null behind it.
@@ -60,7 +78,7 @@ void append_optional(std::string& out, std::string_view name,
   }
 }
 
-void append_member(std::string& out, std::string_view name, const std::string& text) {
+void append_member(std::string& out, std::string_view name, std::string_view text) {
   out += name;
   append_json_string(out, text);
 }
@@ -101,7 +119,9 @@ void append_attachments(std::string& out, const std::vector<Attachment>& attachm
 }
 
 std::string details_of(const Message& message) {
-  std::string out = "\"size\":" + std::to_string(message.size);
+  std::string out;
+  out.reserve(kUsualDetails);
+  out += "\"size\":" + std::to_string(message.size);
   append_optional(out, ",\"message_id\":", message.message_id);
   append_optional(out, ",\"date\":", message.date);
   out += ",\"headers\":";
@@ -148,7 +168,8 @@ Fragments make_fragments(const Message& message) {
   summary += parse_error;
 
   std::string& bodies = made.bodies;
-  bodies.reserve(message.body_text.size() + message.body_html.size() + 256);
+  const std::size_t size = message.body_text.size() + message.body_html.size();
+  bodies.reserve(size + size / 16 + 256);  // with the escapes of most mails
   bodies += "\"body_text\":";
   append_json_string(bodies, message.body_text);
   bodies += ",\"body_html\":";
@@ -173,18 +194,18 @@ std::optional<std::uint64_t> size_in_summary(std::string_view summary) {
 
 std::string json_string(std::string_view text) {
   std::string out;
-  append_json_string(out, std::string(text));
+  append_json_string(out, text);
   return out;
 }
 
 std::string envelope_fragment(std::string_view from, std::string_view to, std::string_view tag) {
   std::string out = "\"from\":";
-  append_json_string(out, std::string(from));
+  append_json_string(out, from);
   out += ",\"to\":";
-  append_json_string(out, std::string(to));
+  append_json_string(out, to);
   if (!tag.empty()) {
     out += ",\"tag\":";
-    append_json_string(out, std::string(tag));
+    append_json_string(out, tag);
   }
   out += ',';
   return out;

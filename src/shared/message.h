@@ -15,8 +15,6 @@
 //                "size":123,"content_id":"…"|null,"disposition":"attachment"|"inline"|null,
 //                "sha256":"…"},…],
 //             "links":[{"url":"…","text":"…"},…],"codes":["123456",…]
-//
-// Only message.cc includes cJSON.
 #pragma once
 
 #include <cstdint>

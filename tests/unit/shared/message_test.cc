@@ -107,6 +107,20 @@ void every_ascii_character_comes_back_from_json(void**) {
   assert_int_equal(json.find('\n'), std::string::npos);
 }
 
+void an_escape_may_stand_anywhere(void**) {
+  for (const char c : {'\x01', '\x1f', '\n', '"', '\\'}) {
+    for (std::size_t at = 0; at < 20; ++at) {
+      std::string text(20, '\x7f');
+      text[at] = c;
+      for (const std::string& tried : {text, std::string(20, c), text.substr(at)}) {
+        const JsonPtr item(cJSON_CreateString(tried.c_str()));
+        const CPtr<char, cJSON_free> printed(cJSON_PrintUnformatted(item.get()));
+        assert_same(json_string(Exact(tried).view()), printed.get());
+      }
+    }
+  }
+}
+
 void only_the_first_half_of_a_summary_has_no_newline(void**) {
   Message message = small_message();
   message.subject = "one\ntwo";
@@ -174,6 +188,7 @@ int main() {
       cmocka_unit_test(the_envelope_stands_before_the_details),
       cmocka_unit_test(a_parse_error_is_said_in_both_fragments),
       cmocka_unit_test(every_ascii_character_comes_back_from_json),
+      cmocka_unit_test(an_escape_may_stand_anywhere),
       cmocka_unit_test(only_the_first_half_of_a_summary_has_no_newline),
       cmocka_unit_test(a_listed_message_is_an_object_with_all_fields),
       cmocka_unit_test(a_tag_stands_beside_the_recipient),
