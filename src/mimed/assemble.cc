@@ -3,6 +3,7 @@
 #include "mimed/assemble.h"
 
 #include <algorithm>
+#include <cstring>
 #include <ranges>
 #include <string>
 #include <utility>
@@ -45,19 +46,19 @@ bool is_compound(const Part& part) {
   return part.is_multipart() && !is_alternative(part) && !is_related(part);
 }
 
+// What is behind a `\r` moves up to the next one, a line at a time.
 void normalise_line_ends(std::string& text) {
   std::size_t at = text.find('\r');
-  if (at == std::string::npos) return;
   std::size_t to = at;
-  for (; at < text.size(); ++at) {
-    if (text[at] == '\r') {
-      if (at + 1 < text.size() && text[at + 1] == '\n') ++at;
-      text[to++] = '\n';
-    } else {
-      text[to++] = text[at];
-    }
+  while (at < text.size()) {
+    at += std::string_view(text).substr(at).starts_with("\r\n") ? 2 : 1;
+    text[to++] = '\n';
+    const std::size_t next = std::min(text.find('\r', at), text.size());
+    std::memmove(text.data() + to, text.data() + at, next - at);
+    to += next - at;
+    at = next;
   }
-  text.resize(to);
+  if (to < text.size()) text.resize(to);
 }
 
 std::string bytes_of(const Part& part) {

@@ -54,17 +54,14 @@ bool is_date(std::string_view code) {
   return month >= "01" && month <= "12" && day >= "01" && day <= "31";
 }
 
-bool is_mixed(std::string_view word) {
-  if (word.size() < 5 || word.size() > 10) return false;
-  const auto fits = [](char c) { return is_digit(c) || is_upper(c); };
-  return std::ranges::all_of(word, fits) && std::ranges::any_of(word, is_digit) &&
-         std::ranges::any_of(word, is_upper);
+bool is_mixed(const Word& word) {
+  return word.capital && !word.digits && word.text.size() >= 5 && word.text.size() <= 10 &&
+         std::ranges::any_of(word.text, is_digit);
 }
 
 // Half of XXXX-XXXX.
-bool is_group(std::string_view word) {
-  return word.size() >= 3 && word.size() <= 5 &&
-         std::ranges::all_of(word, [](char c) { return is_digit(c) || is_upper(c); });
+bool is_group(const Word& word) {
+  return word.capital && word.text.size() >= 3 && word.text.size() <= 5;
 }
 
 class Finder {
@@ -86,6 +83,10 @@ class Finder {
   // Adds to the scores of codes, and to `order` those that are new.
   void find(std::map<std::string, int>& scores, std::vector<std::string>& order) {
     for (std::size_t i = 0; i < words_.size();) {
+      if (!words_[i].capital) {
+        ++i;
+        continue;
+      }
       Candidate candidate;
       const std::size_t next = candidate_at(i, candidate);
       if (!candidate.code.empty()) {
@@ -117,7 +118,7 @@ class Finder {
     return candidate.grouped ? kTied : candidate.mixed ? kNeededMixed : kNeeded;
   }
 
-  // Reads a candidate that begins at word `i`; gives the word to go on with.
+  // Reads a candidate that begins at word `i`, a capital one; gives the word to go on with.
   std::size_t candidate_at(std::size_t i, Candidate& candidate) const {
     if (pair_at(i, candidate)) return i + 2;
     if (const std::size_t next = cells_at(i, candidate); next > i) return next;
@@ -127,12 +128,11 @@ class Finder {
   // FZP-4HM: given out with its hyphen, which has to be typed in some places.
   bool pair_at(std::size_t i, Candidate& candidate) const {
     if (i + 1 >= words_.size() || between(i) != "-") return false;
-    const std::string_view left = words_[i].text, right = words_[i + 1].text;
-    if (!is_group(left) || !is_group(right) || (words_[i].digits && words_[i + 1].digits)) {
-      return false;
-    }
+    const Word& left = words_[i];
+    const Word& right = words_[i + 1];
+    if (!is_group(left) || !is_group(right) || (left.digits && right.digits)) return false;
     if (!stands_free(i, i + 1) || (i + 2 < words_.size() && between(i + 1) == "-")) return false;
-    candidate = {i, i + 1, std::string(left) + "-" + std::string(right), true, true};
+    candidate = {i, i + 1, std::string(left.text) + "-" + std::string(right.text), true, true};
     return true;
   }
 
@@ -151,8 +151,8 @@ class Finder {
 
   std::size_t plain_at(std::size_t i, Candidate& candidate) const {
     const Word& word = words_[i];
-    if (!word.digits || word.text.empty()) {
-      if (is_mixed(word.text) && stands_free(i, i)) {
+    if (!word.digits) {
+      if (is_mixed(word) && stands_free(i, i)) {
         candidate = {i, i, std::string(word.text), true};
       }
       return i + 1;

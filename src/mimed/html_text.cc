@@ -18,7 +18,8 @@ constexpr std::string_view kNoBreakSpace = "\xC2\xA0";
 constexpr std::size_t kCharsetLimit = 1024;  // bytes that are looked through: browsers have it so
 constexpr std::size_t kEntityLimit = 12;     // bytes between `&` and `;`
 
-bool is_blank(char c) { return kBlank.contains(c); }
+bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f'; }
+bool may_be_blank(char c) { return is_blank(c) || c == kNoBreakSpace.front(); }
 bool is_letter(char c) { return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'; }
 
 // Where a tag ends: a `>` inside of a quoted value does not count.
@@ -217,13 +218,16 @@ std::string decode_entities(std::string_view text) {
 
 void append_folded(std::string& out, std::string_view text) {
   while (!text.empty()) {
+    const auto* const stop = std::ranges::find_if(text, may_be_blank);
+    out.append(text.begin(), stop);
+    text.remove_prefix(static_cast<std::size_t>(stop - text.begin()));
+    if (text.empty()) break;
     const bool no_break = text.starts_with(kNoBreakSpace);
     if (!no_break && !is_blank(text.front())) {
       out += text.front();
-      text.remove_prefix(1);
-      continue;
+    } else if (!out.empty() && out.back() != ' ' && out.back() != '\n') {
+      out += ' ';
     }
-    if (!out.empty() && out.back() != ' ' && out.back() != '\n') out += ' ';
     text.remove_prefix(no_break ? kNoBreakSpace.size() : 1);
   }
 }

@@ -10,7 +10,7 @@ namespace restante::mimed {
 
 inline constexpr std::size_t kSnippetCharacters = 120;
 
-// The first characters of a text, white space folded to one space each. Valid UTF-8 stays valid.
+// The first characters of a text, white space folded to one space each. All is valid UTF-8.
 [[nodiscard]] std::string make_snippet(std::string_view text);
 
 }  // namespace restante::mimed

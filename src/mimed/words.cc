@@ -2,21 +2,50 @@
 // Cuts a text into words.
 #include "mimed/words.h"
 
-#include <algorithm>
+#include <array>
+#include <cstdint>
 
 #include "shared/ascii.h"
 
 namespace restante::mimed {
 namespace {
 
-bool is_letter(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z'); }
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+constexpr std::size_t kUsualWord = 6;  // bytes, with its blank
+
+// What a byte may be; a table, since every byte of a text is looked at.
+enum ByteKind : std::uint8_t {
+  kDigit = 1,
+  kCapital = 2,
+  kSmall = 4,
+  kBeyondAscii = 8,
+  kSpace = 16,
+  kMark = 32,   // stands in every URL and address, but those that begin with `www.`
+  kOther = 64,  // between words, like the two above
+};
+constexpr unsigned kPlain = kDigit | kCapital | kSmall;
+
+constexpr auto kByteKinds = [] {
+  std::array<std::uint8_t, 256> kinds{};
+  for (std::size_t byte = 0; byte < kinds.size(); ++byte) {
+    const char c = static_cast<char>(byte);
+    kinds[byte] = is_digit(c)                            ? kDigit
+                  : c >= 'A' && c <= 'Z'                 ? kCapital
+                  : c >= 'a' && c <= 'z'                 ? kSmall
+                  : byte >= 0x80                         ? kBeyondAscii
+                  : c == ' ' || (c >= '\t' && c <= '\r') ? kSpace
+                  : c == '@' || c == ':'                 ? kMark
+                                                         : kOther;
+  }
+  return kinds;
+}();
+
+unsigned kind_of(char c) { return kByteKinds[static_cast<unsigned char>(c)]; }
 
 // Letters of any script are part of a word; punctuation beyond ASCII is not: U+0080 … U+00BF,
 // U+2000 … U+2BFF, U+3000 … U+303F, U+FF00 … U+FF3F.
 bool is_of_word(std::string_view text) {
   const auto lead = static_cast<unsigned char>(text[0]);
-  if (lead < 0x80) return is_digit(text[0]) || is_letter(text[0]);
+  if (lead < 0x80) return (kind_of(text[0]) & kPlain) != 0;
   const auto second = text.size() > 1 ? static_cast<unsigned char>(text[1]) : 0U;
   const bool punctuation = lead == 0xC2 || (lead == 0xE2 && second < 0xB0) ||
                            (lead == 0xE3 && second == 0x80) || (lead == 0xEF && second == 0xBC);
@@ -24,22 +53,27 @@ bool is_of_word(std::string_view text) {
 }
 
 // Whether what stands between blanks is a URL or an address: no code is looked for in it.
-bool is_opaque(std::string_view chunk) {
-  return chunk.contains("://") || chunk.contains('@') || chunk.starts_with("www.");
+bool is_opaque(std::string_view chunk, unsigned kinds) {
+  if (chunk.starts_with("www.")) return true;
+  return (kinds & kMark) != 0 && (chunk.contains("://") || chunk.contains('@'));
 }
 
 }  // namespace
 
 Words::Words(std::string_view text) {
+  words_.reserve(text.size() / kUsualWord + 1);
   std::size_t line = 0;
   for (std::size_t at = 0; at < text.size();) {
-    if (is_space(text[at])) {
+    if (kind_of(text[at]) == kSpace) {
       line += text[at++] == '\n';
       continue;
     }
     std::size_t end = at;
-    while (end < text.size() && !is_space(text[end])) ++end;
-    if (is_opaque(text.substr(at, end - at))) {
+    unsigned kinds = 0;
+    for (; end < text.size() && kind_of(text[end]) != kSpace; ++end) kinds |= kind_of(text[end]);
+    if ((kinds & ~kPlain) == 0) {
+      add(text, at, end, line, kinds);
+    } else if (is_opaque(text.substr(at, end - at), kinds)) {
       words_.push_back({.text = {}, .at = at, .line = line});  // takes its place
     } else {
       split_chunk(text, at, end, line);
@@ -49,13 +83,22 @@ Words::Words(std::string_view text) {
   kinds_.resize(words_.size());
 }
 
+void Words::add(std::string_view text, std::size_t at, std::size_t end, std::size_t line,
+                unsigned kinds_of_bytes) {
+  words_.push_back({.text = text.substr(at, end - at),
+                    .at = at,
+                    .line = line,
+                    .digits = kinds_of_bytes == kDigit,
+                    .capital = (kinds_of_bytes & ~(kDigit | kCapital)) == 0});
+}
+
 void Words::split_chunk(std::string_view text, std::size_t at, std::size_t end, std::size_t line) {
   while (at < end) {
     const std::size_t start = at;
-    bool digits = true;
-    while (at < end && is_of_word(text.substr(at))) digits = is_digit(text[at++]) && digits;
+    unsigned kinds = 0;
+    while (at < end && is_of_word(text.substr(at))) kinds |= kind_of(text[at++]);
     if (at > start) {
-      words_.push_back({text.substr(start, at - start), start, line, digits});
+      add(text, start, at, line, kinds);
     } else {
       ++at;
       // The rest of a character of several bytes goes with it.

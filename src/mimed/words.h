@@ -16,6 +16,7 @@ struct Word {
   std::size_t at = 0;     // in the whole text
   std::size_t line = 0;   // its number
   bool digits = false;    // nothing else
+  bool capital = false;   // no small letters: ASCII digits and capitals alone
 };
 
 // Views a text, which has to live as long.
@@ -30,6 +31,8 @@ class Words {
   [[nodiscard]] CodeWord kind(std::size_t i) const;
 
  private:
+  void add(std::string_view text, std::size_t at, std::size_t end, std::size_t line,
+           unsigned kinds_of_bytes);
   void split_chunk(std::string_view text, std::size_t at, std::size_t end, std::size_t line);
 
   [[nodiscard]] CodeWord find_kind(std::size_t i) const;
