@@ -33,6 +33,12 @@ UniqueFd make_answer_memfd(const Answer& answer) {
 
 iovec piece_of(const void* data, std::size_t size) { return {const_cast<void*>(data), size}; }
 
+Result<Received> take_hello(ReceivedPacket packet, std::size_t inline_size, Request& request) {
+  if (!packet.passed || inline_size != 0) return fail(ErrorKind::kSystem, "a hello with no memfd");
+  request.progress = std::move(packet.passed);
+  return Received::kHello;
+}
+
 }  // namespace
 
 Mapping::~Mapping() {
@@ -57,7 +63,7 @@ Result<void> Mapping::map(int fd, std::size_t size) {
 Result<Received> receive_request(int fd, std::span<std::byte> buffer, Mapping& mapping,
                                  Request& request) {
   iovec piece{buffer.data(), buffer.size()};
-  const ReceivedPacket packet = receive_packet(fd, {&piece, 1});
+  ReceivedPacket packet = receive_packet(fd, {&piece, 1});
   if (packet.size < 0) {
     return errno == EAGAIN || errno == EINTR ? Received::kNothing : Received::kClosed;
   }
@@ -68,11 +74,12 @@ Result<Received> receive_request(int fd, std::span<std::byte> buffer, Mapping& m
   }
   PacketHeader header{};
   std::memcpy(&header, buffer.data(), sizeof header);
+  const std::size_t inline_size = size - sizeof header;
+  if (header.kind == PacketKind::kHello) return take_hello(std::move(packet), inline_size, request);
   if (header.kind != PacketKind::kRequest) {
     return fail(ErrorKind::kSystem, "packet of kind {}", static_cast<std::uint32_t>(header.kind));
   }
   request.number = header.number;
-  const std::size_t inline_size = size - sizeof header;
   if (packet.passed && inline_size == 0) {
     if (auto mapped = mapping.map(packet.passed.get(), header.size); !mapped) {
       return std::unexpected(mapped.error());
@@ -88,25 +95,30 @@ Result<Received> receive_request(int fd, std::span<std::byte> buffer, Mapping& m
   return Received::kMail;
 }
 
-bool send_started(int fd) {
-  const PacketHeader header{.kind = PacketKind::kStarted};
-  iovec piece = piece_of(&header, sizeof header);
-  return send_packet(fd, {&piece, 1}, -1);
-}
-
-bool send_answer(int fd, const Answer& answer) {
-  PacketHeader header{
-      .kind = PacketKind::kAnswer, .outcome = answer.outcome, .number = answer.number};
-  std::array<iovec, 4> pieces = {piece_of(&header, sizeof header)};
+std::optional<AnswerPacket> make_packet(const Answer& answer) {
+  AnswerPacket made{
+      .header = {.kind = PacketKind::kAnswer, .outcome = answer.outcome, .number = answer.number},
+      .bytes = {},
+      .memfd = {}};
   std::size_t sum = 0;
   for (std::size_t i = 0; i < answer.pieces.size(); ++i) {
-    header.pieces[i] = answer.pieces[i].size();
-    pieces[i + 1] = piece_of(answer.pieces[i].data(), answer.pieces[i].size());
+    made.header.pieces[i] = answer.pieces[i].size();
     sum += answer.pieces[i].size();
   }
-  if (sum <= mime::kInlineLimit) return send_packet(fd, pieces, -1);
-  const UniqueFd memfd = make_answer_memfd(answer);
-  return memfd && send_packet(fd, std::span(pieces).first(1), memfd.get());
+  if (sum > mime::kInlineLimit) {
+    made.memfd = make_answer_memfd(answer);
+    if (!made.memfd) return {};
+    return made;
+  }
+  made.bytes.reserve(sum);
+  for (const std::string_view piece : answer.pieces) made.bytes += piece;
+  return made;
+}
+
+bool send_answer(int fd, const AnswerPacket& packet) {
+  std::array<iovec, 2> pieces = {piece_of(&packet.header, sizeof packet.header),
+                                 piece_of(packet.bytes.data(), packet.bytes.size())};
+  return send_packet(fd, pieces, packet.memfd ? packet.memfd.get() : -1);
 }
 
 }  // namespace restante::mimed

@@ -5,7 +5,9 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "shared/c_ptr.h"
@@ -31,31 +33,41 @@ class Mapping {
 };
 
 enum class Received : unsigned char {
+  kHello,
   kMail,
   kNothing,  // there was no packet after all
   kClosed,   // by the client
 };
 
 struct Request {
+  UniqueFd progress;  // of a Hello
   std::string_view raw;
   std::uint64_t number = 0;  // of the attachment that is wanted; 0: parse it
 };
 
-// Reads one Request from `fd` into `buffer` (of kPacketLimit bytes) or maps its memfd into
-// `mapping`; `request.raw` is a view of one of them. An error is the client's: a packet that is no
-// request.
+// Reads one packet from `fd` into `buffer` (of kPacketLimit bytes) or maps the memfd of a mail into
+// `mapping`; `request.raw` is a view of one of them. An error is the client's: a packet that is
+// neither a Request nor a Hello.
 [[nodiscard]] Result<Received> receive_request(int fd, std::span<std::byte> buffer,
                                                Mapping& mapping, Request& request);
 
-// What an Answer says; the pieces live until it is sent.
+// What an Answer says.
 struct Answer {
   mime::Outcome outcome = mime::Outcome::kDone;
   std::uint64_t number = 0;
   std::array<std::string_view, 3> pieces = {};
 };
 
-// False if the client is gone or has no room for the packet.
-[[nodiscard]] bool send_started(int fd);
-[[nodiscard]] bool send_answer(int fd, const Answer& answer);
+// An Answer on its way: it has copied the pieces, and may have to wait.
+struct AnswerPacket {
+  mime::PacketHeader header;
+  std::string bytes;  // the pieces
+  UniqueFd memfd;     // or where they are
+};
+
+// nullopt: there is no memory for a memfd.
+[[nodiscard]] std::optional<AnswerPacket> make_packet(const Answer& answer);
+// False with errno; EAGAIN: the client has no room for the packet now.
+[[nodiscard]] bool send_answer(int fd, const AnswerPacket& packet);
 
 }  // namespace restante::mimed

@@ -11,6 +11,7 @@
 #include "mimed/packet.h"
 #include "shared/log.h"
 #include "shared/mime_protocol.h"
+#include "shared/rate_table.h"
 
 namespace restante::mimed {
 namespace {
@@ -19,37 +20,42 @@ constexpr std::size_t kFirstClient = 2;  // in the list that is polled
 // smtpd and apid workers connect once each; more than this is a fault of ours.
 constexpr std::size_t kClientLimit = 4096;
 
-// While it lives, the process has `time` of CPU left: then SIGPROF ends it.
-class CpuLimit {
- public:
-  explicit CpuLimit(std::chrono::milliseconds time) {
-    itimerval limit{};
-    limit.it_value.tv_sec = time.count() / 1000;
-    limit.it_value.tv_usec = time.count() % 1000 * 1000;
-    setitimer(ITIMER_PROF, &limit, nullptr);
-  }
-  CpuLimit(const CpuLimit&) = delete;
-  CpuLimit& operator=(const CpuLimit&) = delete;
-  ~CpuLimit() {
-    const itimerval off{};
-    setitimer(ITIMER_PROF, &off, nullptr);
-  }
-};
-
-// A Unix socket says that it is writable while three quarters of its buffer are free, which is more
-// than the two packets of one request.
-bool has_room(int fd) {
-  pollfd one{fd, POLLOUT, 0};
-  return poll(&one, 1, 0) == 1 && (one.revents & POLLOUT) != 0;
-}
+// Mails of each client before the kernel is asked who else has something.
+constexpr unsigned kRounds = 16;
 
 }  // namespace
+
+void CpuLimit::begin(Time now) {
+  if (set_at_ && now - *set_at_ < slack_) return;
+  set_at_ = now;
+  const Time whole = time_ + slack_;
+  itimerval limit{};
+  limit.it_value.tv_sec = whole.count() / 1000;
+  limit.it_value.tv_usec = whole.count() % 1000 * 1000;
+  setitimer(ITIMER_PROF, &limit, nullptr);
+}
+
+void Server::Client::take(std::chrono::milliseconds now) {
+  progress->taken_at.store(now.count(), std::memory_order_relaxed);
+  progress->taken.store(++taken, std::memory_order_release);
+}
+
+bool Server::Client::has_sent_more() const {
+  return !unsent && progress && progress->sent.load(std::memory_order_relaxed) > taken;
+}
+
+bool Server::Client::send() {
+  if (!send_answer(fd.get(), *unsent)) return errno == EAGAIN;
+  unsent.reset();
+  progress->answered.store(taken, std::memory_order_release);
+  return true;
+}
 
 Server::Server(int listener, int life, MimeParser& parser, std::chrono::milliseconds cpu_time)
     : listener_(listener),
       life_(life),
       parser_(parser),
-      cpu_time_(cpu_time),
+      limit_(cpu_time),
       packet_(mime::kPacketLimit) {}
 
 void Server::run() {
@@ -58,9 +64,10 @@ void Server::run() {
     polled_.push_back({draining_ ? -1 : life_, POLLIN, 0});
     polled_.push_back({accepting_ && !draining_ ? listener_ : -1, POLLIN, 0});
     for (const Client& client : clients_) {
-      polled_.push_back({client.fd.get(), client.full ? short{POLLOUT} : short{POLLIN}, 0});
+      polled_.push_back({client.fd.get(), client.unsent ? short{POLLOUT} : short{POLLIN}, 0});
     }
     if (poll(polled_.data(), polled_.size(), -1) < 0) continue;
+    limit_.begin(monotonic_now());
     serve_clients();
     if (polled_[1].revents != 0) accept_clients();
     if (polled_[0].revents != 0) draining_ = true;
@@ -76,19 +83,26 @@ void Server::accept_clients() {
       if (errno == EMFILE || errno == ENFILE) break;
       return;
     }
-    clients_.push_back({std::move(fd)});
+    clients_.push_back({.fd = std::move(fd), .progress = {}, .unsent = {}});
   }
   accepting_ = false;
   log::warning("too_many_clients", {{"clients", clients_.size()}});
 }
 
 void Server::serve_clients() {
+  bool any = false;
   for (std::size_t i = 0; i < clients_.size(); ++i) {
-    const short seen = polled_[kFirstClient + i].revents;
-    if (seen == 0) continue;
-    // One that has gone without reading its answers never has room again.
-    const bool is_gone = clients_[i].full && (seen & (POLLHUP | POLLERR)) != 0;
-    if (is_gone || !serve(clients_[i])) clients_[i].fd.reset();
+    clients_[i].ready = polled_[kFirstClient + i].revents != 0;
+    any = any || clients_[i].ready;
+  }
+  for (unsigned round = 0; any && round < kRounds; ++round) {
+    any = false;
+    for (Client& client : clients_) {
+      if (!client.ready) continue;
+      if (!serve(client)) client.fd.reset();
+      client.ready = client.fd && client.has_sent_more();
+      any = any || client.ready;
+    }
   }
   if (std::erase_if(clients_, [](const Client& client) { return !client.fd; }) > 0) {
     accepting_ = true;
@@ -96,8 +110,7 @@ void Server::serve_clients() {
 }
 
 bool Server::serve(Client& client) {
-  client.full = !has_room(client.fd.get());
-  if (client.full) return true;
+  if (client.unsent) return client.send();
   Mapping mapping;
   Request request;
   const auto received = receive_request(client.fd.get(), packet_, mapping, request);
@@ -106,35 +119,52 @@ bool Server::serve(Client& client) {
     return false;
   }
   if (*received == Received::kNothing) return true;
-  return *received == Received::kMail && answer(client.fd.get(), request);
+  if (*received == Received::kClosed) return false;
+  const bool is_hello = *received == Received::kHello;
+  if (is_hello == static_cast<bool>(client.progress)) {
+    log::warning("bad_packet", {{"reason", is_hello ? "a second hello" : "no hello"}});
+    return false;
+  }
+  return is_hello ? greet(client, request.progress.get()) : answer(client, request);
 }
 
-bool Server::answer(int fd, const Request& request) {
-  if (!send_started(fd)) return false;
-  const CpuLimit limit(cpu_time_);
-  const bool sent = request.number == 0 ? answer_parsed(fd, request.raw)
-                                        : answer_extracted(fd, request.raw, request.number);
+bool Server::greet(Client& client, int progress) {
+  auto mapped = SharedMimeProgress::map(progress);
+  if (!mapped) {
+    log::warning("bad_packet", {{"reason", mapped.error().what}});
+    return false;
+  }
+  client.progress = *std::move(mapped);
+  return true;
+}
+
+bool Server::answer(Client& client, const Request& request) {
+  const auto now = monotonic_now();
+  limit_.begin(now);
+  client.take(now);
+  client.unsent =
+      request.number == 0 ? parsed(request.raw) : extracted(request.raw, request.number);
+  const bool sent = client.unsent && client.send();
   if (!sent) log::warning("answer_not_sent", {{"bytes", request.raw.size()}});
   return sent;
 }
 
-bool Server::answer_parsed(int fd, std::string_view raw) {
-  const ParsedMail parsed = parser_.parse(raw);
-  if (parsed.exceeded != Exceeded::kNothing) {
-    log::info("mime_bound_exceeded", {{"bound", name_of(parsed.exceeded)}, {"bytes", raw.size()}});
+std::optional<AnswerPacket> Server::parsed(std::string_view raw) {
+  const ParsedMail mail = parser_.parse(raw);
+  if (mail.exceeded != Exceeded::kNothing) {
+    log::info("mime_bound_exceeded", {{"bound", name_of(mail.exceeded)}, {"bytes", raw.size()}});
   }
-  const Fragments made = make_fragments(parsed.message);
-  return send_answer(fd,
-                     {.outcome = made.parse_error ? mime::Outcome::kInPart : mime::Outcome::kDone,
+  const Fragments made = make_fragments(mail.message);
+  return make_packet({.outcome = made.parse_error ? mime::Outcome::kInPart : mime::Outcome::kDone,
                       .pieces = {made.summary, made.bodies, made.details}});
 }
 
-bool Server::answer_extracted(int fd, std::string_view raw, std::uint64_t number) {
+std::optional<AnswerPacket> Server::extracted(std::string_view raw, std::uint64_t number) {
   const Extraction found = parser_.extract(raw, number);
   if (!found.part) {
-    return send_answer(fd, {.outcome = mime::Outcome::kNoSuchAttachment, .number = found.count});
+    return make_packet({.outcome = mime::Outcome::kNoSuchAttachment, .number = found.count});
   }
-  return send_answer(fd, {.pieces = {found.part->name, found.part->type, found.part->bytes}});
+  return make_packet({.pieces = {found.part->name, found.part->type, found.part->bytes}});
 }
 
 }  // namespace restante::mimed

@@ -7,13 +7,30 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include "mimed/mime.h"
 #include "mimed/packet.h"
 #include "shared/c_ptr.h"
+#include "shared/mime_progress.h"
 
 namespace restante::mimed {
+
+// Ends the process, by SIGPROF, that has used its time of CPU since begin(): the whole time, and
+// perhaps an eighth more. A timer is set only so often as that eighth, since no process uses more
+// time of CPU than passes on the clock.
+class CpuLimit {
+ public:
+  using Time = std::chrono::milliseconds;
+  explicit CpuLimit(Time time) : time_(time), slack_(time / 8) {}
+  void begin(Time now);
+
+ private:
+  Time time_, slack_;
+  std::optional<Time> set_at_;
+};
 
 // Serves every client that connects to a listening SOCK_SEQPACKET socket, one mail of each in turn.
 // A client that breaks the protocol is closed; one that does not read its answers is not served
@@ -30,21 +47,30 @@ class Server {
  private:
   struct Client {
     UniqueFd fd;
-    bool full = false;  // waits for its socket to have room before it is served again
+    SharedMimeProgress progress;         // none before its Hello
+    std::optional<AnswerPacket> unsent;  // it has no room for this, and is not served until it has
+    std::uint64_t taken = 0;             // its requests that were taken in hand
+    bool ready = false;                  // there is something to do for it
+
+    void take(std::chrono::milliseconds now);
+    [[nodiscard]] bool has_sent_more() const;
+    // What is unsent. False: it has gone.
+    [[nodiscard]] bool send();
   };
 
   void accept_clients();
   void serve_clients();
-  // One request of a client that has sent something. False: close it.
+  // One packet of a client, or to it. False: close it.
   [[nodiscard]] bool serve(Client& client);
-  [[nodiscard]] bool answer(int fd, const Request& request);
-  [[nodiscard]] bool answer_parsed(int fd, std::string_view raw);
-  [[nodiscard]] bool answer_extracted(int fd, std::string_view raw, std::uint64_t number);
+  [[nodiscard]] static bool greet(Client& client, int progress);
+  [[nodiscard]] bool answer(Client& client, const Request& request);
+  [[nodiscard]] std::optional<AnswerPacket> parsed(std::string_view raw);
+  [[nodiscard]] std::optional<AnswerPacket> extracted(std::string_view raw, std::uint64_t number);
 
   int listener_;
   int life_;
   MimeParser& parser_;
-  std::chrono::milliseconds cpu_time_;
+  CpuLimit limit_;
   std::vector<Client> clients_;
   std::vector<pollfd> polled_;  // life pipe, listener, then the clients in their order
   std::vector<std::byte> packet_;

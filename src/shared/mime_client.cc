@@ -17,6 +17,7 @@
 
 #include "shared/event_loop.h"
 #include "shared/log.h"
+#include "shared/mime_progress.h"
 #include "shared/mime_protocol.h"
 #include "shared/packet_socket.h"
 #include "shared/rate_table.h"
@@ -45,6 +46,17 @@ UniqueFd connect_to(const std::string& path) {
   return fd;
 }
 
+// Makes a connection known to its parser: what both map.
+SharedMimeProgress greet(int fd) {
+  auto memfd = SharedMimeProgress::make();
+  if (!memfd) return {};
+  auto progress = SharedMimeProgress::map(memfd->get());
+  mime::PacketHeader header{.kind = mime::PacketKind::kHello};
+  iovec part{&header, sizeof header};
+  if (!progress || !send_packet(fd, {&part, 1}, memfd->get())) return {};
+  return *std::move(progress);
+}
+
 // Sends a packet: the header and, beside or inside it, the mail. False with errno set.
 bool send_request(int fd, std::uint64_t number, std::string_view raw, int memfd,
                   std::uint64_t size) {
@@ -56,15 +68,16 @@ bool send_request(int fd, std::uint64_t number, std::string_view raw, int memfd,
   return made && send_packet(fd, std::span(parts).first(1), made->get());
 }
 
-// An Answer, or a Started without pieces.
+// An Answer.
 struct Packet {
   mime::PacketHeader header{};
   std::string bytes;  // the pieces
   UniqueFd memfd;     // or where they are
 };
 
-// Whether the pieces are all that there is.
+// Whether it is an answer, and the pieces are all that there is.
 bool is_sound(const Packet& packet) {
+  if (packet.header.kind != mime::PacketKind::kAnswer) return false;
   std::uint64_t rest = packet.bytes.size();
   if (packet.memfd) {
     struct stat status{};
@@ -141,7 +154,6 @@ struct MimeClient::Request {
   Done done;
   milliseconds deadline;  // past it no further parser is asked
   unsigned tries = 0;     // parsers that died or were too slow with this mail in hand
-  bool in_hand = false;
 };
 
 // One parser: a connection that is made when needed, and the requests that were given to it.
@@ -151,7 +163,7 @@ class MimeClient::Lane {
       : client_(client),
         base_(base),
         path_(std::move(path)),
-        overdue_(base, [this] { lost("too slow"); }),
+        overdue_(base, [this] { check_overdue(); }),
         send_again_(base, [this] { send_waiting(); }) {
     open();  // so that a parser that is told to go knows that it still has a client
   }
@@ -175,9 +187,10 @@ class MimeClient::Lane {
         send_again_.start(behind ? milliseconds(1) : kReconnect);
         return;
       }
+      progress_->sent.store(++given_, std::memory_order_relaxed);
+      if (sent_.empty()) await();
       sent_.push_back(std::move(waiting_.front()));
       waiting_.pop_front();
-      if (sent_.size() == 1) overdue_.start(client_.time_limit_ + kGrace);
     }
   }
 
@@ -197,36 +210,64 @@ class MimeClient::Lane {
 
   void open() {
     fd_ = connect_to(path_);
-    if (fd_) readable_.emplace(base_, fd_.get(), [this] { receive(); });
+    if (!fd_) return;
+    progress_ = greet(fd_.get());
+    if (!progress_) return fd_.reset();
+    given_ = answered_ = 0;
+    readable_.emplace(base_, fd_.get(), [this] { receive(); });
   }
 
+  // Reads what the parser says that there is, and does not ask the kernel for more: it comes back.
   void receive() {
-    while (fd_) {
+    do {
       auto packet = receive_answer(fd_.get(), buffer_);
       if (!packet) {
         if (errno != EAGAIN) lost("it died");
         return;
       }
       if (sent_.empty()) return lost("an answer that nobody asked for");
-      if (packet->header.kind == mime::PacketKind::kStarted) {
-        sent_.front()->in_hand = true;
-        overdue_.start(client_.time_limit_ + kGrace);
-        continue;
-      }
       const RequestPtr request = std::move(sent_.front());
       sent_.pop_front();
-      sent_.empty() ? overdue_.stop() : overdue_.start(client_.time_limit_ + kGrace);
+      ++answered_;
+      since_ = monotonic_now();
       request->done(*std::move(packet));
-    }
+    } while (fd_ && progress_->answered.load(std::memory_order_acquire) > answered_);
   }
+
+  // The timer is not set anew with each mail: it sees for itself what has come meanwhile.
+  void await() {
+    since_ = monotonic_now();
+    if (!overdue_.running()) overdue_.start(patience());
+  }
+
+  void check_overdue() {
+    if (sent_.empty()) return;
+    const milliseconds now = monotonic_now();
+    milliseconds since = since_;
+    if (has_in_hand()) {
+      const milliseconds taken_at(progress_->taken_at.load(std::memory_order_relaxed));
+      since = std::clamp(taken_at, since_, now);
+    }
+    if (since + patience() <= now) return lost("too slow");
+    overdue_.start(since + patience() - now);
+  }
+
+  // The first of those that were sent, the others wait.
+  [[nodiscard]] bool has_in_hand() const {
+    return !sent_.empty() && progress_->taken.load(std::memory_order_acquire) > answered_;
+  }
+
+  [[nodiscard]] milliseconds patience() const { return client_.time_limit_ + kGrace; }
 
   // The parser is gone or hangs. Only the mail that it had in hand has had a try.
   void lost(std::string_view reason) {
     client_.tally_.add(Count::kParserLosses);
     log::warning("parser_lost", {{"parser", path_}, {"reason", reason}, {"mails", load()}});
     overdue_.stop();
+    if (has_in_hand()) ++sent_.front()->tries;
     if (readable_) readable_->stop();
     fd_.reset();
+    progress_ = {};
     std::vector<RequestPtr> requests;
     for (RequestPtr& request : sent_) requests.push_back(std::move(request));
     for (RequestPtr& request : waiting_) requests.push_back(std::move(request));
@@ -242,6 +283,9 @@ class MimeClient::Lane {
   event_base* base_;
   std::string path_;
   UniqueFd fd_;
+  SharedMimeProgress progress_;             // while there is a connection
+  std::uint64_t given_ = 0, answered_ = 0;  // requests of the connection
+  milliseconds since_{};  // when the last answer came, or a request to a parser with nothing to do
   std::optional<ReadWatch> readable_;
   Timer overdue_, send_again_;
   std::deque<RequestPtr> sent_, waiting_;
@@ -300,7 +344,6 @@ void MimeClient::give_back(Lane& from, std::vector<RequestPtr> requests) {
       lanes_, [&](const std::unique_ptr<Lane>& candidate) { return candidate.get() != &from; });
   Lane& next = other != lanes_.end() ? **other : from;
   for (RequestPtr& request : requests) {
-    if (std::exchange(request->in_hand, false)) ++request->tries;
     if (request->tries >= kTries) {
       request->done(std::unexpected(MimeFailure::kFailed));
     } else if (request->deadline <= monotonic_now()) {

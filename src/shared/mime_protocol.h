@@ -2,17 +2,18 @@
 // What mimed and its clients, smtpd and apid, say to each other: packets on a Unix SOCK_SEQPACKET
 // connection.
 //
-//   client → mimed   Request, then `size` bytes of raw mail in the same packet
-//                    (size ≤ kInlineLimit), or with none and one memfd (SCM_RIGHTS) that holds them
-//   mimed → client   Started, when it takes the mail in hand
-//                    Answer, then its three pieces back to back in the same packet (sum ≤
+//   client → mimed   Hello, once and first, with a memfd (SCM_RIGHTS) of a MimeProgress
+//                    Request, then `size` bytes of raw mail in the same packet
+//                    (size ≤ kInlineLimit), or with none and one memfd that holds them
+//   mimed → client   Answer, then its three pieces back to back in the same packet (sum ≤
 //                    kInlineLimit) or with none and one memfd that holds them
 //
 // A request of number 0 is to parse: the pieces are the fragments of message.h, summary, bodies,
 // details. One of number N is for the N-th attachment: name, type, decoded bytes.
 //
-// Answers come in the order of the requests. Started tells a client which mail was in hand when a
-// mimed died: that one has had its try, the ones behind it have not.
+// Answers come in the order of the requests. MimeProgress tells a client which mail was in hand when
+// a mimed died: that one has had its try, the ones behind it have not. And it tells each end whether
+// there are more packets for it, so that a busy one need not ask the kernel.
 #pragma once
 
 #include <array>
@@ -23,7 +24,7 @@ namespace restante::mime {
 
 inline constexpr std::size_t kInlineLimit = 64 * 1024;
 
-enum class PacketKind : std::uint32_t { kRequest = 1, kStarted = 2, kAnswer = 3 };
+enum class PacketKind : std::uint32_t { kRequest = 1, kHello = 2, kAnswer = 3 };
 
 enum class Outcome : std::uint32_t {
   kDone = 0,

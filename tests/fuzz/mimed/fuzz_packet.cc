@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Any bytes as a packet to mimed, alone or with a memfd: it is an error, or a request whose mail is
-// as long as its header says.
+// Any bytes as a packet to mimed, alone or with a memfd: it is an error, a hello with the memfd, or
+// a request whose mail is as long as its header says.
 //
 // An input is a byte that says what the packet is made of, one of the memfd's length, then both.
 #include <sys/socket.h>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "mimed/packet.h"
+#include "shared/mime_progress.h"
 #include "shared/packet_socket.h"
 #include "shared/worker_context.h"
 
@@ -70,6 +71,12 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   mime::PacketHeader header{};
   if (sent.size() < sizeof header) std::abort();
   std::memcpy(&header, sent.data(), sizeof header);
+  if (*got == Received::kHello) {
+    const auto content = read_all(request.progress.get());
+    if (header.kind != mime::PacketKind::kHello || !content || *content != memfd) std::abort();
+    if (SharedMimeProgress::map(request.progress.get())) std::abort();  // not made as one
+    return 0;
+  }
   if (header.kind != mime::PacketKind::kRequest || header.size != request.raw.size()) std::abort();
   if (header.number != request.number) std::abort();
   if (!mapped && request.raw != std::string_view(sent).substr(sizeof header)) std::abort();

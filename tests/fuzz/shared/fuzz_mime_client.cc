@@ -75,7 +75,7 @@ std::string_view take(std::string_view& input, std::size_t size) {
 
 // False when the client has hung up.
 bool send_one(int to, std::string_view& input) {
-  constexpr unsigned kStarted = 1, kAnswer = 2, kTrueSizes = 4, kWithMemfd = 8;
+  constexpr unsigned kOther = 1, kAnswer = 2, kTrueSizes = 4, kWithMemfd = 8;
   const std::string_view head = take(input, 3);
   if (head.size() < 3) return false;
   const auto parts = static_cast<unsigned char>(head[0]);
@@ -84,7 +84,7 @@ bool send_one(int to, std::string_view& input) {
   const bool passes = (parts & kWithMemfd) != 0;
   mime::PacketHeader header{.kind = mime::PacketKind::kAnswer};
   header.outcome = static_cast<mime::Outcome>(parts >> 4 & 3);
-  if ((parts & kStarted) != 0) header.kind = mime::PacketKind::kStarted;
+  if ((parts & kOther) != 0) header.kind = mime::PacketKind::kRequest;
   if ((parts & kTrueSizes) != 0) {
     if (passes) body = {};
     const std::size_t all = passes ? memfd.size() : body.size();

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shared/mime_progress.h"
 #include "shared/packet_socket.h"
 #include "shared/worker_context.h"
 #include "testing.h"
@@ -37,7 +38,7 @@ void send_bytes(const Pair& pair, PacketHeader header, std::string_view body, in
   if (!send_packet(pair.near.get(), pieces, passed)) std::abort();
 }
 
-// "NUMBER MAIL", "nothing", "closed" or "error".
+// "NUMBER MAIL", "hello", "nothing", "closed" or "error".
 std::string received(const Pair& pair) {
   std::vector<std::byte> buffer(mime::kPacketLimit);
   Mapping mapping;
@@ -46,6 +47,7 @@ std::string received(const Pair& pair) {
   if (!got) return "error";
   if (*got == Received::kNothing) return "nothing";
   if (*got == Received::kClosed) return "closed";
+  if (*got == Received::kHello) return request.progress ? "hello" : "hello without memfd";
   return std::to_string(request.number) + " " + std::string(request.raw);
 }
 
@@ -64,6 +66,17 @@ void a_request_has_its_mail_in_the_packet_or_in_a_memfd(void**) {
   assert_same(received(pair), "7 ");
   send_bytes(pair, request_header(2, 8), "", memfd_of("in memfd").get());
   assert_same(received(pair), "2 in memfd");
+}
+
+void a_hello_has_a_memfd_and_nothing_else(void**) {
+  const Pair pair;
+  const UniqueFd progress = *SharedMimeProgress::make();
+  send_bytes(pair, {.kind = PacketKind::kHello}, "", progress.get());
+  assert_same(received(pair), "hello");
+  send_bytes(pair, {.kind = PacketKind::kHello}, "");
+  assert_same(received(pair), "error");
+  send_bytes(pair, {.kind = PacketKind::kHello, .size = 1}, "a", progress.get());
+  assert_same(received(pair), "error");
 }
 
 void what_contradicts_itself_is_no_request(void**) {
@@ -91,7 +104,8 @@ void a_client_that_goes_has_closed(void**) {
 // "OUTCOME NUMBER SIZE,SIZE,SIZE inline|memfd BYTES".
 std::string answered(const Answer& answer) {
   const Pair pair;
-  if (!send_answer(pair.far.get(), answer)) return "not sent";
+  const auto made = make_packet(answer);
+  if (!made || !send_answer(pair.far.get(), *made)) return "not sent";
   PacketHeader header{};
   std::string body(mime::kInlineLimit, '\0');
   iovec pieces[] = {{&header, sizeof header}, {body.data(), body.size()}};
@@ -123,6 +137,7 @@ void an_answer_says_that_there_is_no_such_attachment(void**) {
 int main() {
   const CMUnitTest tests[] = {
       cmocka_unit_test(a_request_has_its_mail_in_the_packet_or_in_a_memfd),
+      cmocka_unit_test(a_hello_has_a_memfd_and_nothing_else),
       cmocka_unit_test(what_contradicts_itself_is_no_request),
       cmocka_unit_test(a_client_that_goes_has_closed),
       cmocka_unit_test(an_answer_has_its_pieces_in_the_packet_while_they_fit),
