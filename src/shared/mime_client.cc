@@ -96,6 +96,8 @@ std::optional<Packet> receive_answer(int fd, std::span<char, mime::kInlineLimit>
   Packet packet;
   iovec parts[] = {{&packet.header, sizeof packet.header}, {body.data(), body.size()}};
   ReceivedPacket received = receive_packet(fd, parts);
+  // Of a parser that died with requests unread that is told first, and once: its answers are there.
+  if (received.size < 0 && errno == ECONNRESET) received = receive_packet(fd, parts);
   if (received.size < 0 && errno == EAGAIN) return {};
   errno = EPROTO;
   if (received.size < static_cast<ssize_t>(sizeof packet.header) || received.cut) return {};
@@ -244,7 +246,7 @@ class MimeClient::Lane {
     if (sent_.empty()) return;
     const milliseconds now = monotonic_now();
     milliseconds since = since_;
-    if (has_in_hand()) {
+    if (in_hand() != nullptr) {
       const milliseconds taken_at(progress_->taken_at.load(std::memory_order_relaxed));
       since = std::clamp(taken_at, since_, now);
     }
@@ -252,9 +254,12 @@ class MimeClient::Lane {
     overdue_.start(since + patience() - now);
   }
 
-  // The first of those that were sent, the others wait.
-  [[nodiscard]] bool has_in_hand() const {
-    return !sent_.empty() && progress_->taken.load(std::memory_order_acquire) > answered_;
+  // What the parser says that it has in hand.
+  [[nodiscard]] Request* in_hand() const {
+    const std::uint64_t taken = progress_->taken.load(std::memory_order_acquire);
+    const std::uint64_t place = taken - answered_ - 1;
+    const bool is_answered = progress_->answered.load(std::memory_order_acquire) >= taken;
+    return is_answered || place >= sent_.size() ? nullptr : sent_[place].get();
   }
 
   [[nodiscard]] milliseconds patience() const { return client_.time_limit_ + kGrace; }
@@ -264,7 +269,7 @@ class MimeClient::Lane {
     client_.tally_.add(Count::kParserLosses);
     log::warning("parser_lost", {{"parser", path_}, {"reason", reason}, {"mails", load()}});
     overdue_.stop();
-    if (has_in_hand()) ++sent_.front()->tries;
+    if (Request* const tried = in_hand()) ++tried->tries;
     if (readable_) readable_->stop();
     fd_.reset();
     progress_ = {};

@@ -3,7 +3,8 @@
 // it says of pieces is what there is.
 //
 // An input is a byte of what is asked, then packets: a byte that says what one is made of, one of
-// its length, one of its memfd's, then the bytes of both.
+// its length, one of its memfd's, then the bytes of both. The lengths are also what the parser says
+// that it has answered and taken in hand.
 #include <event2/event.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -21,6 +22,7 @@
 #include "shared/event_loop.h"
 #include "shared/log.h"
 #include "shared/mime_client.h"
+#include "shared/mime_progress.h"
 #include "shared/mime_protocol.h"
 #include "shared/packet_socket.h"
 #include "shared/worker_context.h"
@@ -73,12 +75,22 @@ std::string_view take(std::string_view& input, std::size_t size) {
   return taken;
 }
 
+SharedMimeProgress greeted(int by) {
+  mime::PacketHeader header{};
+  iovec part{&header, sizeof header};
+  const ReceivedPacket hello = receive_packet(by, {&part, 1});
+  require(header.kind == mime::PacketKind::kHello);
+  return *SharedMimeProgress::map(hello.passed.get());
+}
+
 // False when the client has hung up.
-bool send_one(int to, std::string_view& input) {
+bool send_one(int to, SharedMimeProgress& progress, std::string_view& input) {
   constexpr unsigned kOther = 1, kAnswer = 2, kTrueSizes = 4, kWithMemfd = 8;
   const std::string_view head = take(input, 3);
   if (head.size() < 3) return false;
   const auto parts = static_cast<unsigned char>(head[0]);
+  progress->answered = static_cast<unsigned char>(head[1]);
+  progress->taken = static_cast<unsigned char>(head[2]);
   std::string_view body = take(input, static_cast<unsigned char>(head[1]));
   const std::string_view memfd = take(input, static_cast<unsigned char>(head[2]));
   const bool passes = (parts & kWithMemfd) != 0;
@@ -118,6 +130,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   MimeClient client(loop.base(), parser.directory(), 1, 0, std::chrono::seconds(10));
   const UniqueFd connection = parser.accepted();
   require(static_cast<bool>(connection));
+  SharedMimeProgress progress = greeted(connection.get());
   for (int i = 0; i < 2; ++i) {
     client.parse(kRaw, [&](const std::optional<Fragments>&) { ++parsed; });
     if (!extracts) continue;
@@ -127,7 +140,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
       ++extracted;
     });
   }
-  while (send_one(connection.get(), input)) event_base_loop(loop.base(), EVLOOP_NONBLOCK);
+  while (send_one(connection.get(), progress, input)) event_base_loop(loop.base(), EVLOOP_NONBLOCK);
   event_base_loop(loop.base(), EVLOOP_NONBLOCK);
   require(parsed <= 2 && extracted <= (extracts ? 2U : 0U));
   return 0;
