@@ -128,8 +128,8 @@ class Finder {
   // FZP-4HM: given out with its hyphen, which has to be typed in some places.
   bool pair_at(std::size_t i, Candidate& candidate) const {
     if (i + 1 >= words_.size() || between(i) != "-") return false;
-    const Word& left = words_[i];
-    const Word& right = words_[i + 1];
+    const Word left = words_[i];
+    const Word right = words_[i + 1];
     if (!is_group(left) || !is_group(right) || (left.digits && right.digits)) return false;
     if (!stands_free(i, i + 1) || (i + 2 < words_.size() && between(i + 1) == "-")) return false;
     candidate = {i, i + 1, std::string(left.text) + "-" + std::string(right.text), true, true};
@@ -150,7 +150,7 @@ class Finder {
   }
 
   std::size_t plain_at(std::size_t i, Candidate& candidate) const {
-    const Word& word = words_[i];
+    const Word word = words_[i];
     if (!word.digits) {
       if (is_mixed(word) && stands_free(i, i)) {
         candidate = {i, i, std::string(word.text), true};
@@ -200,7 +200,7 @@ class Finder {
   // G-123456, or a word of ours with a hyphen: Code-123456.
   [[nodiscard]] bool behind_letter(std::size_t i) const {
     if (i == 0 || between(i - 1) != "-") return false;
-    const Word& prefix = words_[i - 1];
+    const Word prefix = words_[i - 1];
     if (words_.kind(i - 1) == CodeWord::kStrong) return true;
     return prefix.text.size() <= 2 && std::ranges::all_of(prefix.text, is_upper);
   }
@@ -298,7 +298,7 @@ class Finder {
     const std::size_t from = candidate.first - std::min(candidate.first, kWordsAround);
     const std::size_t to = std::min(words_.size(), candidate.last + 1 + kWordsAround);
     for (std::size_t i = from; i < to; ++i) {
-      const Word& word = words_[i];
+      const Word word = words_[i];
       const CodeWord kind = words_.kind(i);
       const int weight = kind == CodeWord::kStrong   ? kNearStrong
                          : kind == CodeWord::kMedium ? kNearMedium

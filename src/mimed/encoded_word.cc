@@ -103,9 +103,18 @@ std::string unfold(std::string_view raw) {
   return text;
 }
 
+// Whether there is nothing to decode, as in most values: what is not printable ASCII is looked at
+// closely, and so is what may be an encoded word.
+bool is_plain(std::string_view raw) {
+  bool plain = true;
+  for (const char c : raw) plain = plain && c >= ' ' && c < '\x7f';
+  return plain && !raw.contains("=?");
+}
+
 }  // namespace
 
 std::string decode_header_text(CharsetConverter& converter, std::string_view raw) {
+  if (is_plain(raw)) return std::string(trim_blanks(raw));
   const std::string unfolded = unfold(raw);
   std::string_view rest = unfolded;
   TextWriter writer(converter);

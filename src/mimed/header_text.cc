@@ -38,10 +38,10 @@ class ValueReader {
 
   [[nodiscard]] bool at_end() const { return at_ >= text_.size(); }
 
-  // Up to one of `stops`, comments (RFC 5322 section 3.2.2) left out.
-  [[nodiscard]] std::string read_until(std::string_view stops) {
+  // Up to one of the stops, comments (RFC 5322 section 3.2.2) left out.
+  [[nodiscard]] std::string read_until(char stop, char other_stop = ';') {
     std::string out;
-    for (; !at_end() && !stops.contains(text_[at_]); ++at_) {
+    for (; !at_end() && text_[at_] != stop && text_[at_] != other_stop; ++at_) {
       if (text_[at_] == '(') {
         skip_comment();
         continue;
@@ -54,13 +54,13 @@ class ValueReader {
   // A quoted string, or what stands before the next `;`: writers forget the quotes.
   [[nodiscard]] std::string read_parameter_value() {
     at_ = std::min(text_.find_first_not_of(" \t\r\n", at_), text_.size());
-    if (at_end() || text_[at_] != '"') return read_until(";");
+    if (at_end() || text_[at_] != '"') return read_until(';');
     std::string out;
     for (++at_; !at_end() && text_[at_] != '"'; ++at_) {
       if (text_[at_] == '\\' && at_ + 1 < text_.size()) ++at_;
       if (text_[at_] != '\r' && text_[at_] != '\n') out += text_[at_];
     }
-    (void)read_until(";");
+    (void)read_until(';');
     return out;
   }
 
@@ -165,11 +165,11 @@ bool is_hidden(std::string_view character) {
 ParsedValue parse_value(std::string_view raw) {
   ParsedValue parsed;
   ValueReader reader(raw);
-  parsed.value = lower_case(reader.read_until(";"));
+  parsed.value = lower_case(reader.read_until(';'));
   std::erase_if(parsed.value,
                 [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; });
   while (reader.skip(';') && parsed.parameters.size() < kParameterLimit) {
-    std::string name = lower_case(reader.read_until("=;"));
+    std::string name = lower_case(reader.read_until('='));
     if (!reader.skip('=')) continue;
     parsed.parameters.push_back({std::move(name), reader.read_parameter_value()});
   }

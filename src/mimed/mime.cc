@@ -33,28 +33,34 @@ std::string_view without_mbox_line(std::string_view raw) {
   return newline == std::string_view::npos ? raw : raw.substr(newline + 1);
 }
 
-std::size_t header_size(std::string_view mail) {
+struct HeaderExtent {
+  std::size_t bytes = 0;
+  std::size_t types = 0;  // fields that say Content-Type
+};
+
+bool is_type(const HeaderField& field) { return equal_ignoring_case(field.name, "content-type"); }
+
+HeaderExtent measure_header(std::string_view mail) {
   HeaderReader reader(mail, OnJunk::kEndsHeader);
   HeaderField field;
-  while (reader.next(field)) {
-  }
-  return reader.position();
+  HeaderExtent extent;
+  while (reader.next(field)) extent.types += is_type(field);
+  extent.bytes = reader.position();
+  return extent;
 }
 
-// GMime goes by the last of several Content-Type fields, everybody else by the first. Where there
-// are several, `copy` gets the mail with the others spoilt.
-std::string_view with_one_type(std::string_view mail, std::size_t header_bytes, std::string& copy) {
+// GMime goes by the last of several Content-Type fields, everybody else by the first. This has the
+// others spoilt.
+std::string with_one_type(std::string_view mail, std::size_t header_bytes) {
   HeaderReader reader(mail.substr(0, header_bytes), OnJunk::kEndsHeader);
   HeaderField field;
+  std::string copy(mail);
   bool seen = false;
   while (reader.next(field)) {
-    if (!equal_ignoring_case(field.name, "content-type")) continue;
-    if (std::exchange(seen, true)) {
-      if (copy.empty()) copy = mail;
-      copy[static_cast<std::size_t>(field.name.data() - mail.data())] = 'X';
-    }
+    if (!is_type(field) || !std::exchange(seen, true)) continue;
+    copy[static_cast<std::size_t>(field.name.data() - mail.data())] = 'X';
   }
-  return copy.empty() ? mail : std::string_view(copy);
+  return copy;
 }
 
 // Where GMime found the content of `part`: a range of the stream that it read, so of `mail`.
@@ -150,13 +156,13 @@ struct MimeParser::Tree {
 
 void MimeParser::take_apart(std::string_view raw, Tree& tree) const {
   std::string_view mail = without_mbox_line(raw);
-  const std::size_t header_bytes = header_size(mail);
-  const std::size_t header_read = std::min(header_bytes, limits_.header_bytes);
+  const HeaderExtent extent = measure_header(mail);
+  const std::size_t header_read = std::min(extent.bytes, limits_.header_bytes);
   tree.header = mail.substr(0, header_read);
-  mail = with_one_type(mail, header_bytes, tree.copy);
+  if (extent.types > 1) mail = tree.copy = with_one_type(mail, extent.bytes);
   tree.exceeded = prescan(mail, limits_);
   tree.is_damaged = tree.exceeded != Exceeded::kNothing;
-  tree.root = make_part(mail.substr(0, header_read), mail.substr(header_bytes));
+  tree.root = make_part(mail.substr(0, header_read), mail.substr(extent.bytes));
   if (!tree.root.type.value.starts_with("multipart")) return;
   tree.is_whole = !tree.is_damaged;
   if (tree.is_whole) split_multipart(mail, tree);

@@ -60,8 +60,8 @@ bool is_opaque(std::string_view chunk, unsigned kinds) {
 
 }  // namespace
 
-Words::Words(std::string_view text) {
-  words_.reserve(text.size() / kUsualWord + 1);
+Words::Words(std::string_view text) : text_(text) {
+  pieces_.reserve(text.size() / kUsualWord + 1);
   std::size_t line = 0;
   for (std::size_t at = 0; at < text.size();) {
     if (kind_of(text[at]) == kSpace) {
@@ -72,51 +72,51 @@ Words::Words(std::string_view text) {
     unsigned kinds = 0;
     for (; end < text.size() && kind_of(text[end]) != kSpace; ++end) kinds |= kind_of(text[end]);
     if ((kinds & ~kPlain) == 0) {
-      add(text, at, end, line, kinds);
+      add(at, end - at, line, kinds);
     } else if (is_opaque(text.substr(at, end - at), kinds)) {
-      words_.push_back({.text = {}, .at = at, .line = line});  // takes its place
+      add(at, 0, line, kOther);  // takes its place
     } else {
-      split_chunk(text, at, end, line);
+      split_chunk(at, end, line);
     }
     at = end;
   }
-  kinds_.resize(words_.size());
 }
 
-void Words::add(std::string_view text, std::size_t at, std::size_t end, std::size_t line,
-                unsigned kinds_of_bytes) {
-  words_.push_back({.text = text.substr(at, end - at),
-                    .at = at,
-                    .line = line,
-                    .digits = kinds_of_bytes == kDigit,
-                    .capital = (kinds_of_bytes & ~(kDigit | kCapital)) == 0});
+void Words::add(std::size_t at, std::size_t size, std::size_t line, unsigned kinds_of_bytes) {
+  pieces_.push_back({.at = static_cast<std::uint32_t>(at),
+                     .size = static_cast<std::uint32_t>(size),
+                     .line = static_cast<std::uint32_t>(line),
+                     .digits = kinds_of_bytes == kDigit,
+                     .capital = (kinds_of_bytes & ~(kDigit | kCapital)) == 0,
+                     .kind = {}});
 }
 
-void Words::split_chunk(std::string_view text, std::size_t at, std::size_t end, std::size_t line) {
+void Words::split_chunk(std::size_t at, std::size_t end, std::size_t line) {
   while (at < end) {
     const std::size_t start = at;
     unsigned kinds = 0;
-    while (at < end && is_of_word(text.substr(at))) kinds |= kind_of(text[at++]);
+    while (at < end && is_of_word(text_.substr(at))) kinds |= kind_of(text_[at++]);
     if (at > start) {
-      add(text, start, at, line, kinds);
+      add(start, at - start, line, kinds);
     } else {
       ++at;
       // The rest of a character of several bytes goes with it.
-      while (at < end && (static_cast<unsigned char>(text[at]) & 0xC0U) == 0x80) ++at;
+      while (at < end && (static_cast<unsigned char>(text_[at]) & 0xC0U) == 0x80) ++at;
     }
   }
 }
 
 CodeWord Words::kind(std::size_t i) const {
-  if (!kinds_[i]) kinds_[i] = find_kind(i);
-  return *kinds_[i];
+  std::optional<CodeWord>& kind = pieces_[i].kind;
+  if (!kind) kind = find_kind(i);
+  return *kind;
 }
 
 CodeWord Words::find_kind(std::size_t i) const {
-  const CodeWord kind = classify_code_word(words_[i].text);
+  const CodeWord kind = classify_code_word((*this)[i].text);
   if (kind != CodeWord::kStrong) return kind;
-  const bool spoilt = (i > 0 && spoils_code(words_[i - 1].text)) ||
-                      (i + 1 < words_.size() && spoils_code(words_[i + 1].text));
+  const bool spoilt = (i > 0 && spoils_code((*this)[i - 1].text)) ||
+                      (i + 1 < size() && spoils_code((*this)[i + 1].text));
   return spoilt ? CodeWord::kAgainst : kind;
 }
 
