@@ -6,11 +6,16 @@
 #include <utility>
 
 #include "mimed/header_text.h"
+#include "shared/ascii.h"
 
 namespace restante::mimed {
 namespace {
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+bool is_alphanumeric(char c) {
+  return is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
+}
 
 // The size of an encoded word at the start of `text`, else 0. Q-encoded ones hold commas, though
 // RFC 2047 section 5 forbids it.
@@ -78,8 +83,14 @@ class ListReader {
       at_ += word;
     } else {
       if (c == '\\' && at_ + 1 < text_.size()) ++at_;
-      add(text_.substr(at_, 1), text_.substr(at_, 1));
-      ++at_;
+      std::size_t size = 1;
+      // What means nothing of its own goes along.
+      while (is_alphanumeric(c) && at_ + size < text_.size() &&
+             is_alphanumeric(text_[at_ + size])) {
+        ++size;
+      }
+      add(text_.substr(at_, size), text_.substr(at_, size));
+      at_ += size;
     }
   }
 

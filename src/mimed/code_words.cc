@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
+#include <numeric>
+#include <utility>
 
 #include "shared/ascii.h"
 
@@ -49,6 +52,8 @@ constexpr std::string_view kNoCodes[] = {"barcode",    "gutscheincode", "rabattc
                                          "unicode",    "aktionscode",   "qrcode",     "quellcode",
                                          "fehlercode", "errorcode",     "geocode",    "opcode"};
 
+static_assert(std::ranges::all_of(kNoCodes, [](auto word) { return word.ends_with("code"); }));
+
 // Lower case in ASCII and in the Latin-1 letters of UTF-8.
 class Lowered {
  public:
@@ -67,15 +72,60 @@ class Lowered {
   std::size_t size_ = 0;
 };
 
-template <std::size_t N>
-bool is_one_of(std::string_view word, const std::string_view (&words)[N]) {
-  return std::ranges::find(words, word) != std::end(words);
+// A word of ours, or the beginning of some.
+struct Row {
+  std::string_view text;
+  bool is_whole;
+  CodeWord kind;
+  std::size_t rank;  // of several that fit the first counts
+};
+
+unsigned char constexpr first_byte(std::string_view text) {
+  return static_cast<unsigned char>(text.front());
 }
 
-template <std::size_t N>
-bool starts_with_one_of(std::string_view word, const std::string_view (&starts)[N]) {
-  return std::ranges::any_of(starts,
-                             [word](std::string_view start) { return word.starts_with(start); });
+// All of them by their first byte.
+constexpr auto kRows = [] {
+  constexpr std::size_t kCount = std::size(kStrongWords) + std::size(kLinkWords) +
+                                 std::size(kAgainstWords) + std::size(kAgainstStarts) +
+                                 std::size(kMediumStarts) + std::size(kUnitStarts);
+  std::array<Row, kCount> rows{};
+  std::size_t size = 0;
+  const auto add = [&](const auto& words, bool are_whole, CodeWord kind) {
+    for (const std::string_view word : words) {
+      rows[size] = {word, are_whole, kind, size};
+      ++size;
+    }
+  };
+  add(kStrongWords, true, CodeWord::kStrong);
+  add(kLinkWords, true, CodeWord::kLink);
+  add(kAgainstWords, true, CodeWord::kAgainst);
+  add(kAgainstStarts, false, CodeWord::kAgainst);
+  add(kMediumStarts, false, CodeWord::kMedium);
+  add(kUnitStarts, false, CodeWord::kUnit);
+  std::ranges::sort(rows, {},
+                    [](const Row& row) { return std::pair(first_byte(row.text), row.rank); });
+  return rows;
+}();
+
+// Where those begin that begin with a byte; those of the next byte are their end.
+constexpr auto kPlaces = [] {
+  std::array<std::uint8_t, 257> places{};
+  static_assert(kRows.size() < 256);
+  for (const Row& row : kRows) ++places[first_byte(row.text) + 1U];
+  std::partial_sum(places.begin(), places.end(), places.begin());
+  return places;
+}();
+
+CodeWord find_row(std::string_view word) {
+  const unsigned char first = first_byte(word);
+  for (std::size_t i = kPlaces[first]; i < kPlaces[first + 1U]; ++i) {
+    const Row& row = kRows[i];
+    if (word.starts_with(row.text) && (!row.is_whole || word.size() == row.text.size())) {
+      return row.kind;
+    }
+  }
+  return CodeWord::kOther;
 }
 
 }  // namespace
@@ -84,22 +134,16 @@ CodeWord classify_code_word(std::string_view word) {
   const Lowered lowered(word);
   const std::string_view text = lowered.text();
   if (text.size() < 2) return CodeWord::kOther;
-  if (is_one_of(text, kNoCodes)) return CodeWord::kAgainst;
   const auto ends = [text](std::string_view end) { return text.ends_with(end); };
-  if (is_one_of(text, kStrongWords) || std::ranges::any_of(kStrongEnds, ends)) {
-    return CodeWord::kStrong;
+  if (std::ranges::any_of(kStrongEnds, ends)) {
+    const bool is_none = std::ranges::find(kNoCodes, text) != std::end(kNoCodes);
+    return is_none ? CodeWord::kAgainst : CodeWord::kStrong;
   }
-  if (is_one_of(text, kLinkWords)) return CodeWord::kLink;
-  if (is_one_of(text, kAgainstWords) || starts_with_one_of(text, kAgainstStarts) ||
-      text.ends_with("nummer")) {
-    return CodeWord::kAgainst;
-  }
-  if (starts_with_one_of(text, kMediumStarts)) return CodeWord::kMedium;
-  return starts_with_one_of(text, kUnitStarts) ? CodeWord::kUnit : CodeWord::kOther;
+  return ends("nummer") ? CodeWord::kAgainst : find_row(text);
 }
 
 bool spoils_code(std::string_view neighbour) {
-  return is_one_of(Lowered(neighbour).text(), kSpoilers);
+  return std::ranges::find(kSpoilers, Lowered(neighbour).text()) != std::end(kSpoilers);
 }
 
 }  // namespace restante::mimed

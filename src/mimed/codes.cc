@@ -318,11 +318,17 @@ class Finder {
   int bonus_;
 };
 
+// Of the bytes of every code one is such.
+bool may_hold_code(std::string_view text) {
+  return std::ranges::any_of(text, [](char c) { return is_digit(c) || c == '-'; });
+}
+
 }  // namespace
 
 std::vector<std::string> find_codes(std::string_view subject, std::string_view text) {
   std::map<std::string, int> scores;
   std::vector<std::string> codes;
+  if (!may_hold_code(subject) && !may_hold_code(text)) return codes;
   Finder in_subject(subject.substr(0, kSubjectLimit), kInSubject);
   in_subject.find(scores, codes);
   Finder(text, in_subject.weight_for_text()).find(scores, codes);

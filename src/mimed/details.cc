@@ -19,6 +19,7 @@ namespace restante::mimed {
 namespace {
 
 constexpr std::size_t kValueLimit = std::size_t{16} * 1024;  // bytes of a field's value
+constexpr std::size_t kUsualFields = 16;
 constexpr std::size_t kContentLimit =
     std::size_t{256} * 1024;  // bytes of a body that are looked at
 
@@ -39,6 +40,7 @@ void read_header(std::string_view header, std::size_t field_limit, CharsetConver
                  Message& message) {
   HeaderReader reader(header, OnJunk::kEndsHeader);
   HeaderField field;
+  message.headers.reserve(kUsualFields);
   while (message.headers.size() < field_limit && reader.next(field)) {
     std::string value = decode_header_text(converter, field.value);
     value.resize(cut_utf8(value, kValueLimit).size());

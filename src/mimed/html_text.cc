@@ -219,8 +219,9 @@ std::string decode_entities(std::string_view text) {
 void append_folded(std::string& out, std::string_view text) {
   while (!text.empty()) {
     const auto* const stop = std::ranges::find_if(text, may_be_blank);
-    out.append(text.begin(), stop);
-    text.remove_prefix(static_cast<std::size_t>(stop - text.begin()));
+    const auto plain = static_cast<std::size_t>(stop - text.begin());
+    out.append(text, 0, plain);
+    text.remove_prefix(plain);
     if (text.empty()) break;
     const bool no_break = text.starts_with(kNoBreakSpace);
     if (!no_break && !is_blank(text.front())) {

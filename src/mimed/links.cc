@@ -76,12 +76,19 @@ void find_in_html(std::string_view html, Links& links) {
   if (!links.full()) finish();
 }
 
+// An ASCII character that does, or the first byte of another.
+bool may_end_url(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte <= ' ' || byte >= 0x7f || c == '<' || c == '>' || c == '"' || c == '`' || c == '{' ||
+         c == '}' || c == '|' || c == '\\' || c == '^';
+}
+
 // Where a URL in a text ends: at white space, a bracket or quotation mark that writers put around
 // it, or typographic punctuation (U+00A0, U+2000 … U+206F, U+3000 … U+303F).
 std::size_t url_end(std::string_view text) {
   for (std::size_t at = 0; at < text.size(); ++at) {
-    if (static_cast<unsigned char>(text[at]) <= ' ' || text[at] == '\x7f') return at;
-    if (std::string_view("<>\"`{}|\\^").contains(text[at])) return at;
+    if (!may_end_url(text[at])) continue;
+    if ((text[at] & 0x80) == 0) return at;
     const std::string_view rest = text.substr(at, 2);
     for (const std::string_view stop : {"\xC2\xA0", "\xE2\x80", "\xE2\x81", "\xE3\x80"}) {
       if (rest == stop) return at;

@@ -11,7 +11,7 @@ namespace restante::mimed {
 namespace {
 
 constexpr std::size_t kLooked = 4096;  // bytes: more than a snippet has, unless it is mostly blank
-constexpr std::size_t kStep = 256;
+constexpr std::size_t kStep = 160;
 
 bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; }
 

@@ -63,23 +63,26 @@ bool is_opaque(std::string_view chunk, unsigned kinds) {
 Words::Words(std::string_view text) : text_(text) {
   pieces_.reserve(text.size() / kUsualWord + 1);
   std::size_t line = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    if (kind_of(text[at]) == kSpace) {
-      line += text[at++] == '\n';
+  for (const char* at = text.begin(); at != text.end();) {
+    if (kind_of(*at) == kSpace) {
+      line += *at++ == '\n';
       continue;
     }
-    std::size_t end = at;
+    const char* const start = at;
     unsigned kinds = 0;
-    for (; end < text.size() && kind_of(text[end]) != kSpace; ++end) kinds |= kind_of(text[end]);
-    if ((kinds & ~kPlain) == 0) {
-      add(at, end - at, line, kinds);
-    } else if (is_opaque(text.substr(at, end - at), kinds)) {
-      add(at, 0, line, kOther);  // takes its place
-    } else {
-      split_chunk(at, end, line);
-    }
-    at = end;
+    for (unsigned kind = 0; at != text.end() && (kind = kind_of(*at)) != kSpace; ++at)
+      kinds |= kind;
+    add_chunk(static_cast<std::size_t>(start - text.begin()),
+              static_cast<std::size_t>(at - text.begin()), line, kinds);
   }
+}
+
+// What stands between blanks.
+void Words::add_chunk(std::size_t at, std::size_t end, std::size_t line, unsigned kinds_of_bytes) {
+  const bool plain = (kinds_of_bytes & ~kPlain) == 0;
+  const bool opaque = !plain && is_opaque(text_.substr(at, end - at), kinds_of_bytes);
+  if (!plain && !opaque) return split_chunk(at, end, line);
+  add(at, opaque ? 0 : end - at, line, kinds_of_bytes);  // it takes its place in any case
 }
 
 void Words::add(std::size_t at, std::size_t size, std::size_t line, unsigned kinds_of_bytes) {

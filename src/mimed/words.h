@@ -47,6 +47,7 @@ class Words {
   };
 
   void add(std::size_t at, std::size_t size, std::size_t line, unsigned kinds_of_bytes);
+  void add_chunk(std::size_t at, std::size_t end, std::size_t line, unsigned kinds_of_bytes);
   void split_chunk(std::size_t at, std::size_t end, std::size_t line);
   [[nodiscard]] CodeWord find_kind(std::size_t i) const;
 
