@@ -34,6 +34,27 @@ char* flush_group(char* out, std::uint32_t group, int count) {
   return out;
 }
 
+char* write_group(char* out, std::uint32_t group) {
+  *out++ = static_cast<char>(group >> 16);
+  *out++ = static_cast<char>(group >> 8);
+  *out++ = static_cast<char>(group);
+  return out;
+}
+
+std::int8_t value_of(char c) { return kBase64Values[static_cast<unsigned char>(c)]; }
+
+// The whole groups with nothing between them that `encoded` begins with, which it loses.
+char* decode_groups(char* out, std::string_view& encoded) {
+  const char* at = encoded.data();
+  for (const char* const end = at + encoded.size() / 4 * 4; at != end; at += 4) {
+    const int a = value_of(at[0]), b = value_of(at[1]), c = value_of(at[2]), d = value_of(at[3]);
+    if ((a | b | c | d) < 0) break;
+    out = write_group(out, static_cast<std::uint32_t>(a << 18 | b << 12 | c << 6 | d));
+  }
+  encoded.remove_prefix(static_cast<std::size_t>(at - encoded.data()));
+  return out;
+}
+
 // Decodes `=XX` at `at` if it is one.
 bool append_escape(std::string& out, std::string_view encoded, std::size_t at) {
   if (at + 2 >= encoded.size()) return false;
@@ -51,21 +72,22 @@ std::string decode_base64(std::string_view encoded) {
   char* out = decoded.data();
   std::uint32_t group = 0;
   int count = 0;
-  for (char c : encoded) {
-    const std::int8_t value = kBase64Values[static_cast<unsigned char>(c)];
+  while (!encoded.empty()) {
+    if (count == 0) out = decode_groups(out, encoded);
+    if (encoded.empty()) break;
+    const std::int8_t value = value_of(encoded.front());
+    encoded.remove_prefix(1);
     if (value >= 0) {
       group = group << 6 | static_cast<std::uint32_t>(value);
       if (++count < 4) continue;
-      *out++ = static_cast<char>(group >> 16);
-      *out++ = static_cast<char>(group >> 8);
-      *out++ = static_cast<char>(group);
-      group = 0;
-      count = 0;
+      out = write_group(out, group);
     } else if (value == kPadding) {
       out = flush_group(out, group, count);
-      group = 0;
-      count = 0;
+    } else {
+      continue;
     }
+    group = 0;
+    count = 0;
   }
   out = flush_group(out, group, count);
   decoded.resize(static_cast<std::size_t>(out - decoded.data()));
