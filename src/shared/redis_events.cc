@@ -11,6 +11,8 @@
 namespace restante {
 namespace {
 
+constexpr int kReads = 16;  // in a row; then others have their turn
+
 class Events {
  public:
   Events(redisAsyncContext& context, event_base* base)
@@ -50,8 +52,21 @@ class Events {
   }
 
  private:
+  // hiredis reads 16 KiB at a time. Of a larger reply the next ones are mostly there already.
   static void on_readable(evutil_socket_t, short, void* self) noexcept {
-    redisAsyncHandleRead(&static_cast<Events*>(self)->context_);  // may end the context
+    auto& events = *static_cast<Events*>(self);
+    bool gone = false;
+    events.gone_ = &gone;
+    std::size_t unread = 0, before = 0;
+    int reads = 0;
+    do {
+      before = unread;
+      redisAsyncHandleRead(&events.context_);  // may end the context
+      // cppcheck-suppress knownConditionTrueFalse  ; the destructor may have set it
+      if (gone) return;
+      unread = events.context_.c.reader->len - events.context_.c.reader->pos;  // of a reply in part
+    } while (unread > 0 && unread != before && ++reads < kReads);
+    events.gone_ = nullptr;
   }
 
   // What hiredis asks to write again meanwhile did not fit into the socket.
