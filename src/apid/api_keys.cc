@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Whether a key is one of ours, in constant time (the only file of apid with GnuTLS, which
-// libmicrohttpd is built on).
+// Whether a key is one of ours, in constant time (with tls_transport.cc the only file with GnuTLS,
+// which libmicrohttpd is built on).
 #include "apid/api_keys.h"
 
 #include <gnutls/crypto.h>

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "apid/http.h"
+#include "apid/tls_transport.h"
 #include "shared/event_loop.h"
 
 struct MHD_Connection;
@@ -38,6 +39,7 @@ enum class Stage : std::uint8_t {
 struct Client {
   MHD_Connection* connection = nullptr;
   int fd = -1;
+  std::optional<TlsTransport> transport;  // with TLS
   Stage stage = Stage::kReading;
   bool suspended = false;
   bool close = false;        // after this answer

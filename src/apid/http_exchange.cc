@@ -173,6 +173,7 @@ MHD_Result Daemon::send(Client& client) {
   if (from.receipt && has_hung_up(client.fd)) return MHD_NO;
   const unsigned status = from.status;
   const std::uint64_t size = from.file ? from.file->size : from.body.size();
+  const bool has_body = client.request.method != "HEAD" && status != 204 && status != 304;
   client.stage = Stage::kSending;
   client.receipt = std::move(from.receipt);
   client.place = std::move(from.place);
@@ -183,6 +184,7 @@ MHD_Result Daemon::send(Client& client) {
   observer_(client.request, status, precise_now() - client.asked_at);
   if (client.stream) begin_stream(client);
   if (!client.stream && !client.receipt) client.hangup.reset();  // it may close its half now
+  if (client.transport) client.transport->expect_body(has_body ? size : 0);
   const ResponsePtr response = make_library_response(std::move(from), [this, &client](bool more) {
     // A stream has all its time again with each piece that the client takes.
     client.deadline = more ? monotonic_now() + options_.timeout : kForever;

@@ -192,6 +192,11 @@ void Daemon::add_client(MHD_Connection* connection, void** context) {
   client->deadline = monotonic_now() + options_.timeout;
   clients_.push_front(client);
   client->self = clients_.begin();
+  if (!options_.certificate.empty()) {
+    const MHD_ConnectionInfo* tls =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    client->transport.emplace(static_cast<gnutls_session_int*>(tls->tls_session), client->fd);
+  }
   *context = client.get();
   options_.tally.add(Count::kHttpAccepted);
   options_.tally.add(Count::kHttpOpen);
