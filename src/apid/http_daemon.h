@@ -27,6 +27,7 @@ class Daemon : public HttpServer {
         handler_(std::move(handler)),
         observer_(std::move(observer)),
         run_soon_(base, [this] { run(); }),
+        run_later_(base, [this] { run(); }),
         sweep_(base, [this] { sweep(); }) {}
   ~Daemon() override;
 
@@ -36,6 +37,7 @@ class Daemon : public HttpServer {
  private:
   [[nodiscard]] std::vector<MHD_OptionItem> library_options(int listener);
   void run();
+  [[nodiscard]] bool has_work() const;
   void sweep();
   void expire(Client& client, std::chrono::milliseconds now);
   [[nodiscard]] unsigned library_limit() const;
@@ -74,7 +76,8 @@ class Daemon : public HttpServer {
   std::function<void()> drained_;
   CPtr<MHD_Daemon, MHD_stop_daemon> daemon_;
   std::unique_ptr<ReadWatch> watch_;
-  Timer run_soon_, sweep_;
+  Soon run_soon_;
+  Timer run_later_, sweep_;
 };
 
 }  // namespace restante::apid

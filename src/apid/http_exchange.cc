@@ -156,7 +156,7 @@ void Daemon::suspend(Client& client) {
 void Daemon::resume(Client& client) {
   client.suspended = false;
   MHD_resume_connection(client.connection);
-  if (!run_soon_.running()) run_soon_.start(milliseconds{0});
+  run_soon_.start();
 }
 
 void Daemon::answer(Client& client, Response response) {

@@ -41,6 +41,13 @@ bool Timer::running() const { return event_pending(event_.get(), EV_TIMEOUT, nul
 
 void Timer::on_expired(int, short, void* self) noexcept { static_cast<Timer*>(self)->expired_(); }
 
+Soon::Soon(event_base* base, std::function<void()> work)
+    : work_(std::move(work)), event_(make_event(base, -1, 0, on_turn, this)) {}
+
+void Soon::start() { event_active(event_.get(), 0, 0); }
+
+void Soon::on_turn(int, short, void* self) noexcept { static_cast<Soon*>(self)->work_(); }
+
 ReadWatch::ReadWatch(event_base* base, int fd, std::function<void()> readable)
     : readable_(std::move(readable)),
       event_(make_event(base, fd, EV_READ | EV_PERSIST, on_readable, this)) {

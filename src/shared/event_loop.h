@@ -31,6 +31,21 @@ class Timer {
   EventPtr event_;
 };
 
+// Calls back once in this turn of the loop, behind what it has to call already, however often it
+// was started. Destroying it cancels the call.
+class Soon {
+ public:
+  Soon(event_base* base, std::function<void()> work);
+  Soon(const Soon&) = delete;
+  Soon& operator=(const Soon&) = delete;
+  void start();
+
+ private:
+  static void on_turn(int fd, short what, void* self) noexcept;
+  std::function<void()> work_;
+  EventPtr event_;
+};
+
 // Calls back whenever `fd` is readable (persistent, level-triggered). Does not own `fd`.
 class ReadWatch {
  public:
