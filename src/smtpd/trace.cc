@@ -18,6 +18,7 @@ namespace {
 
 // As much of a client's word as a header line takes (RFC 5322 section 2.1.1 wants 78, allows 998).
 constexpr std::size_t kLongestWord = 255;
+constexpr std::size_t kUsualSize = 512;
 
 // Printable ASCII without what has a meaning in comments and between fields.
 std::string plain(std::string_view text) {
@@ -70,7 +71,9 @@ std::size_t end_of_field(std::string_view data, std::size_t start) {
 std::string trace_header(const Arrival& arrival) {
   const Envelope& envelope = arrival.envelope;
   const bool tls = !arrival.tls.version.empty();
-  std::string header = fmt::format("Return-Path: <{}>\r\n", envelope.reverse_path.text());
+  std::string header;
+  header.reserve(kUsualSize);
+  fmt::format_to(std::back_inserter(header), "Return-Path: <{}>\r\n", envelope.reverse_path.text());
   fmt::format_to(std::back_inserter(header), "Received: from {} ({})\r\n", plain(envelope.helo),
                  literal(arrival.client_address));
   fmt::format_to(std::back_inserter(header), "\tby {} (restante) with {} id {}", arrival.hostname,
