@@ -28,6 +28,9 @@ LIBRARIES_smtpd  := $(LIBRARIES_shared) openssl
 LIBRARIES_mimed  := $(LIBRARIES_shared) gmime-3.0
 LIBRARIES_apid   := $(LIBRARIES_shared) libmicrohttpd gnutls zlib
 
+# What tests read JSON with, of whatever folder.
+TEST_LIBS := -lcjson
+
 # The Debian packages of all that: to build it and to run the demo.
 PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-dev libidn2-dev \
 	libunistring-dev libseccomp-dev libsystemd-dev libssl-dev libzstd-dev libgmime-3.0-dev libmicrohttpd-dev \
@@ -111,14 +114,14 @@ $(BUILD)/unit/$(1)/%: tests/unit/$(1)/%.cc $(BUILD)/lib$(1).a $(BUILD)/libshared
 	@mkdir -p $$(@D)
 	$$(if $(V),,@echo "  TEST  $$<")
 	$(Q)$(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -Itests/unit -o $$@ $$< $(BUILD)/lib$(1).a \
-		$(BUILD)/libshared.a $$(LDFLAGS) $$(LIBS_$(1)) -lcmocka -lcjson
+		$(BUILD)/libshared.a $$(LDFLAGS) $$(LIBS_$(1)) -lcmocka $(TEST_LIBS)
 $(BUILD)/replay/$(1)/%: tests/fuzz/$(1)/fuzz_%.cc tests/fuzz/replay.cc $(BUILD)/lib$(1).a $(BUILD)/libshared.a
 	@mkdir -p $$(@D)
 	$$(if $(V),,@echo "  FUZZ  $$<")
-	$(Q)$(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(LIBS_$(1))
+	$(Q)$(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(LIBS_$(1)) $(TEST_LIBS)
 $(BUILD)/fuzz/$(1)/%: tests/fuzz/$(1)/fuzz_%.cc $(BUILD)/lib$(1).a $(BUILD)/libshared.a
 	@mkdir -p $$(@D)
-	$(Q)$(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -fsanitize=fuzzer -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(LIBS_$(1))
+	$(Q)$(CXX) $$(CXXFLAGS) $$(CFLAGS_$(1)) -fsanitize=fuzzer -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(LIBS_$(1)) $(TEST_LIBS)
 $(BUILD)/headers/$(1)/%.ok: src/$(1)/%.h
 	@mkdir -p $$(@D)
 	$(Q)echo | $(CXX) $$(filter-out -MMD -MP,$$(CXXFLAGS)) $$(CFLAGS_$(1)) -fsyntax-only -include $$< -x c++ - && touch $$@
