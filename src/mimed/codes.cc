@@ -320,7 +320,10 @@ class Finder {
 
 // Of the bytes of every code one is such.
 bool may_hold_code(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) { return is_digit(c) || c == '-'; });
+  for (const char c : text) {
+    if (is_digit(c) || c == '-') return true;
+  }
+  return false;
 }
 
 }  // namespace

@@ -20,8 +20,9 @@ constexpr std::size_t kFirstClient = 2;  // in the list that is polled
 // smtpd and apid workers connect once each; more than this is a fault of ours.
 constexpr std::size_t kClientLimit = 4096;
 
-// Mails of each client before the kernel is asked who else has something.
+// Mails of each client, and time, before the kernel is asked who else has something.
 constexpr unsigned kRounds = 16;
+constexpr std::chrono::milliseconds kRoundsTime{10};
 
 }  // namespace
 
@@ -67,8 +68,9 @@ void Server::run() {
       polled_.push_back({client.fd.get(), client.unsent ? short{POLLOUT} : short{POLLIN}, 0});
     }
     if (poll(polled_.data(), polled_.size(), -1) < 0) continue;
-    limit_.begin(monotonic_now());
-    serve_clients();
+    const auto now = monotonic_now();
+    limit_.begin(now);
+    serve_clients(now);
     if (polled_[1].revents != 0) accept_clients();
     if (polled_[0].revents != 0) draining_ = true;
     if (draining_ && clients_.empty()) return;
@@ -89,20 +91,20 @@ void Server::accept_clients() {
   log::warning("too_many_clients", {{"clients", clients_.size()}});
 }
 
-void Server::serve_clients() {
-  bool any = false;
+void Server::serve_clients(std::chrono::milliseconds now) {
   for (std::size_t i = 0; i < clients_.size(); ++i) {
     clients_[i].ready = polled_[kFirstClient + i].revents != 0;
-    any = any || clients_[i].ready;
   }
-  for (unsigned round = 0; any && round < kRounds; ++round) {
-    any = false;
+  const auto end = now + kRoundsTime;
+  for (unsigned round = 0; round < kRounds; ++round) {
+    bool any = false;
     for (Client& client : clients_) {
       if (!client.ready) continue;
       if (!serve(client)) client.fd.reset();
-      client.ready = client.fd && client.has_sent_more();
-      any = any || client.ready;
+      any = true;
     }
+    if (!any || monotonic_now() >= end) break;
+    for (Client& client : clients_) client.ready = client.fd && client.has_sent_more();
   }
   if (std::erase_if(clients_, [](const Client& client) { return !client.fd; }) > 0) {
     accepting_ = true;

@@ -59,7 +59,7 @@ class Server {
   };
 
   void accept_clients();
-  void serve_clients();
+  void serve_clients(std::chrono::milliseconds now);
   // One packet of a client, or to it. False: close it.
   [[nodiscard]] bool serve(Client& client);
   [[nodiscard]] static bool greet(Client& client, int progress);
