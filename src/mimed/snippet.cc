@@ -24,6 +24,7 @@ std::size_t characters_of(std::string_view text) {
 std::string make_snippet(std::string_view text) {
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
   std::string snippet;
+  snippet.reserve(2 * kStep);
   text = cut_utf8(text, kLooked);
   // Most often the first step is enough.
   while (!text.empty() && characters_of(snippet) <= kSnippetCharacters) {

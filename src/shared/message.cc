@@ -13,7 +13,9 @@
 namespace restante {
 namespace {
 
-constexpr std::size_t kUsualDetails = 1024;  // bytes
+// Bytes that are enough for most mails.
+constexpr std::size_t kUsualDetails = 1024;
+constexpr std::size_t kUsualSummary = 512;
 
 // What stands behind the backslash of a byte that a JSON string cannot hold as it is (RFC 8259
 // section 7); 'u' where there is no letter for it. 0: it can.
@@ -160,6 +162,7 @@ Fragments make_fragments(const Message& message) {
                  .details = details_of(message),
                  .parse_error = message.parse_error};
   std::string& summary = made.summary;
+  summary.reserve(kUsualSummary);
   summary += "\"subject\":";
   append_json_string(summary, message.subject);
   summary += "\n\"size\":" + std::to_string(message.size) + ",\"snippet\":";
