@@ -3,7 +3,9 @@
 #include "apid/http_body.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,6 +16,7 @@ namespace restante::apid {
 namespace {
 
 constexpr std::size_t kStreamBlock = 16 * 1024;  // bytes that are read from a stream at once
+constexpr std::size_t kFileBlock = 64 * 1024;    // … and from a file
 
 void free_body(void* body) noexcept {
   std::unique_ptr<std::string>(static_cast<std::string*>(body));
@@ -28,7 +31,27 @@ ResponsePtr from_memory(std::string&& text) {
   return response;
 }
 
-// The library closes what it is given, so it gets a descriptor of its own.
+// In TLS the library would read a file 4 KiB at a time, and send each as a record.
+ssize_t read_file(void* context, std::uint64_t position, char* room, std::size_t size) noexcept {
+  const auto& file = *static_cast<const FileBody*>(context);
+  const ssize_t got = pread(file.fd->get(), room, size, static_cast<off_t>(file.offset + position));
+  return got > 0 ? got : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+void free_file(void* context) noexcept {
+  std::unique_ptr<FileBody>(static_cast<FileBody*>(context));
+}
+
+ResponsePtr from_file_in_blocks(const FileBody& from) {
+  auto file = std::make_unique<FileBody>(from);
+  const std::uint64_t block = std::clamp<std::uint64_t>(file->size, 1, kFileBlock);
+  ResponsePtr response(
+      MHD_create_response_from_callback(file->size, block, read_file, file.get(), free_file));
+  if (response) (void)file.release();
+  return response;
+}
+
+// Sent by the kernel. The library closes what it is given, so it gets a descriptor of its own.
 ResponsePtr from_file(const FileBody& file) {
   UniqueFd fd(fcntl(file.fd->get(), F_DUPFD_CLOEXEC, 0));
   if (!fd) return nullptr;
@@ -64,10 +87,11 @@ ResponsePtr from_stream(std::shared_ptr<EventStream> stream, std::function<void(
 
 }  // namespace
 
-ResponsePtr make_library_response(Response&& from, std::function<void(bool more)> read) {
-  ResponsePtr response = from.stream ? from_stream(std::move(from.stream), std::move(read))
-                         : from.file ? from_file(*from.file)
-                                     : from_memory(std::move(from.body));
+ResponsePtr make_library_response(Response&& from, bool tls, std::function<void(bool more)> read) {
+  ResponsePtr response = from.stream        ? from_stream(std::move(from.stream), std::move(read))
+                         : from.file && tls ? from_file_in_blocks(*from.file)
+                         : from.file        ? from_file(*from.file)
+                                            : from_memory(std::move(from.body));
   if (!response) return nullptr;
   // Without its headers an attachment would be a page to a browser: rather no answer than that.
   for (const auto& [name, value] : from.headers) {

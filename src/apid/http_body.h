@@ -16,7 +16,7 @@ using ResponsePtr = CPtr<MHD_Response, MHD_destroy_response>;
 // Nothing when there is no memory. With a stream, `read` is called each time that the client has
 // taken what it was given and more is asked for; when there is no more, that is said, and the
 // connection is to be suspended.
-[[nodiscard]] ResponsePtr make_library_response(Response&& from,
+[[nodiscard]] ResponsePtr make_library_response(Response&& from, bool tls,
                                                 std::function<void(bool more)> read);
 
 }  // namespace restante::apid

@@ -185,11 +185,12 @@ MHD_Result Daemon::send(Client& client) {
   if (client.stream) begin_stream(client);
   if (!client.stream && !client.receipt) client.hangup.reset();  // it may close its half now
   if (client.transport) client.transport->expect_body(has_body ? size : 0);
-  const ResponsePtr response = make_library_response(std::move(from), [this, &client](bool more) {
-    // A stream has all its time again with each piece that the client takes.
-    client.deadline = more ? monotonic_now() + options_.timeout : kForever;
-    if (!more) suspend(client);
-  });
+  const ResponsePtr response = make_library_response(
+      std::move(from), client.transport.has_value(), [this, &client](bool more) {
+        // A stream has all its time again with each piece that the client takes.
+        client.deadline = more ? monotonic_now() + options_.timeout : kForever;
+        if (!more) suspend(client);
+      });
   if (!response) return MHD_NO;
   if (client.close || draining_) {
     MHD_add_response_header(response.get(), MHD_HTTP_HEADER_CONNECTION, "close");
