@@ -227,7 +227,7 @@ layers: ## check that includes follow the arrows: programs use shared, shared us
 	$(call forbid,src/apid/*,ctl/|master/|smtpd/|mimed/|hiredis|gmime|glib|openssl)
 	$(call forbid,$(filter-out src/apid/compression.cc,$(wildcard src/apid/*)),zlib)
 	$(call forbid,src/smtpd/session.* src/smtpd/commands.* src/smtpd/framing.* src/smtpd/replies.* src/smtpd/parameters.* src/smtpd/header_check.* src/smtpd/proxy_header.* src/smtpd/time_limits.* src/smtpd/client_table.* src/shared/address.*,$(NO_IO))
-	$(call forbid,$(filter-out src/shared/redis.cc src/shared/redis_events.cc src/shared/redis_reply.cc src/shared/redis_tls.cc,$(wildcard src/shared/*)),hiredis)
+	$(call forbid,$(filter-out src/shared/redis.cc src/shared/redis_arena.cc src/shared/redis_events.cc src/shared/redis_reply.cc src/shared/redis_tls.cc,$(wildcard src/shared/*)),hiredis)
 	$(call forbid,$(filter-out src/shared/sandbox.cc,$(wildcard src/*/*)),seccomp)
 	$(call forbid,$(filter-out src/shared/mail_frame.h src/shared/mail_frame.cc,$(wildcard src/*/*)),zstd\.h)
 	$(call forbid,$(filter-out src/shared/domain.cc,$(wildcard src/*/*)),idn2|uninorm)

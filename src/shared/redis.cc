@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// One connection to Redis on a worker's event loop (with redis_reply.cc the only file with
-// hiredis).
+// One connection to Redis on a worker's event loop (with redis_reply.cc and redis_arena.cc
+// the only file with hiredis).
 #include "shared/redis.h"
 
 #include <hiredis/async.h>
@@ -15,6 +15,7 @@
 
 #include "shared/event_loop.h"
 #include "shared/rate_table.h"
+#include "shared/redis_arena.h"
 #include "shared/redis_channels.h"
 #include "shared/redis_events.h"
 #include "shared/redis_sentinel.h"
@@ -141,6 +142,7 @@ class Redis::Connection {
       return lost("TLS cannot be started");
     }
     context_->c.reader->maxbuf = 0;  // the default shrinks and grows the buffer of large replies
+    keep_replies_together(*context_->c.reader);
     if (!attach_to_loop(*context_, base_)) {
       redisAsyncFree(context_);
       return lost("out of memory");
