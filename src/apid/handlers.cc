@@ -205,7 +205,7 @@ void Api::find_mail(const Request& request, const RouteMatch& match, const Respo
            [found](Response response) { found({.response = std::move(response)}); });
     });
   };
-  look(request, one->mailbox, one->wanted->wait, list, no_such_message(), respond);
+  look(request, one->mailbox, one->wanted->wait, list, no_such_message, respond);
 }
 
 void Api::get_mail(const Request& request, const RouteMatch& match, const Responder& asker) {

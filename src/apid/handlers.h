@@ -94,9 +94,10 @@ class Api {
                                       const Responder& respond)>;
   void find_mail(const Request& request, const RouteMatch& match, const Responder& respond,
                  WithMail then);
-  // Looks once, or for as long as the request wants to wait; `otherwise` if nothing is found.
+  // Looks once, or for as long as the request wants to wait; `otherwise` is what is answered if
+  // nothing is found.
   void look(const Request& request, const std::string& mailbox, std::chrono::milliseconds wait,
-            Waits::Look look, Response otherwise, const Responder& respond);
+            Waits::Look look, Response (*otherwise)(), const Responder& respond);
   // Goes on with the mail when all its pieces are there, be they sound or not; or answers.
   using WithRaw = std::function<void(RawReader&, const Responder& respond)>;
   void read_raw(const Request& request, const RouteMatch& match, const Responder& respond,

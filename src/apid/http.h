@@ -90,30 +90,34 @@ class Responder {
 
   template <class Function>
     requires std::is_invocable_v<Function, Response>
-  Responder(Function answer) : answer_(std::move(answer)) {}
-  Responder(Answer answer, Hold hold) : answer_(std::move(answer)), hold_(std::move(hold)) {}
+  Responder(Function answer) : Responder(std::move(answer), nullptr) {}
+  Responder(Answer answer, Hold hold)
+      : parts_(std::make_shared<const Parts>(Parts{std::move(answer), std::move(hold)})) {}
 
-  void operator()(Response response) const { answer_(std::move(response)); }
+  void operator()(Response response) const { parts_->answer(std::move(response)); }
 
   // The answer may take up to `limit` and not only api_timeout. `ended` is called once, at any time
   // before the answer, if waiting has lost its sense: the client has gone, the time is over, or the
   // server is going and wants what answer there is. Without it a client may close its half.
   void hold(std::chrono::milliseconds limit, Ended ended) const {
-    if (hold_) hold_(limit, std::move(ended));
+    if (parts_->hold) parts_->hold(limit, std::move(ended));
   }
 
   // The same, but each answer is given to `change` first.
   [[nodiscard]] Responder with(std::function<void(Response&)> change) const {
-    return {[answer = answer_, change = std::move(change)](Response response) {
+    return {[parts = parts_, change = std::move(change)](Response response) {
               change(response);
-              answer(std::move(response));
+              parts->answer(std::move(response));
             },
-            hold_};
+            parts_->hold};
   }
 
  private:
-  Answer answer_;
-  Hold hold_;
+  struct Parts {
+    Answer answer;
+    Hold hold;
+  };
+  std::shared_ptr<const Parts> parts_;  // a Responder is copied on its way
 };
 
 using Handler = std::function<void(const Request&, Responder)>;

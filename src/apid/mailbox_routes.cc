@@ -12,18 +12,24 @@
 
 namespace restante::apid {
 
+namespace {
+
+Response empty_page() { return json_response(200, page_json({}, /*with_bodies=*/true)); }
+
+}  // namespace
+
 void Api::look(const Request& request, const std::string& mailbox, std::chrono::milliseconds wait,
-               Waits::Look look, Response otherwise, const Responder& respond) {
+               Waits::Look look, Response (*otherwise)(), const Responder& respond) {
   if (wait.count() == 0) {
-    return look([respond, otherwise = std::move(otherwise)](Waits::Looked looked) {
-      respond(looked.response ? *std::move(looked.response) : otherwise);
+    return look([respond, otherwise](Waits::Looked looked) {
+      respond(looked.response ? *std::move(looked.response) : otherwise());
     });
   }
   waits_.start({.mailbox = mailbox,
                 .api_key = request.api_key,
                 .time = wait,
                 .look = std::move(look),
-                .otherwise = std::move(otherwise)},
+                .otherwise = otherwise()},
                respond);
 }
 
@@ -51,7 +57,7 @@ void Api::list_mails(const Request& request, std::string_view user, const Respon
       found({.response = answer(*page)});
     });
   };
-  look(request, key, wanted->wait, list, answer({}), respond);
+  look(request, key, wanted->wait, list, empty_page, respond);
 }
 
 void Api::clear_mailbox(const Request& request, std::string_view user, const Responder& respond) {
@@ -87,7 +93,7 @@ void Api::claim_mail(const Request& request, std::string_view user, const Respon
       found({.response = std::move(response)});
     });
   };
-  look(request, key, wanted->wait, claim, no_such_message(), respond);
+  look(request, key, wanted->wait, claim, no_such_message, respond);
 }
 
 void Api::stream_events(const Request& request, std::string_view user, const Responder& respond) {
