@@ -37,7 +37,7 @@ PACKAGES := g++ make pkg-config libfmt-dev libcjson-dev libhiredis-dev libevent-
 	libgnutls28-dev zlib1g-dev redis-server openssl swaks libnet-ssleay-perl curl
 # What `make check` needs besides. Where systemd runs, apt starts haproxy, which listens nowhere. The
 # last has the mails of Python's own tests: libpython3.11-testsuite in Debian 12, 3.13 in Debian 13.
-CHECK_PACKAGES := libcmocka-dev jq python3 python3-pytest procps mandoc haproxy msmtp \
+CHECK_PACKAGES := libcmocka-dev jq python3 python3-pytest procps mandoc haproxy msmtp valgrind \
 	libpython3.*-testsuite
 # What `make interop` needs besides. Postfix takes the place of another MTA, and apt starts it on
 # port 25: for machines to throw away. Exim and OpenSMTPD cannot stand beside it; the tests unpack

@@ -13,7 +13,8 @@ import sys
 
 import pytest
 
-from harness import (IS_ROOT, LOCAL, UNPRIVILEGED, Files, Restante, environment, programs, run)
+from harness import (IS_ROOT, LOCAL, UNPRIVILEGED, Files, Restante, environment, has_sanitizer,
+                     programs, run)
 from inject import IS_KNOWN, Killed, Puppet
 from redis_on_port import redis_on_a_port
 
@@ -30,10 +31,6 @@ can_inject = pytest.mark.skipif(not (IS_ROOT and IS_KNOWN),
 
 def landlock():
     return max(0, ctypes.CDLL(None).syscall(CREATE_RULESET, None, 0, TELL_VERSION))
-
-
-def has_sanitizer():
-    return b"__asan_init" in (programs() / "restante-mimed").read_bytes()
 
 
 pytestmark = pytest.mark.skipif(has_sanitizer(), reason="a build with a sanitizer has no sandbox")

@@ -94,6 +94,10 @@ def programs():
     return directory
 
 
+def has_sanitizer():
+    return b"__asan_init" in (BUILD / "restante-mimed").read_bytes()
+
+
 def free_ports(count):
     """Ports of the loopback address, for programs that cannot pick one."""
     with contextlib.ExitStack() as stack:
