@@ -45,7 +45,7 @@ CHECK_PACKAGES := libcmocka-dev jq python3 python3-pytest procps mandoc haproxy 
 INTEROP_PACKAGES := postfix nodejs python3-venv
 
 # What `make bench` needs besides: the peers, and what drives and counts.
-BENCH_PACKAGES := postfix nginx-light wrk strace python3
+BENCH_PACKAGES := postfix nginx-light wrk strace valgrind python3
 
 # What `make faults` needs besides: to make a network, and disks that can be copied at an instant.
 FAULT_PACKAGES := iproute2 xfsprogs

@@ -5,6 +5,7 @@ import subprocess
 
 from harness import KEY, LOCAL
 from pairs import compare
+from peers import Nginx, Subject
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it does so again.\r\n"
 
@@ -45,11 +46,13 @@ def fill(subject):
     ]
 
 
-def against(subject, nginx, rounds, seconds):
-    for number, (what, path, wanted) in enumerate(fill(subject)):
-        answer = subject.api(path)
-        assert answer.status == 200, (path, answer)
-        file = nginx.serve(f"{number}.json", answer.body)
-        yield compare(f"{what}, {len(answer.body)} bytes / nginx", "requests/s",
-                      lambda: requests(subject.https_port, path, seconds),
-                      lambda: requests(nginx.port, file, seconds), rounds, wanted)
+def rows(options):
+    with Subject(apid_workers=1) as subject, Nginx(workers=1) as nginx:
+        for number, (what, path, at_least) in enumerate(fill(subject)):
+            answer = subject.api(path)
+            assert answer.status == 200, (path, answer)
+            file = nginx.serve(f"{number}.json", answer.body)
+            yield compare(f"{what}, {len(answer.body):,} bytes / nginx", "requests/s",
+                          lambda: requests(subject.https_port, path, options.seconds),
+                          lambda: requests(nginx.port, file, options.seconds), options.rounds,
+                          at_least)

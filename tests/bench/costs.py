@@ -1,18 +1,26 @@
 # SPDX-License-Identifier: ISC
-"""What a mail and a request cost in system calls, bytes and memory: figures that a busy machine does
-not change."""
+"""What a mail and a request cost in system calls, instructions, time of a processor and bytes in
+Redis: figures that a busy machine changes little or not at all."""
+import base64
 import contextlib
+import os
+import pathlib
 import re
+import resource
 import signal
 import statistics
 import subprocess
 import tempfile
-import time
 
-from harness import KEY, Restante, ask
+import api_bench
+import counted
+from harness import ask, new_directory
+from pairs import Figure
+from peers import SmtpSink, Subject
 from smtp_bench import load
 
 COUNT = 400  # mails or requests
+STORED = 2560  # bytes of a mail of 2 KB in Redis, at most
 
 
 @contextlib.contextmanager
@@ -33,52 +41,135 @@ def traced(pids, found):
                 found[row[2]] = int(row[1])
 
 
-def calls_per_mail(subject, role, mails=COUNT, options=()):
-    """System calls a mail of all processes of a role, by their names."""
-    load(subject.port, mails, options)  # scripts are loaded, pages are there
+def calls(name, found, count, most=6):
+    """A figure of these system calls, the most frequent of them by name."""
+    names = sorted(found, key=found.get, reverse=True)[:most]
+    return Figure(name, sum(found.values()) / count, "system calls", 1,
+                  more=", ".join(f"{name} {found[name] / count:.2f}" for name in names))
+
+
+def calls_per_mail(subject, role, what, flags=()):
+    load(subject.port, COUNT, flags)  # scripts are loaded, pages are there
     found = {}
     with traced(sorted(subject.pids(role)), found):
-        load(subject.port, mails, options)
-    return {name: count / mails for name, count in found.items()}
+        load(subject.port, COUNT, flags)
+    return calls(f"{role}, a mail of 2 KB, {what}", found, COUNT)
 
 
-def calls_per_request(subject, path, requests=COUNT):
+def calls_per_request(subject, what, path):
     found = {}
     with contextlib.closing(subject.https()) as connection:
         ask(connection, path)
         with traced(sorted(subject.pids("apid")), found):
-            for _ in range(requests):
+            for _ in range(COUNT):
                 assert ask(connection, path).status == 200
-    return {name: count / requests for name, count in found.items()}
+    return calls(f"apid, {what}", found, COUNT)
+
+
+def system_calls(subject):
+    """In all workers together, with 20 connections at once."""
+    yield calls_per_mail(subject, "smtpd", "connections reused")
+    yield calls_per_mail(subject, "smtpd", "one connection a mail", ["-1"])
+    yield calls_per_mail(subject, "mimed", "connections reused")
+    for what, path, _ in api_bench.fill(subject)[:3]:
+        yield calls_per_request(subject, what, path)
+    subject.redis_cli("FLUSHALL")
+
+
+def counts():
+    """One worker of each role, one thing after the other."""
+    for name, found in counted.measure().items():
+        cost = counted.cost_of(found)
+        yield Figure(name, cost.instructions / 1000, "thousand instructions",
+                     more=f"{cost.allocations:,.0f} allocations")
+
+
+def time_of(pids):
+    """Nanoseconds on a processor of all threads of these processes."""
+    return sum(int(file.read_text(encoding="ascii").split()[0])
+               for pid in pids for file in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"))
+
+
+def time_of_children():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return round((usage.ru_utime + usage.ru_stime) * 1e9)
+
+
+def processor_time(port, groups, what, flags, options):
+    """Time of a processor that a mail takes in each group of processes, and in who sends it."""
+    mails = max(200, int(2000 * options.scale))
+    takers = {name: lambda pids=pids: time_of(pids) for name, pids in groups.items()}
+    takers["its sender"] = time_of_children
+    load(port, mails, flags)
+    taken = {name: [] for name in takers}
+    for _ in range(options.rounds):
+        before = {name: take() for name, take in takers.items()}
+        load(port, mails, flags)
+        for name, take in takers.items():
+            taken[name].append((take() - before[name]) / mails / 1000)
+    for name, values in taken.items():
+        yield Figure(f"{name}, a mail of 2 KB, {what}", statistics.median(values), "µs")
+
+
+def processor_times(subject, options):
+    workers = {role: subject.pids(role) for role in ("smtpd", "mimed")}
+    for what, flags in (("connections reused", []), ("one connection a mail", ["-1"])):
+        yield from processor_time(subject.port, workers | {"Redis": subject.redis_pids()}, what,
+                                  flags, options)
+        with SmtpSink() as sink:
+            yield from processor_time(sink.port, {"smtp-sink": [sink.process.pid]}, what, flags,
+                                      options)
 
 
 def redis_stat(subject, section, name):
     return int(re.search(rf"^{name}:(\d+)", subject.redis_cli("INFO", section), re.M)[1])
 
 
-def redis_per_mail(subject, size, options=(), mails=2000):
-    """(commands a mail, bytes sent to Redis a mail, bytes it takes there a mail)."""
+def redis_per_mail(subject, what, mails, flags, at_most=None):
+    """Commands and bytes that a mail is to Redis; `at_most` is of those that it keeps."""
     subject.redis_cli("FLUSHALL")
-    load(subject.port, 200, options)  # the mailboxes are there, scripts are loaded
+    load(subject.port, 200, flags)  # the mailboxes are there, scripts are loaded
     names = (("stats", "total_commands_processed"), ("stats", "total_net_input_bytes"),
              ("memory", "used_memory"))
     before = [redis_stat(subject, *name) for name in names]
-    load(subject.port, mails, ["-s", str(size), *options])
+    load(subject.port, mails, flags)
     after = [redis_stat(subject, *name) for name in names]
-    return [(new - old) / mails for old, new in zip(before, after)]
+    commands, sent, kept = ((new - old) / mails for old, new in zip(before, after))
+    return Figure(f"Redis keeps, of {what}", kept, "bytes", at_most=at_most,
+                  more=f"{commands:.2f} commands, {sent:,.0f} bytes sent")
 
 
-def resident(pid):
-    """Private and shared memory of a process in KiB, each shared page by its share."""
-    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
-        return int(re.search(r"^Pss:\s+(\d+)", file.read(), re.M)[1])
+def application_mail():
+    """As an application sends it: a text, and the same in HTML."""
+    return counted.MAIL.format(number="0" * 16)
 
 
-def start_up(rounds, **settings):
-    """Seconds from the start of the master to READY, in the middle."""
-    taken = []
-    for _ in range(rounds):
-        begun = time.monotonic()
-        with Restante("private", **settings):
-            taken.append(time.monotonic() - begun)
-    return statistics.median(taken)
+def mail_with_attachment(size=100_000):
+    attachment = base64.encodebytes(os.urandom(size)).decode().replace("\n", "\r\n")
+    return ("Subject: attached\r\nMessage-ID: <0000000000000000@example.org>\r\nMIME-Version: 1.0\r\n"
+            "Content-Type: multipart/mixed; boundary=limit\r\n\r\n--limit\r\n\r\nSee the file.\r\n"
+            "--limit\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n"
+            f"Content-Disposition: attachment; filename=a.bin\r\n\r\n{attachment}--limit--\r\n")
+
+
+def redis(subject):
+    def from_file(name, text):
+        path = new_directory() / name
+        path.write_bytes(text.encode())
+        return ["-f", str(path)]
+    application, attached = application_mail(), mail_with_attachment()
+    yield redis_per_mail(subject, "a mail of 2 KB", 2000, [], STORED)
+    yield redis_per_mail(subject, "one of 2 KB, text and HTML", 2000,
+                         from_file("application", application), STORED)
+    yield redis_per_mail(subject, "one of 2 KB to 4 recipients", 1000, ["-r", "4"])
+    yield redis_per_mail(subject, "one of 100 KB of text", 200, ["-s", "100000"])
+    yield redis_per_mail(subject, f"one of {len(attached):,} bytes with an attachment of 100 KB", 200,
+                         from_file("attached", attached), len(attached))
+
+
+def rows(options):
+    yield from counts()
+    with Subject() as subject:
+        yield from system_calls(subject)
+        yield from processor_times(subject, options)
+        yield from redis(subject)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: ISC
 """What restante is measured against, each on a port of its own, all of them running at once."""
-import shutil
+import re
 import socket
 import subprocess
 
+import postfix as an_instance
 from harness import (IS_ROOT, LOCAL, UNPRIVILEGED, Restante, certificate, free_ports,
                      new_directory, wait_until)
 
@@ -18,13 +19,18 @@ def listens(port):
 class Subject(Restante):
     """restante as its package configures it, with a Redis of its own that has every write on disk."""
 
-    def __init__(self, **settings):
+    def __init__(self, fsync="always", **settings):
         super().__init__("private", **(NO_LIMITS | settings))
         self.port = self.smtp_port
+        if fsync != "always":
+            self.redis_cli("CONFIG", "SET", "appendfsync", fsync)
 
     def redis_cli(self, *words):
         return subprocess.run(["redis-cli", "-s", self.directory / "run/redis.sock", *words],
                               check=True, text=True, capture_output=True).stdout
+
+    def redis_pids(self):
+        return [int(re.search(r"process_id:(\d+)", self.redis_cli("INFO", "server"))[1])]
 
 
 class Peer:
@@ -88,57 +94,12 @@ class Nginx(Peer):
         return f"/{name}"
 
 
-SERVICES = """
-{port} inet n - n - - smtpd
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-discard unix - - n - - discard
-anvil unix - - n - 1 anvil
-tlsmgr unix - - n 1000? 1 tlsmgr
-proxymap unix - - n - - proxymap
-postlog unix-dgram n - n - 1 postlogd
-"""
-
-
-class Postfix:
+class Postfix(an_instance.Postfix):
     """Its own smtpd, queue and all; what is in the queue goes to the `discard` transport."""
 
     def __init__(self):
-        self.directory = new_directory()
-        self.port, = free_ports(1)
-        config, queue, data = (self.directory / name for name in ("config", "queue", "data"))
-        for directory in (config, queue, data):
-            directory.mkdir()
-        shutil.chown(data, "postfix")
         files = certificate()
-        settings = {
-            "compatibility_level": "3.6", "queue_directory": queue, "data_directory": data,
-            "myhostname": "mx.example.com", "inet_interfaces": "loopback-only",
-            "inet_protocols": "ipv4", "mynetworks": f"{LOCAL}/32", "mydestination": "",
-            "alias_maps": "", "alias_database": "", "relay_domains": "example.com",
-            "default_transport": "discard", "relay_transport": "discard",
-            "maillog_file": self.directory / "log", "maillog_file_prefixes": self.directory,
-            "smtpd_tls_security_level": "may", "smtpd_tls_cert_file": files[0],
-            "smtpd_tls_key_file": files[1], "message_size_limit": "0", "mailbox_size_limit": "0",
-            "smtpd_client_connection_count_limit": "0", "queue_minfree": "0",
-        }
-        (config / "main.cf").write_text("".join(f"{name} = {value}\n"
-                                                for name, value in settings.items()))
-        (config / "master.cf").write_text(SERVICES.format(port=f"{LOCAL}:{self.port}"))
-        self.config = config
-        self.command("start")
-        wait_until(lambda: listens(self.port), "Postfix listens", 20)
-
-    def command(self, word):
-        subprocess.run(["/usr/sbin/postfix", "-c", self.config, word], check=True,
-                       capture_output=True, stdin=subprocess.DEVNULL)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.command("stop")
+        super().__init__(
+            myhostname="mx.example.com", relay_domains="example.com", default_transport="discard",
+            relay_transport="discard", smtpd_tls_security_level="may", smtpd_tls_cert_file=files[0],
+            smtpd_tls_key_file=files[1], smtpd_client_connection_count_limit="0")

@@ -3,11 +3,13 @@
 // of it as one line of JSON. The same driver is used on every server, so what it costs itself is
 // the same for all.
 //
-//   smtp_load [-c connections] [-n mails] [-s bytes] [-r recipients] [-m mailboxes] [-1] [-t [-R]]
-//   port
+//   smtp_load [-c connections] [-n mails] [-s bytes | -f file] [-r recipients] [-m mailboxes] [-1]
+//   [-t [-R]] port
 //
 //   -1  a connection for each mail       -t  STARTTLS on each connection      -R  resumed sessions
+//   -f  the message in this file, as it goes over the line, but for the final dot
 //
+// In place of the first kNoId of a message each mail has a number of its own: a Message-ID differs.
 // A mail's MAIL, RCPT and DATA go in one packet, as RFC 2920 allows. A 4yz or 5yz, or a connection
 // that ends, is the end of the run: figures of refused mail would mean nothing.
 #include <arpa/inet.h>
@@ -26,9 +28,12 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <fstream>
 #include <memory>
+#include <sstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "shared/c_ptr.h"
@@ -38,8 +43,11 @@ namespace {
 using restante::CPtr;
 using Clock = std::chrono::steady_clock;
 
+constexpr std::string_view kNoId = "0000000000000000";
+
 struct Options {
   std::size_t connections = 20, mails = 2000, size = 2048, recipients = 1, mailboxes = 100;
+  std::string file;
   bool once = false, tls = false, resumes = false;
   std::uint16_t port = 0;
 };
@@ -53,11 +61,27 @@ struct Options {
 struct Run {
   Options options;
   std::string message;  // with its final dot
+  std::size_t id_at = std::string::npos;
+  std::uint64_t first_id = 0;
   CPtr<event_base, event_base_free> base;
   CPtr<SSL_CTX, SSL_CTX_free> tls;
   CPtr<SSL_SESSION, SSL_SESSION_free> session;  // of the last handshake
-  std::size_t begun = 0, done = 0, handshakes = 0, resumed = 0;
+  std::size_t begun = 0, sent = 0, done = 0, handshakes = 0, resumed = 0;
   std::vector<double> milliseconds;  // from the last byte of a mail to its 250
+
+  void set_message(std::string text) {
+    message = std::move(text) + ".\r\n";
+    id_at = message.find(kNoId);
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    first_id = static_cast<std::uint64_t>(now / std::chrono::microseconds(1));
+  }
+
+  std::string_view next_message() {
+    if (id_at != std::string::npos) {
+      message.replace(id_at, kNoId.size(), fmt::format("{:0{}}", first_id + sent++, kNoId.size()));
+    }
+    return message;
+  }
 };
 
 class Client {
@@ -122,7 +146,7 @@ class Client {
       case Step::kStartTls:
         return start_tls();
       case Step::kEnvelope:
-        say(run_.message);
+        say(run_.next_message());
         sent_ = Clock::now();
         return expect(Step::kMessage, 1);
       case Step::kMessage:
@@ -197,7 +221,7 @@ class Client {
 
 Options parse(int argc, char** argv) {
   Options options;
-  for (int option = 0; (option = getopt(argc, argv, "c:n:s:r:m:1tR")) != -1;) {
+  for (int option = 0; (option = getopt(argc, argv, "c:n:s:f:r:m:1tR")) != -1;) {
     const auto number = [] { return std::strtoul(optarg, nullptr, 10); };
     switch (option) {
       case 'c':
@@ -208,6 +232,9 @@ Options parse(int argc, char** argv) {
         break;
       case 's':
         options.size = number();
+        break;
+      case 'f':
+        options.file = optarg;
         break;
       case 'r':
         options.recipients = number();
@@ -239,6 +266,7 @@ std::string make_message(std::size_t size) {
   std::string text =
       "From: Shop <shop@example.org>\r\nTo: Alice <alice@example.com>\r\n"
       "Subject: Your order has been sent\r\nDate: Sat, 28 Nov 2026 12:00:00 +0000\r\n"
+      "Message-ID: <0000000000000000@example.org>\r\n"
       "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n";
   std::uint32_t state = 1;
   while (text.size() + 76 < size) {
@@ -248,7 +276,14 @@ std::string make_message(std::size_t size) {
     }
     text += "\r\n";
   }
-  return text + ".\r\n";
+  return text;
+}
+
+std::string read_file(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  if (!(text << file.rdbuf())) give_up("cannot read the message");
+  return text.str();
 }
 
 int keep_session(SSL* ssl, SSL_SESSION* session) {
@@ -274,7 +309,8 @@ void report(Run& run, double seconds) {
 int main(int argc, char** argv) {
   Run run;
   run.options = parse(argc, argv);
-  run.message = make_message(run.options.size);
+  run.set_message(run.options.file.empty() ? make_message(run.options.size)
+                                           : read_file(run.options.file));
   run.base.reset(event_base_new());
   run.tls.reset(SSL_CTX_new(TLS_client_method()));
   SSL_CTX_set_app_data(run.tls.get(), &run);
