@@ -95,11 +95,11 @@ def time_of_children():
     return round((usage.ru_utime + usage.ru_stime) * 1e9)
 
 
-def processor_time(port, groups, what, flags, options):
+def processor_time(server, port, groups, what, flags, options):
     """Time of a processor that a mail takes in each group of processes, and in who sends it."""
     mails = max(200, int(2000 * options.scale))
     takers = {name: lambda pids=pids: time_of(pids) for name, pids in groups.items()}
-    takers["its sender"] = time_of_children
+    takers[f"smtp_load, to {server}"] = time_of_children
     load(port, mails, flags)
     taken = {name: [] for name in takers}
     for _ in range(options.rounds):
@@ -114,11 +114,11 @@ def processor_time(port, groups, what, flags, options):
 def processor_times(subject, options):
     workers = {role: subject.pids(role) for role in ("smtpd", "mimed")}
     for what, flags in (("connections reused", []), ("one connection a mail", ["-1"])):
-        yield from processor_time(subject.port, workers | {"Redis": subject.redis_pids()}, what,
-                                  flags, options)
+        yield from processor_time("restante", subject.port,
+                                  workers | {"Redis": subject.redis_pids()}, what, flags, options)
         with SmtpSink() as sink:
-            yield from processor_time(sink.port, {"smtp-sink": [sink.process.pid]}, what, flags,
-                                      options)
+            yield from processor_time("smtp-sink", sink.port, {"smtp-sink": [sink.process.pid]}, what,
+                                      flags, options)
 
 
 def redis_stat(subject, section, name):

@@ -127,7 +127,7 @@ def rows(options):
         for role in ("smtpd", "mimed", "apid"):
             pids = subject.pids(role)
             yield Figure(f"{role}, just started", resident(pids) / len(pids) / 1024, "MiB", 1, 10)
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    hard = max(resource.getrlimit(resource.RLIMIT_NOFILE)[1], CONNECTIONS + 1000)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield from idle(False, "", 12, options)
     yield from idle(True, " with TLS", 40, options)

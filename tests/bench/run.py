@@ -99,6 +99,8 @@ def main():
     parser.add_argument("--seconds", type=int, default=2, help="of a turn of the API")
     parser.add_argument("--only", choices=PARTS, action="append")
     options = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("make bench: as root, since only root can start Postfix and look into workers")
     load, begun = os.getloadavg()[0], time.monotonic()
     text, curves = [], {}
     for part, (title, what, rows) in PARTS.items():
