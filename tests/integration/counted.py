@@ -32,7 +32,7 @@ MAIL = ("From: Shop <shop@example.org>\r\nTo: Alice <alice@example.com>\r\n"
         + '<p>Order <a href="https://example.org/o/{number}">{number}</a> has been sent.</p>\r\n' * 10
         + "\r\n--limit--\r\n")
 
-Cost = collections.namedtuple("Cost", "calls allocations instructions")
+Cost = collections.namedtuple("Cost", "system_calls allocations instructions")
 
 
 class Counted(Restante):
@@ -123,7 +123,7 @@ def profile_counts(text):
     return allocations, int(re.search(r"^(?:summary|totals): (\d+)", text, re.M)[1])
 
 
-def run(mails=0, connections=0, requests=0, questions=0):
+def work(mails=0, connections=0, requests=0, questions=0):
     """Does so much of each, one after the other, on top of some of each; what each role has done, and
     the number of questions, of which there are so many at least."""
     with Counted() as restante:
@@ -145,9 +145,9 @@ def run(mails=0, connections=0, requests=0, questions=0):
 
 def measure(count=100):
     """What a mail, a list and a connection cost, by who pays for it: counts by name."""
-    once = run()
-    longer = run(questions=once["questions"] + 1)
-    busy = {"mail": run(mails=count, requests=count), "connection": run(connections=count)}
+    once = work()
+    longer = work(questions=once["questions"] + 1)
+    busy = {"mail": work(mails=count, requests=count), "connection": work(connections=count)}
 
     def cost(role, what):
         def question(name):

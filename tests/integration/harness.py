@@ -95,7 +95,8 @@ def programs():
 
 
 def has_sanitizer():
-    return b"__asan_init" in (BUILD / "restante-mimed").read_bytes()
+    program = (BUILD / "restante-mimed").read_bytes()
+    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 def free_ports(count):
