@@ -65,7 +65,9 @@ struct Run {
   std::uint64_t first_id = 0;
   CPtr<event_base, event_base_free> base;
   CPtr<SSL_CTX, SSL_CTX_free> tls;
-  CPtr<SSL_SESSION, SSL_SESSION_free> session;  // of the last handshake
+  // The last session that a server gave, as bytes, which can be taken up again and again: OpenSSL
+  // takes an object of it for used up after one time.
+  std::vector<unsigned char> session;
   std::size_t begun = 0, sent = 0, done = 0, handshakes = 0, resumed = 0;
   std::vector<double> milliseconds;  // from the last byte of a mail to its 250
 
@@ -104,6 +106,8 @@ class Client {
                                    sizeof address) != 0) {
       give_up("cannot connect");
     }
+    const int yes = 1;  // else a command waits until what was sent before it is acknowledged
+    setsockopt(bufferevent_getfd(bev_.get()), IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   }
 
   void watch() {
@@ -183,7 +187,12 @@ class Client {
 
   void start_tls() {
     CPtr<SSL, SSL_free> ssl(SSL_new(run_.tls.get()));
-    if (run_.options.resumes && run_.session) SSL_set_session(ssl.get(), run_.session.get());
+    if (run_.options.resumes && !run_.session.empty()) {
+      const unsigned char* bytes = run_.session.data();
+      const CPtr<SSL_SESSION, SSL_SESSION_free> session(
+          d2i_SSL_SESSION(nullptr, &bytes, static_cast<long>(run_.session.size())));
+      SSL_set_session(ssl.get(), session.get());
+    }
     const int fd = dup(bufferevent_getfd(bev_.get()));  // the old one closes its own
     ssl_ = ssl.get();
     bev_.reset(bufferevent_openssl_socket_new(run_.base.get(), fd, ssl.release(),
@@ -287,8 +296,11 @@ std::string read_file(const std::string& path) {
 }
 
 int keep_session(SSL* ssl, SSL_SESSION* session) {
-  static_cast<Run*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)))->session.reset(session);
-  return 1;
+  auto& kept = static_cast<Run*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)))->session;
+  kept.resize(static_cast<std::size_t>(i2d_SSL_SESSION(session, nullptr)));
+  unsigned char* bytes = kept.data();
+  i2d_SSL_SESSION(session, &bytes);
+  return 0;  // it stays OpenSSL's
 }
 
 void report(Run& run, double seconds) {
