@@ -20,6 +20,10 @@ from peers import SmtpSink, Subject
 from smtp_bench import load
 
 COUNT = 400  # mails or requests
+# How mails of 2 KB come, and how many in one turn.
+PLAIN = [("connections reused", [], 2000), ("one connection a mail", ["-1"], 2000)]
+SECRET = [("STARTTLS on each connection", ["-1", "-t"], 500),
+          ("STARTTLS, sessions resumed", ["-1", "-t", "-R"], 500)]
 STORED = 2560  # bytes of a mail of 2 KB in Redis, at most
 
 
@@ -48,12 +52,12 @@ def calls(name, found, count, most=6):
                   more=", ".join(f"{name} {found[name] / count:.2f}" for name in names))
 
 
-def calls_per_mail(subject, role, what, flags=()):
-    load(subject.port, COUNT, flags)  # scripts are loaded, pages are there
+def calls_per_mail(port, who, pids, what, flags):
+    load(port, COUNT, flags)  # scripts are loaded, pages are there
     found = {}
-    with traced(sorted(subject.pids(role)), found):
-        load(subject.port, COUNT, flags)
-    return calls(f"{role}, a mail of 2 KB, {what}", found, COUNT)
+    with traced(sorted(pids), found):
+        load(port, COUNT, flags)
+    return calls(f"{who}, a mail of 2 KB, {what}", found, COUNT)
 
 
 def calls_per_request(subject, what, path):
@@ -66,11 +70,17 @@ def calls_per_request(subject, what, path):
     return calls(f"apid, {what}", found, COUNT)
 
 
-def system_calls(subject):
+def processes(subject):
+    """Those that take a mail: each kind's pids."""
+    return {role: subject.pids(role) for role in ("smtpd", "mimed")} | {"Redis": subject.redis_pids()}
+
+
+def system_calls(subject, sink):
     """In all workers together, with 20 connections at once."""
-    yield calls_per_mail(subject, "smtpd", "connections reused")
-    yield calls_per_mail(subject, "smtpd", "one connection a mail", ["-1"])
-    yield calls_per_mail(subject, "mimed", "connections reused")
+    for what, flags, _ in PLAIN:
+        for who, pids in processes(subject).items():
+            yield calls_per_mail(subject.port, who, pids, what, flags)
+        yield calls_per_mail(sink.port, "smtp-sink", [sink.process.pid], what, flags)
     for what, path, _ in api_bench.fill(subject)[:3]:
         yield calls_per_request(subject, what, path)
     subject.redis_cli("FLUSHALL")
@@ -95,9 +105,10 @@ def time_of_children():
     return round((usage.ru_utime + usage.ru_stime) * 1e9)
 
 
-def processor_time(server, port, groups, what, flags, options):
+def processor_time(server, port, groups, turn, options):
     """Time of a processor that a mail takes in each group of processes, and in who sends it."""
-    mails = max(200, int(2000 * options.scale))
+    what, flags, count = turn
+    mails = max(200, int(count * options.scale))
     takers = {name: lambda pids=pids: time_of(pids) for name, pids in groups.items()}
     takers[f"smtp_load, to {server}"] = time_of_children
     load(port, mails, flags)
@@ -111,14 +122,12 @@ def processor_time(server, port, groups, what, flags, options):
         yield Figure(f"{name}, a mail of 2 KB, {what}", statistics.median(values), "µs")
 
 
-def processor_times(subject, options):
-    workers = {role: subject.pids(role) for role in ("smtpd", "mimed")}
-    for what, flags in (("connections reused", []), ("one connection a mail", ["-1"])):
-        yield from processor_time("restante", subject.port,
-                                  workers | {"Redis": subject.redis_pids()}, what, flags, options)
-        with SmtpSink() as sink:
-            yield from processor_time("smtp-sink", sink.port, {"smtp-sink": [sink.process.pid]}, what,
-                                      flags, options)
+def processor_times(subject, sink, options):
+    for turn in PLAIN + SECRET:
+        yield from processor_time("restante", subject.port, processes(subject), turn, options)
+        if turn in PLAIN:
+            yield from processor_time("smtp-sink", sink.port, {"smtp-sink": [sink.process.pid]}, turn,
+                                      options)
 
 
 def redis_stat(subject, section, name):
@@ -169,7 +178,7 @@ def redis(subject):
 
 def rows(options):
     yield from counts()
-    with Subject() as subject:
-        yield from system_calls(subject)
-        yield from processor_times(subject, options)
+    with Subject() as subject, SmtpSink() as sink:
+        yield from system_calls(subject, sink)
+        yield from processor_times(subject, sink, options)
         yield from redis(subject)

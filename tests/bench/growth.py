@@ -75,7 +75,7 @@ def rows(options, curves):
                     yield row
 
 
-MAIL, LIST = ("a mail", Mailbox.mail, 2000), ("a list of 10", Mailbox.list_of_ten, 500)
+MAIL, LIST = ("a mail", Mailbox.mail, 2000), ("a list of 10", Mailbox.list_of_ten, 2000)
 # What grows: its name, how far, and what is measured then: how often in a turn.
 KINDS = {"mails": ("mails in its mailbox", (10, 100, 1000, 10_000, 100_000), (LIST, MAIL)),
          "boxes": ("mailboxes", (10, 100, 1000, 10_000, 100_000, 1_000_000), (MAIL,))}

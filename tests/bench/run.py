@@ -13,6 +13,7 @@ import platform
 import re
 import subprocess
 import sys
+import textwrap
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -80,16 +81,23 @@ def machine():
     ]
 
 
-def head(options, load, minutes):
+def wrapped(text):
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+
+
+def head(options, before, minutes):
     command = "make bench" + (f' BENCH="{" ".join(sys.argv[1:])}"' if sys.argv[1:] else "")
     return ["# Results", "",
-            f"Written by `{command}` on {datetime.date.today()}, in {minutes:.0f} minutes, by this machine:",
-            "", *machine(), f"- load when it began: {load:.1f}", "",
-            "Rates and times are those of this machine, and of what else it did. Ratios are better: the two "
-            f"take turns, {options.rounds} pairs, and a ratio is the middle of those of all pairs, with what "
-            "half of them lie between. Counts are the same everywhere, or nearly so. `make bench` "
-            "installs what it needs and does all this again, on a machine to throw away (it starts "
-            "Postfix as root); `BENCH=\"--only api\"` does a part.", ""]
+            wrapped(f"Written by `{command}` on {datetime.date.today()}, in {minutes:.0f} minutes. The figures "
+                    "are those of this machine:"), "", *before, "",
+            wrapped("Whatever else the machine does is in its rates and times. Ratios suffer less: the two take "
+                    f"turns, {options.rounds} times each, and a ratio is the middle of those of all pairs, with "
+                    "what half of them lie between. Counts of instructions, system calls and bytes are nearly "
+                    "the same everywhere. What is wanted stands beside what was found, and says so where it "
+                    "is missed."), "",
+            wrapped("To repeat it: `make bench`, as root, on a machine to throw away, since apt installs and "
+                    "starts Postfix and nginx there. `make bench BENCH=\"--only api\"` does one part, and "
+                    f"writes nothing; the parts are {', '.join(PARTS)}."), ""]
 
 
 def main():
@@ -101,18 +109,18 @@ def main():
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("make bench: as root, since only root can start Postfix and look into workers")
-    load, begun = os.getloadavg()[0], time.monotonic()
+    before, begun = [*machine(), f"- load when it began: {os.getloadavg()[0]:.1f}"], time.monotonic()
     text, curves = [], {}
     for part, (title, what, rows) in PARTS.items():
         if part in (options.only or PARTS):
             print(f"\n{title}", flush=True)
             since = time.monotonic()
             made = table(rows(options, curves) if part == "growth" else rows(options))
-            text += [f"## {title}", "", what, "", *made, ""]
+            text += [f"## {title}", "", wrapped(what), "", *made, ""]
             print(f"({time.monotonic() - since:.0f} s)", flush=True)
     if not options.only:
         (HERE / "growth.svg").write_text(growth.svg(curves))
-        text = head(options, load, (time.monotonic() - begun) / 60) + text
+        text = head(options, before, (time.monotonic() - begun) / 60) + text
         (HERE / "RESULTS.md").write_text("\n".join(text))
 
 
