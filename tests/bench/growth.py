@@ -39,13 +39,17 @@ class Mailbox:
         self.subject, self.size = subject, size
         self.pids = [*subject.pids(), *subject.redis_pids()]
 
-    def mail(self, count):
+    def trim(self):
         self.subject.redis_cli("XTRIM", f"inbox:{{{BOX}}}", "MAXLEN", str(self.size))
+
+    def mail(self, count):
+        self.trim()
         before = time_of(self.pids)
         load(self.subject.port, count, ["-m", "1"])
         return (time_of(self.pids) - before) / count / 1000
 
     def list_of_ten(self, count):
+        self.trim()
         with contextlib.closing(self.subject.https()) as connection:
             before = time_of(self.pids)
             for _ in range(count):
@@ -106,7 +110,8 @@ def svg(curves):
                      f'stroke="{"#888" if value == 1 else "#ddd"}"/>'
                      f'<text x="{LEFT - 8}" y="{y(value) + 4:.0f}" text-anchor="end">{value:g}</text>')
     for size, x in places.items():
-        parts.append(f'<text x="{x:.0f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">{size:,}</text>')
+        parts.append(f'<text x="{x:.0f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">'
+                     f"{size:,}</text>")
     parts.append(f'<text x="{WIDTH / 2:.0f}" y="{HEIGHT - 10}" text-anchor="middle">'
                  "mails in the mailbox, or mailboxes</text>")
     for number, (name, points) in enumerate(curves.items()):
