@@ -119,7 +119,7 @@ class Worker {
         redis_(loop_.base(), redis, context.config.redis_timeout, segment.redis_health(), tally_),
         subscriber_(loop_.base(), std::move(redis), context.config.redis_timeout,
                     segment.redis_health(), tally_),
-        store_(redis_, context.config.retention),
+        store_(loop_.base(), redis_, context.config.retention),
         watch_(loop_.base(), subscriber_),
         mime_(loop_.base(), context.config.runtime_dir, context.config.mimed_workers,
               context.number, context.config.mime_timeout, tally_),

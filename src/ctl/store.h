@@ -17,7 +17,7 @@ class Store {
  public:
   Store(const Config& config, RedisAddress address)
       : redis_(loop_.base(), std::move(address), config.redis_timeout, health_),
-        mails_(redis_, config.retention) {
+        mails_(loop_.base(), redis_, config.retention) {
     redis_.when_settled([this] { settled_ = true; });
     while (!settled_) event_base_loop(loop_.base(), EVLOOP_ONCE);
   }

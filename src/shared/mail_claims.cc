@@ -72,11 +72,11 @@ redis.call('PUBLISH', KEYS[1], ARGV[1])
 return 1
 )";
 
-std::optional<ClaimedMail> read_claimed(FrameReader& frames, RedisReply reply) {
+std::optional<ClaimedMail> read_claimed(RecentHeads& heads, RedisReply reply) {
   if (reply.size() != 3) return std::nullopt;
   const auto entry = read_entry(reply.at(0));
   if (!entry) return std::nullopt;
-  return ClaimedMail{.mail = read_mail(frames, entry->id, entry->summary, reply.at(2).text()),
+  return ClaimedMail{.mail = read_mail(heads, entry->id, entry->summary, reply.at(2).text()),
                      .lease = std::string(reply.at(1).text())};
 }
 
@@ -84,7 +84,7 @@ std::optional<ClaimedMail> read_claimed(FrameReader& frames, RedisReply reply) {
 struct Claiming {
   MailStore& store;
   Redis& redis;
-  FrameReader& frames;
+  RecentHeads& heads;
   std::string mailbox, first;  // first: where a range begins
   ListQuery query;
   std::function<void(Result<Claim>)> done;
@@ -120,7 +120,7 @@ void Claiming::attempt(const std::shared_ptr<Claiming>& work, const Page& page) 
   work->redis.run_script(kClaim, keys, arguments,
                          [work, next = page.next](Result<RedisReply> reply) {
                            if (!reply) return work->done(std::unexpected(reply.error()));
-                           if (auto found = read_claimed(work->frames, *reply))
+                           if (auto found = read_claimed(work->heads, *reply))
                              return work->done(Claim{std::move(found), {}});
                            const milliseconds left{reply->integer()};
                            if (left.count() > 0)
@@ -141,7 +141,7 @@ void MailStore::claim(std::string_view mailbox, const ListQuery& query,
                       std::function<void(Result<Claim>)> done) {
   auto work = std::make_shared<Claiming>(Claiming{.store = *this,
                                                   .redis = redis_,
-                                                  .frames = frames_,
+                                                  .heads = heads_,
                                                   .mailbox = std::string(mailbox),
                                                   .first = oldest_of(query),
                                                   .query = query,

@@ -54,18 +54,12 @@ std::optional<Entry> read_entry(RedisReply reply) {
   return entry;
 }
 
-MailHead read_head(FrameReader& frames, std::string_view frame) {
-  auto head = frames.head(frame);
-  if (head) return *std::move(head);
-  return {.bodies = make_fragments({.parse_error = true}).bodies, .details = {}};
-}
-
-StoredMail read_mail(FrameReader& frames, MailId id, std::string_view summary,
+StoredMail read_mail(RecentHeads& heads, MailId id, std::string_view summary,
                      std::string_view frame) {
-  MailHead head = read_head(frames, frame);
+  const MailHead& head = heads.read(frame);
   return {.id = id,
           .summary = std::string(summary),
-          .bodies = std::move(head.bodies),
+          .bodies = head.bodies,
           .details = complete_details(summary, head.details)};
 }
 

@@ -34,9 +34,7 @@ struct Entry {
 // Views of the reply. Nothing for what is no entry of ours.
 [[nodiscard]] std::optional<Entry> read_entry(RedisReply reply);
 
-// What a mail's frame begins with. A damaged one has bodies without text that say `parse_error`.
-[[nodiscard]] MailHead read_head(FrameReader& frames, std::string_view frame);
-[[nodiscard]] StoredMail read_mail(FrameReader& frames, MailId id, std::string_view summary,
+[[nodiscard]] StoredMail read_mail(RecentHeads& heads, MailId id, std::string_view summary,
                                    std::string_view frame);
 
 }  // namespace restante

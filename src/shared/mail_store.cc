@@ -93,7 +93,7 @@ std::string oldest_id(std::chrono::milliseconds retention) {
 // large bodies.
 struct Listing {
   Redis& redis;
-  FrameReader& frames;
+  RecentHeads& heads;
   ReadBudget& bodies;
   std::string inbox, prefix;   // keys
   std::string newest, oldest;  // the range of ids that is left to look at
@@ -147,7 +147,7 @@ void Listing::read(const std::shared_ptr<Listing>& work) {
 bool Listing::add(const Entry& entry) {
   if (page.mails.size() == query.limit) return end_page();
   std::string text;
-  if (query.with_bodies && !entry.large_size) text = read_head(frames, entry.frame).bodies;
+  if (query.with_bodies && !entry.large_size) text = heads.read(entry.frame).bodies;
   bytes += entry.summary.size() + text.size();
   if (query.with_bodies) bytes += entry.large_size.value_or(0);
   if (bytes > query.page_bytes && !page.mails.empty()) return end_page();
@@ -175,7 +175,7 @@ void Listing::fetch_bodies(const std::shared_ptr<Listing>& work) {
         if (!frame) {
           work->error = frame.error();
         } else if (frame->is_text()) {
-          work->page.mails[place].bodies = read_head(work->frames, frame->text()).bodies;
+          work->page.mails[place].bodies = work->heads.read(frame->text()).bodies;
         }
         work->finish_one();
       });
@@ -196,8 +196,12 @@ void Listing::finish_one() {
 
 }  // namespace
 
-MailStore::MailStore(Redis& redis, std::chrono::milliseconds retention)
-    : redis_(redis), retention_(retention), lists_(kListsAtOnce), bodies_(kBodiesAtOnce) {}
+MailStore::MailStore(event_base* base, Redis& redis, std::chrono::milliseconds retention)
+    : redis_(redis),
+      retention_(retention),
+      heads_(base),
+      lists_(kListsAtOnce),
+      bodies_(kBodiesAtOnce) {}
 
 bool MailStore::available() const { return redis_.available(); }
 
@@ -255,7 +259,7 @@ void MailStore::list(std::string_view mailbox, const ListQuery& query,
                      std::function<void(Result<Page>)> done) {
   const auto work =
       std::make_shared<Listing>(Listing{.redis = redis_,
-                                        .frames = frames_,
+                                        .heads = heads_,
                                         .bodies = bodies_,
                                         .inbox = inbox_key(mailbox),
                                         .prefix = mail_prefix(mailbox),
@@ -297,14 +301,14 @@ void MailStore::get(std::string_view mailbox, std::optional<MailId> id,
          if (!found) return done(std::unexpected(found.error()));
          if (!*found) return done(std::nullopt);
          const Found& mail = **found;
-         if (!mail.large_size) return done(read_mail(frames_, mail.id, mail.summary, mail.frame));
+         if (!mail.large_size) return done(read_mail(heads_, mail.id, mail.summary, mail.frame));
          const std::string key = prefix + mail.id.stream_id();
          bodies_.take(*mail.large_size + kDetails, [this, mail, key,
                                                     done](const ReadBudget::Place& room) {
            redis_.command({"HGET", key, "z"}, [this, mail, done, room](Result<RedisReply> frame) {
              if (!frame) return done(std::unexpected(frame.error()));
              if (!frame->is_text()) return done(std::nullopt);
-             done(read_mail(frames_, mail.id, mail.summary, frame->text()));
+             done(read_mail(heads_, mail.id, mail.summary, frame->text()));
            });
          });
        });

@@ -23,6 +23,7 @@
 #include "shared/error.h"
 #include "shared/mail_frame.h"
 #include "shared/read_budget.h"
+#include "shared/recent_heads.h"
 #include "shared/redis.h"
 
 namespace restante {
@@ -107,7 +108,7 @@ struct Claim {
 class MailStore {
  public:
   // `redis` outlives the store.
-  MailStore(Redis& redis, std::chrono::milliseconds retention);
+  MailStore(event_base* base, Redis& redis, std::chrono::milliseconds retention);
 
   // False while Redis is known to be away: what is asked then fails at once.
   [[nodiscard]] bool available() const;
@@ -173,7 +174,7 @@ class MailStore {
 
   Redis& redis_;
   std::chrono::milliseconds retention_;
-  FrameReader frames_;
+  RecentHeads heads_;
   // Lists hold what they have read until their large bodies have come; these never wait for those.
   ReadBudget lists_, bodies_;
 };

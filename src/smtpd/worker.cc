@@ -101,7 +101,7 @@ Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddr
              tally_),
       guard_(loop_.base(), redis_, segment_.redis_health(),
              context_.config.redis_strict == RedisStrict::kYes),
-      store_(redis_, context_.config.retention),
+      store_(loop_.base(), redis_, context_.config.retention),
       mime_(loop_.base(), context_.config.runtime_dir, context_.config.mimed_workers,
             context_.number, context_.config.mime_timeout, tally_),
       delivery_(mime_, store_, guard_, context_.config.mailbox_naming()),
