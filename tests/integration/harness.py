@@ -381,6 +381,7 @@ class Dialogue:
 class Restante:
     """The daemon, serving on ports that the system picked. Settings are those of restante.conf;
     `starter` is a command that becomes the one behind it."""
+    ready_within = 20  # seconds
 
     def __init__(self, redis=None, variables=(), starter=(), **settings):
         self.directory = new_directory()
@@ -407,7 +408,7 @@ class Restante:
                                         stderr=subprocess.PIPE, env=self.environment)
         self.log = self.open_log()
         try:
-            self.log.wait_for("event=ready ", timeout=20)
+            self.log.wait_for("event=ready ", timeout=self.ready_within)
             self.smtp_port, self.http_port, self.https_port = (
                 self._port(name) for name in ("smtp", "http", "https"))
             if "smtp_proxy_listen" in self.settings:
