@@ -5,6 +5,7 @@
 #include <microhttpd.h>
 
 #include <cstdarg>
+#include <cstdint>
 #include <list>
 #include <memory>
 #include <string>
@@ -72,6 +73,7 @@ class Daemon : public HttpServer {
   std::list<std::shared_ptr<Client>> clients_;
   std::string last_complaint_;  // of the library
   std::size_t cut_ = 0;         // of them
+  std::uint64_t accepted_ = 0;  // clients so far
   bool draining_ = false;
   std::function<void()> drained_;
   CPtr<MHD_Daemon, MHD_stop_daemon> daemon_;

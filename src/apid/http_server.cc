@@ -124,7 +124,13 @@ bool Daemon::has_work() const {
 }
 
 void Daemon::run() {
-  for (int turn = 0; turn == 0 || (turn < kTurns && has_work()); ++turn) MHD_run(daemon_.get());
+  // Whoever has taken clients lets the other workers have theirs.
+  const std::uint64_t accepted = accepted_;
+  int turns = 0;
+  do {
+    MHD_run(daemon_.get());
+    ++turns;
+  } while (turns < kTurns && accepted_ == accepted && has_work());
   if (has_work()) run_later_.start(milliseconds{0});
   if (draining_ && clients_.empty() && drained_) std::exchange(drained_, nullptr)();
 }
@@ -205,6 +211,7 @@ void Daemon::add_client(MHD_Connection* connection, void** context) {
     client->transport.emplace(static_cast<gnutls_session_int*>(tls->tls_session), client->fd);
   }
   *context = client.get();
+  ++accepted_;
   options_.tally.add(Count::kHttpAccepted);
   options_.tally.add(Count::kHttpOpen);
   if (!sweep_.running()) sweep_.start(milliseconds{0});

@@ -15,9 +15,9 @@
 namespace restante::apid {
 namespace {
 
-// A few records of 16 KiB, the largest there are. It is also what a client that does not read makes
-// us keep.
-constexpr std::size_t kMostHeld = std::size_t{64} * 1024;
+// A head and two records, which have 16 KiB at most. It is also what a client that does not read
+// makes us keep, beside what restante(8) reckons for a connection anyhow.
+constexpr std::size_t kMostHeld = std::size_t{34} * 1024;
 constexpr std::size_t kMostPieces = 16;  // that are sent at once
 
 }  // namespace
