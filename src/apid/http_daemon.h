@@ -5,7 +5,6 @@
 #include <microhttpd.h>
 
 #include <cstdarg>
-#include <cstdint>
 #include <list>
 #include <memory>
 #include <string>
@@ -29,6 +28,7 @@ class Daemon : public HttpServer {
         observer_(std::move(observer)),
         run_soon_(base, [this] { run(); }),
         run_later_(base, [this] { run(); }),
+        listen_again_(base, [this] { listen(); }),
         sweep_(base, [this] { sweep(); }) {}
   ~Daemon() override;
 
@@ -36,7 +36,10 @@ class Daemon : public HttpServer {
   void drain(std::function<void()> drained) override;
 
  private:
-  [[nodiscard]] std::vector<MHD_OptionItem> library_options(int listener);
+  [[nodiscard]] std::vector<MHD_OptionItem> library_options();
+  void listen();
+  void stop_listening(std::chrono::milliseconds until);
+  void accept_some();
   void run();
   [[nodiscard]] bool has_work() const;
   void sweep();
@@ -73,13 +76,15 @@ class Daemon : public HttpServer {
   std::list<std::shared_ptr<Client>> clients_;
   std::string last_complaint_;  // of the library
   std::size_t cut_ = 0;         // of them
-  std::uint64_t accepted_ = 0;  // clients so far
   bool draining_ = false;
   std::function<void()> drained_;
   CPtr<MHD_Daemon, MHD_stop_daemon> daemon_;
   std::unique_ptr<ReadWatch> watch_;
   Soon run_soon_;
-  Timer run_later_, sweep_;
+  int listener_ = -1;
+  std::unique_ptr<ReadWatch> listening_;
+  bool has_given_way_ = false;
+  Timer run_later_, listen_again_, sweep_;
 };
 
 }  // namespace restante::apid

@@ -31,10 +31,14 @@ constexpr std::size_t kConnectionMemory = 32 * 1024;
 // For a request that is on its way when the drain begins (RFC 9112 section 9.6).
 constexpr milliseconds kIdleGrace{500};
 
-// At the connection limit one of so many clients is cut, for those who come. The library has room
-// for some beyond the limit: it takes up to eleven at once, and closes the others a little later.
+// At the connection limit one of so many clients is cut, for those who come. There is room for some
+// beyond the limit, since the library closes the others a little later.
 constexpr std::size_t kShareCut = 32;
 constexpr unsigned kSpare = 64;
+
+constexpr int kAcceptsAtOnce = 4;
+constexpr milliseconds kGiveWay{1};    // to another worker, which has fewer clients
+constexpr milliseconds kFullFor{100};  // until it is tried again, if nobody goes before
 
 // How often the library is run before the loop looks at its other descriptors: a turn sends a
 // record to each client that can take one.
@@ -55,10 +59,9 @@ intptr_t as_option(Function* function) {
 
 }  // namespace
 
-std::vector<MHD_OptionItem> Daemon::library_options(int listener) {
+std::vector<MHD_OptionItem> Daemon::library_options() {
   std::vector<MHD_OptionItem> items = {
       {MHD_OPTION_EXTERNAL_LOGGER, as_option(on_log), this},
-      {MHD_OPTION_LISTEN_SOCKET, listener, nullptr},
       {MHD_OPTION_NOTIFY_CONNECTION, as_option(on_connection), this},
       {MHD_OPTION_NOTIFY_COMPLETED, as_option(on_completed), this},
       {MHD_OPTION_URI_LOG_CALLBACK, as_option(on_target), this},
@@ -83,9 +86,9 @@ std::vector<MHD_OptionItem> Daemon::library_options(int listener) {
 
 Result<void> Daemon::serve(int listener) {
   const bool tls = !options_.certificate.empty();
-  const unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG |
-                         (tls ? unsigned{MHD_USE_TLS} : 0U);
-  std::vector<MHD_OptionItem> options = library_options(listener);
+  const unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+                         MHD_USE_ERROR_LOG | (tls ? unsigned{MHD_USE_TLS} : 0U);
+  std::vector<MHD_OptionItem> options = library_options();
   daemon_.reset(MHD_start_daemon(flags, 0, nullptr, nullptr, on_request, this, MHD_OPTION_ARRAY,
                                  options.data(), MHD_OPTION_END));
   wipe(options_.key);
@@ -99,14 +102,51 @@ Result<void> Daemon::serve(int listener) {
   const MHD_DaemonInfo* info = MHD_get_daemon_info(daemon_.get(), MHD_DAEMON_INFO_EPOLL_FD);
   if (info == nullptr) return fail(ErrorKind::kSystem, "libmicrohttpd was built without epoll");
   watch_ = std::make_unique<ReadWatch>(base_, info->epoll_fd, [this] { run(); });
+  listener_ = listener;
+  listening_ = std::make_unique<ReadWatch>(base_, listener_, [this] { accept_some(); });
   return {};
 }
 
-// The library refuses to stop while clients are suspended, and closes a listener that it has not
-// been told to let go: other workers share it.
+void Daemon::listen() {
+  if (!draining_) listening_->go_on();
+}
+
+void Daemon::stop_listening(milliseconds until) {
+  listening_->stop();
+  listen_again_.start(until);
+}
+
+// All workers wake up when somebody comes. The first of them would take all who wait, and the
+// others stay idle: so whoever has more clients than another gives way to it, and then takes one.
+void Daemon::accept_some() {
+  const auto gives_way = [this] {
+    return options_.others_have_fewer && options_.others_have_fewer();
+  };
+  if (!std::exchange(has_given_way_, false) && gives_way()) {
+    has_given_way_ = true;
+    return stop_listening(kGiveWay);
+  }
+  for (int i = 0; i < kAcceptsAtOnce; ++i) {
+    if (clients_.size() >= library_limit()) return stop_listening(kFullFor);
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    auto* const peer = reinterpret_cast<sockaddr*>(&address);
+    UniqueFd socket(accept4(listener_, peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket) {
+      // EAGAIN: another worker was quicker. The rest are faults of one client's connection.
+      const bool is_full =
+          errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+      if (is_full) stop_listening(kFullFor);
+      return;
+    }
+    MHD_add_connection(daemon_.get(), socket.release(), peer, length);  // closes what it refuses
+    if (gives_way()) return;
+  }
+}
+
+// The library refuses to stop while clients are suspended.
 Daemon::~Daemon() {
   if (!daemon_) return;
-  MHD_quiesce_daemon(daemon_.get());
   for (const auto& client : clients_) {
     client->aborted = true;
     if (client->stream) client->stream->end();
@@ -124,13 +164,11 @@ bool Daemon::has_work() const {
 }
 
 void Daemon::run() {
-  // Whoever has taken clients lets the other workers have theirs.
-  const std::uint64_t accepted = accepted_;
   int turns = 0;
   do {
     MHD_run(daemon_.get());
     ++turns;
-  } while (turns < kTurns && accepted_ == accepted && has_work());
+  } while (turns < kTurns && has_work());
   if (has_work()) run_later_.start(milliseconds{0});
   if (draining_ && clients_.empty() && drained_) std::exchange(drained_, nullptr)();
 }
@@ -185,7 +223,7 @@ void Daemon::make_room() {
 void Daemon::drain(std::function<void()> drained) {
   draining_ = true;
   drained_ = std::move(drained);
-  MHD_quiesce_daemon(daemon_.get());
+  listening_->stop();
   const milliseconds soon = monotonic_now() + kIdleGrace;
   for (const auto& client : clients_) {
     const bool idle = client->answered > 0 && client->stage == Stage::kReading;
@@ -211,7 +249,6 @@ void Daemon::add_client(MHD_Connection* connection, void** context) {
     client->transport.emplace(static_cast<gnutls_session_int*>(tls->tls_session), client->fd);
   }
   *context = client.get();
-  ++accepted_;
   options_.tally.add(Count::kHttpAccepted);
   options_.tally.add(Count::kHttpOpen);
   if (!sweep_.running()) sweep_.start(milliseconds{0});
@@ -232,9 +269,8 @@ void Daemon::on_connection(void* self, MHD_Connection* connection, void** contex
     const bool was_cut = client->cut;
     if (was_cut) --daemon.cut_;
     daemon.clients_.erase(client->self);
-    // At its limit the library forgets the listening socket, and looks at it again when it is run.
-    const bool was_full = daemon.clients_.size() + 1 >= daemon.library_limit();
-    if (was_full || was_cut) daemon.run_soon_.start();
+    if (!daemon.has_given_way_) daemon.listen();  // if there was no room
+    if (was_cut) daemon.run_soon_.start();
   }
 }
 

@@ -27,6 +27,7 @@ struct HttpServerOptions {
   std::function<ClientAddress(const ClientAddress& peer, std::string_view forwarded)> client_of =
       {};
   Tally tally = {};
+  std::function<bool()> others_have_fewer = {};  // clients; without it there are no other workers
 };
 
 // One closing line of the log for each request that was answered.

@@ -114,7 +114,8 @@ class Worker {
  public:
   Worker(WorkerContext& context, RedisAddress redis, const Segment& segment)
       : context_(context),
-        tally_(segment.scoreboard().tally(context.board_slot)),
+        board_(segment.scoreboard()),
+        tally_(board_.tally(context.board_slot)),
         pulse_(loop_.base(), tally_),
         redis_(loop_.base(), redis, context.config.redis_timeout, segment.redis_health(), tally_),
         subscriber_(loop_.base(), std::move(redis), context.config.redis_timeout,
@@ -147,6 +148,7 @@ class Worker {
 
   WorkerContext& context_;
   EventLoop loop_;
+  Scoreboard board_;
   Tally tally_;
   Pulse pulse_;
   Redis redis_, subscriber_;
@@ -204,7 +206,10 @@ Result<void> Worker::add_server(const NamedFd& listener) {
       .timeout = config.api_timeout,
       .certificate = {},
       .key = {},
-      .tally = tally_};
+      .tally = tally_,
+      .others_have_fewer = [this] {
+        return board_.others_have_fewer(context_.board_slot, Count::kHttpOpen);
+      }};
   Handler handler;
   if (listener.name == fd_name::kHttps) {
     if (context_.tls_pairs.empty()) {

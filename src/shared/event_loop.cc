@@ -51,10 +51,12 @@ void Soon::on_turn(int, short, void* self) noexcept { static_cast<Soon*>(self)->
 ReadWatch::ReadWatch(event_base* base, int fd, std::function<void()> readable)
     : readable_(std::move(readable)),
       event_(make_event(base, fd, EV_READ | EV_PERSIST, on_readable, this)) {
-  event_add(event_.get(), nullptr);
+  go_on();
 }
 
 void ReadWatch::stop() { event_del(event_.get()); }
+
+void ReadWatch::go_on() { event_add(event_.get(), nullptr); }
 
 void ReadWatch::on_readable(int, short, void* self) noexcept {
   static_cast<ReadWatch*>(self)->readable_();

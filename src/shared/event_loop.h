@@ -53,6 +53,7 @@ class ReadWatch {
   ReadWatch(const ReadWatch&) = delete;
   ReadWatch& operator=(const ReadWatch&) = delete;
   void stop();
+  void go_on();  // after stop()
 
  private:
   static void on_readable(int fd, short what, void* self) noexcept;

@@ -152,6 +152,19 @@ Tally Scoreboard::tally(std::optional<std::size_t> slot) const {
   return Tally(memory_->slots[*slot]);
 }
 
+bool Scoreboard::others_have_fewer(std::optional<std::size_t> slot, Count count) const {
+  if (!slot || *slot >= kScoreSlots) return false;
+  constexpr auto kReady = static_cast<std::uint64_t>(ProcessState::kReady);
+  const auto index = static_cast<std::size_t>(count);
+  const ScoreSlot& own = memory_->slots[*slot];
+  const std::uint64_t number = own.counts[index].load(kRelaxed);
+  const std::uint64_t role = own.role.load(kRelaxed);
+  return std::ranges::any_of(memory_->slots, [&](const ScoreSlot& other) {
+    return other.state.load(kRelaxed) == kReady && other.role.load(kRelaxed) == role &&
+           other.counts[index].load(kRelaxed) < number;
+  });
+}
+
 Score Scoreboard::read() const {
   Score score;
   for (std::size_t i = 0; i < kScoreSlots; ++i) {

@@ -175,6 +175,9 @@ class Scoreboard {
   // For a worker that was told `slot`, or was told none.
   [[nodiscard]] Tally tally(std::optional<std::size_t> slot) const;
 
+  // Whether another worker of the same role is ready and has less of it than the one of `slot`.
+  [[nodiscard]] bool others_have_fewer(std::optional<std::size_t> slot, Count count) const;
+
   // For who reads: writes nothing.
   [[nodiscard]] Score read() const;
   [[nodiscard]] ScoreHead& head() const { return memory_->head; }

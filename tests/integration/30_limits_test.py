@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: ISC
 # The rate limits: exact over all workers, told to who is limited, and nobody else's business.
 import collections
+import contextlib
+import http.client
 import re
+import socket
 
-from harness import Restante, at_once, deliver
+from harness import LOCAL, Restante, ask, at_once, deliver, tls
 
 
 def test_of_60_mails_at_once_from_one_sender_exactly_50_are_taken(limited):
@@ -31,6 +34,20 @@ def test_of_130_requests_over_8_connections_exactly_100_are_answered(limited):
     workers = {line.split("[")[1].split("]")[0] for line in
                limited.daemon.log.find("event=api_request .*path=/emails/limited ")}
     assert len(workers) == 4
+
+
+def test_clients_who_come_at_once_are_shared_among_the_workers():
+    with Restante(apid_workers=2) as restante, contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(20)]
+        for client in sockets:  # before any worker is awake
+            client.connect((LOCAL, restante.https_port))
+        for client in sockets:
+            connection = http.client.HTTPConnection(LOCAL)
+            connection.sock = stack.enter_context(tls().wrap_socket(client, server_hostname=LOCAL))
+            assert ask(connection, "/emails/nobody").status == 200
+        workers = collections.Counter(line.split("[")[1].split("]")[0] for line in
+                                      restante.log.wait_for("event=api_request ", count=20))
+        assert len(workers) == 2 and min(workers.values()) >= 5, workers
 
 
 def test_others_are_not_affected(limited):

@@ -102,6 +102,24 @@ void more_workers_than_slots_work_without_one(void**) {
   assert_int_equal(board.read().of(Count::kMailsStored), 0);
 }
 
+void a_worker_knows_whether_another_has_fewer(void**) {
+  const SharedBoard shared;
+  const Scoreboard board = shared.board();
+  const auto own = board.take(ProcessRole::kApid, 0, 1);
+  const auto other = board.take(ProcessRole::kApid, 1, 1);
+  const auto smtpd = board.take(ProcessRole::kSmtpd, 0, 1);
+  for (const auto slot : {own, other, smtpd}) board.is_now(*slot, ProcessState::kReady);
+  board.tally(own).add(Count::kHttpOpen);
+  assert_true(board.others_have_fewer(own, Count::kHttpOpen));
+  assert_false(board.others_have_fewer(other, Count::kHttpOpen));
+  board.is_now(*other, ProcessState::kDraining);
+  assert_false(board.others_have_fewer(own, Count::kHttpOpen));  // smtpd is of another role
+  board.is_now(*other, ProcessState::kReady);
+  board.tally(other).add(Count::kHttpOpen);
+  assert_false(board.others_have_fewer(own, Count::kHttpOpen));
+  assert_false(board.others_have_fewer(std::nullopt, Count::kHttpOpen));
+}
+
 void times_go_into_the_bucket_that_ends_with_them(void**) {
   const SharedBoard shared;
   const Tally tally = shared.board().tally(0);
@@ -226,6 +244,7 @@ int main() {
       cmocka_unit_test(a_worker_counts_in_its_slot_and_the_sum_is_over_all),
       cmocka_unit_test(what_the_dead_have_counted_stays_and_what_they_had_open_goes),
       cmocka_unit_test(more_workers_than_slots_work_without_one),
+      cmocka_unit_test(a_worker_knows_whether_another_has_fewer),
       cmocka_unit_test(times_go_into_the_bucket_that_ends_with_them),
       cmocka_unit_test(no_count_goes_back_when_workers_are_killed),
       cmocka_unit_test(every_row_has_a_name_that_prometheus_takes),
