@@ -47,9 +47,10 @@ std::int8_t value_of(char c) { return kBase64Values[static_cast<unsigned char>(c
 char* decode_groups(char* out, std::string_view& encoded) {
   const char* at = encoded.data();
   for (const char* const end = at + encoded.size() / 4 * 4; at != end; at += 4) {
-    const int a = value_of(at[0]), b = value_of(at[1]), c = value_of(at[2]), d = value_of(at[3]);
-    if ((a | b | c | d) < 0) break;
-    out = write_group(out, static_cast<std::uint32_t>(a << 18 | b << 12 | c << 6 | d));
+    const auto digit = [at](int i) { return static_cast<std::uint32_t>(value_of(at[i])); };
+    const std::uint32_t a = digit(0), b = digit(1), c = digit(2), d = digit(3);
+    if ((a | b | c | d) > 63) break;
+    out = write_group(out, a << 18 | b << 12 | c << 6 | d);
   }
   encoded.remove_prefix(static_cast<std::size_t>(at - encoded.data()));
   return out;

@@ -22,22 +22,24 @@ enum ByteKind : std::uint8_t {
   kMark = 32,   // stands in every URL and address, but those that begin with `www.`
   kOther = 64,  // between words, like the two above
 };
-constexpr unsigned kPlain = kDigit | kCapital | kSmall;
+constexpr unsigned kNotSmall = kDigit | kCapital;
+constexpr unsigned kPlain = kNotSmall | kSmall;
 
-constexpr auto kByteKinds = [] {
-  std::array<std::uint8_t, 256> kinds{};
-  for (std::size_t byte = 0; byte < kinds.size(); ++byte) {
-    const char c = static_cast<char>(byte);
-    kinds[byte] = is_digit(c)                            ? kDigit
-                  : c >= 'A' && c <= 'Z'                 ? kCapital
-                  : c >= 'a' && c <= 'z'                 ? kSmall
-                  : byte >= 0x80                         ? kBeyondAscii
-                  : c == ' ' || (c >= '\t' && c <= '\r') ? kSpace
-                  : c == '@' || c == ':'                 ? kMark
-                                                         : kOther;
-  }
+constexpr ByteKind classify(char c) {
+  if (is_digit(c)) return kDigit;
+  if (c >= 'A' && c <= 'Z') return kCapital;
+  if (c >= 'a' && c <= 'z') return kSmall;
+  if ((c & 0x80) != 0) return kBeyondAscii;
+  if (c == ' ' || (c >= '\t' && c <= '\r')) return kSpace;
+  return c == '@' || c == ':' ? kMark : kOther;
+}
+
+constexpr std::array<ByteKind, 256> make_byte_kinds() {
+  std::array<ByteKind, 256> kinds{};
+  for (std::size_t i = 0; i < kinds.size(); ++i) kinds[i] = classify(static_cast<char>(i));
   return kinds;
-}();
+}
+constexpr auto kByteKinds = make_byte_kinds();
 
 unsigned kind_of(char c) { return kByteKinds[static_cast<unsigned char>(c)]; }
 
@@ -90,7 +92,7 @@ void Words::add(std::size_t at, std::size_t size, std::size_t line, unsigned kin
                      .size = static_cast<std::uint32_t>(size),
                      .line = static_cast<std::uint32_t>(line),
                      .digits = kinds_of_bytes == kDigit,
-                     .capital = (kinds_of_bytes & ~(kDigit | kCapital)) == 0,
+                     .capital = (kinds_of_bytes & ~kNotSmall) == 0,
                      .kind = {}});
 }
 
