@@ -150,7 +150,9 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
   if (!key) return 0;
   const int ready = ready_ticket_key(*key, iv, cipher, mac, false);
   constexpr int kRenew = 2;  // good, but the client shall have a new one
-  return ready == 1 && key->name != current->name ? kRenew : ready;
+  // Clients use a ticket of TLS 1.3 once (RFC 8446 appendix C.4).
+  const bool is_spent = SSL_version(ssl) == TLS1_3_VERSION || key->name != current->name;
+  return ready == 1 && is_spent ? kRenew : ready;
 }
 
 }  // namespace

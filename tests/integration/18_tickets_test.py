@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from harness import Restante, certificate
+from harness import Restante, certificate, run
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
@@ -27,3 +27,17 @@ def test_a_session_that_began_with_one_worker_resumes_with_the_other(version):
             session = client.socket.session
             client.close()
         assert resumed == [False, True, True]
+
+
+def test_a_resumed_session_of_tls_1_3_gives_the_next_ticket(tmp_path):
+    """Clients use each of them once."""
+    with Restante() as restante:
+        def connect(*options):
+            return run("openssl", "s_client", "-starttls", "smtp", "-crlf", "-tls1_3", "-ign_eof",
+                       "-nocommands", "-CAfile", certificate()[0], "-connect", f"localhost:{restante.smtp_port}", *options,
+                       input="EHLO here\r\nQUIT\r\n").stdout
+        ticket = "Post-Handshake New Session Ticket arrived"
+        assert ticket in connect("-sess_out", tmp_path / "1")
+        for number in (1, 2):
+            output = connect("-sess_in", tmp_path / f"{number}", "-sess_out", tmp_path / f"{number + 1}")
+            assert "Reused, TLSv1.3" in output and output.count(ticket) == 1, output
