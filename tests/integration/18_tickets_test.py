@@ -33,9 +33,9 @@ def test_a_resumed_session_of_tls_1_3_gives_the_next_ticket(tmp_path):
     """Clients use each of them once."""
     with Restante() as restante:
         def connect(*options):
-            return run("openssl", "s_client", "-starttls", "smtp", "-crlf", "-tls1_3", "-ign_eof",
-                       "-nocommands", "-CAfile", certificate()[0], "-connect", f"localhost:{restante.smtp_port}", *options,
-                       input="EHLO here\r\nQUIT\r\n").stdout
+            return run("openssl", "s_client", "-starttls", "smtp", "-tls1_3", "-nocommands", "-ign_eof",
+                       "-CAfile", certificate()[0], "-connect", f"localhost:{restante.smtp_port}",
+                       *options, input="EHLO here\r\nQUIT\r\n").stdout
         ticket = "Post-Handshake New Session Ticket arrived"
         assert ticket in connect("-sess_out", tmp_path / "1")
         for number in (1, 2):
