@@ -36,13 +36,14 @@ constexpr milliseconds kIdleGrace{500};
 constexpr std::size_t kShareCut = 32;
 constexpr unsigned kSpare = 64;
 
-constexpr int kAcceptsAtOnce = 4;
+constexpr int kAcceptsAtOnce = 10;
 constexpr milliseconds kGiveWay{1};    // to another worker, which has fewer clients
 constexpr milliseconds kFullFor{100};  // until it is tried again, if nobody goes before
 
-// How often the library is run before the loop looks at its other descriptors: a turn sends a
-// record to each client that can take one.
-constexpr int kTurns = 16;
+// The library is run again while it has work, but after this time the loop looks at its other
+// descriptors. Work is also what a client in its handshake has not sent yet: the library asks for
+// it all the time, and of a thousand such clients each turn takes longer than this.
+constexpr std::chrono::microseconds kLongestRun{500};
 
 // TLS 1.2 and 1.3 alone: GnuTLS' defaults allow 1.0 and 1.1. That it refuses to renegotiate where
 // that is not secure is its default; %SAFE_RENEGOTIATION would refuse clients that speak 1.3 alone
@@ -164,11 +165,10 @@ bool Daemon::has_work() const {
 }
 
 void Daemon::run() {
-  int turns = 0;
+  const auto end = precise_now() + kLongestRun;
   do {
     MHD_run(daemon_.get());
-    ++turns;
-  } while (turns < kTurns && has_work());
+  } while (has_work() && precise_now() < end);
   if (has_work()) run_later_.start(milliseconds{0});
   if (draining_ && clients_.empty() && drained_) std::exchange(drained_, nullptr)();
 }
