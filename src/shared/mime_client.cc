@@ -219,7 +219,8 @@ class MimeClient::Lane {
     readable_.emplace(base_, fd_.get(), [this] { receive(); });
   }
 
-  // Reads what the parser says that there is, and does not ask the kernel for more: it comes back.
+  // Reads what the parser says that there is, and does not ask the kernel for more, which the watch
+  // will tell of.
   void receive() {
     do {
       auto packet = receive_answer(fd_.get(), buffer_);
@@ -248,7 +249,7 @@ class MimeClient::Lane {
     milliseconds since = since_;
     if (in_hand() != nullptr) {
       const milliseconds taken_at(progress_->taken_at.load(std::memory_order_relaxed));
-      since = std::clamp(taken_at, since_, now);
+      if (taken_at <= now) since = std::max(since, taken_at);
     }
     if (since + patience() <= now) return lost("too slow");
     overdue_.start(since + patience() - now);
