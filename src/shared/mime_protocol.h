@@ -11,9 +11,9 @@
 // A request of number 0 is to parse: the pieces are the fragments of message.h, summary, bodies,
 // details. One of number N is for the N-th attachment: name, type, decoded bytes.
 //
-// Answers come in the order of the requests. MimeProgress tells a client which mail was in hand when
-// a mimed died: that one has had its try, the ones behind it have not. And it tells each end whether
-// there are more packets for it, so that a busy one need not ask the kernel.
+// Answers come in the order of the requests. MimeProgress tells a client which mail was in hand
+// when a mimed died: that one has had its try, the ones behind it have not. And it tells each end
+// whether there are more packets for it, so that a busy one need not ask the kernel.
 #pragma once
 
 #include <array>
