@@ -2,8 +2,7 @@
 #include "shared/recent_heads.h"
 
 #include <chrono>
-#include <cstdint>
-#include <cstring>
+#include <functional>
 #include <utility>
 
 #include "shared/message.h"
@@ -14,15 +13,6 @@ namespace {
 // At most 4 MiB together.
 constexpr std::size_t kSlots = 256, kLargest = 16 * 1024;
 constexpr std::chrono::minutes kKept{1};
-
-// Frames differ most at their end. Two that share a slot only take it from each other.
-std::size_t slot_of(std::string_view frame) {
-  constexpr std::uint64_t kMultiplier = 0x9E3779B97F4A7C15U;  // 2^64 divided by the golden ratio
-  std::uint64_t tail = 0;
-  if (frame.size() < sizeof tail) return 0;
-  std::memcpy(&tail, frame.data() + frame.size() - sizeof tail, sizeof tail);
-  return ((tail ^ frame.size()) * kMultiplier >> 32U) % kSlots;
-}
 
 }  // namespace
 
@@ -35,7 +25,8 @@ const MailHead& RecentHeads::read(std::string_view frame) {
     slots_.resize(kSlots);
     idle_.start(kKept);
   }
-  Slot& slot = slots_[slot_of(frame)];
+  // Two that share a slot only take it from each other.
+  Slot& slot = slots_[std::hash<std::string_view>()(frame) % kSlots];
   if (!slot.frame.empty() && slot.frame == frame) return slot.head;
   auto head = frames_->head(frame);
   if (!head) head = MailHead{.bodies = make_fragments({.parse_error = true}).bodies, .details = {}};
