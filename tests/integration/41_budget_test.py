@@ -8,10 +8,10 @@ from harness import BUILD, has_sanitizer
 # At most. System calls and allocations are a few percent above what was counted, and the same on
 # every machine. Instructions differ by compiler and libraries, so they have 15 % of room.
 BUDGET = {
-    "smtpd, a mail": Cost(system_calls=27.5, allocations=98, instructions=285_000),
-    "smtpd, a connection": Cost(system_calls=17.5, allocations=17.5, instructions=30_500),
-    "mimed, a mail": Cost(system_calls=7.2, allocations=585, instructions=1_100_000),
-    "apid, a list of 10 mails": Cost(system_calls=25, allocations=330, instructions=395_000),
+    "smtpd, a mail": Cost(system_calls=22.5, allocations=80, instructions=279_000),
+    "smtpd, a connection": Cost(system_calls=16.5, allocations=16.5, instructions=27_600),
+    "mimed, a mail": Cost(system_calls=3.2, allocations=515, instructions=589_000),
+    "apid, a list of 10 mails": Cost(system_calls=20, allocations=106, instructions=312_000),
 }
 
 # Other variants are not optimized.

@@ -213,7 +213,7 @@ def test_many_reloads_under_load_lose_nothing(monkeypatch, renewed):
         assert descriptors(restante) == resting
         assert [path.name for path in (restante.directory / "run").iterdir() if path.is_dir()] == [
             str(RELOADS + 1)]
-        stored = re.findall(r"load-\d+-\d+",
+        stored = re.findall(r'"subject":"(load-\d+-\d+)"',
                             restante.redis.cli("XRANGE", "inbox:{load}", "-", "+"))
         assert sorted(stored) == sorted(load.taken)
         assert len(load.taken) > RELOADS and load.requests > RELOADS

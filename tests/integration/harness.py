@@ -162,8 +162,8 @@ def installed(program):
 def run(program, *arguments, **options):
     """A client program, with a time limit; its standard error is in stdout too."""
     command = [installed(program), *(str(word) for word in arguments)]
-    return subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          timeout=seconds(60), **options)
+    return subprocess.run(command, text=True, errors="backslashreplace", stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=seconds(60), **options)
 
 
 def run_restante(*arguments, **variables):
