@@ -40,12 +40,12 @@ constexpr int kAcceptsAtOnce = 10;
 constexpr milliseconds kGiveWay{1};    // to another worker, which has fewer clients
 constexpr milliseconds kFullFor{100};  // until it is tried again, if nobody goes before
 
-// Without this newer ones write to themselves for each request, and take a client in hand only when
-// they are run the next time.
+// Unless newer ones know of one thread alone they write to themselves for each request, and take a
+// client in hand only when they are run the next time.
 #if MHD_VERSION >= 0x00097707
-constexpr unsigned kOneThread = MHD_USE_NO_THREAD_SAFETY;
+constexpr unsigned kInOurLoop = MHD_USE_EPOLL | MHD_USE_NO_THREAD_SAFETY;
 #else
-constexpr unsigned kOneThread = 0;
+constexpr unsigned kInOurLoop = MHD_USE_EPOLL;
 #endif
 
 // The library is run again while it has work, but after this time the loop looks at its other
@@ -95,8 +95,8 @@ std::vector<MHD_OptionItem> Daemon::library_options() {
 
 Result<void> Daemon::serve(int listener) {
   const bool tls = !options_.certificate.empty();
-  const unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
-                         MHD_USE_ERROR_LOG | kOneThread | (tls ? unsigned{MHD_USE_TLS} : 0U);
+  const unsigned flags = kInOurLoop | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME |
+                         MHD_USE_ERROR_LOG | (tls ? unsigned{MHD_USE_TLS} : 0U);
   std::vector<MHD_OptionItem> options = library_options();
   daemon_.reset(MHD_start_daemon(flags, 0, nullptr, nullptr, on_request, this, MHD_OPTION_ARRAY,
                                  options.data(), MHD_OPTION_END));

@@ -77,6 +77,7 @@ void* make_text(const redisReadTask* task, char* text, std::size_t size) noexcep
 
 template <class Size>
 void* make_array(const redisReadTask* task, Size size) noexcept {
+  // cppcheck-suppress throwInNoexceptFunction  ; make() catches it
   return make(*task, [=](Root& root, redisReply& reply) {
     const auto count = static_cast<std::size_t>(size);
     if (count > SIZE_MAX / sizeof(redisReply*)) throw std::bad_alloc();

@@ -50,6 +50,7 @@ std::size_t find_mark(std::string_view text) {
       found |=
           int{block[i] == kMark[0]} & int{block[i + 1] == kMark[1]} & int{block[i + 2] == kMark[2]};
     }
+    // cppcheck-suppress knownConditionTrueFalse  ; the loop above may have set it
     if (found != 0) break;
   }
   return text.find(kMark, at);
