@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "shared/ascii.h"
 #include "shared/c_ptr.h"
 #include "shared/worker_context.h"
 
@@ -22,8 +23,7 @@ constexpr std::size_t kLongestToken = 255;  // a file's name cannot be longer
 // base64url without padding (section 8.3), which has neither dot nor slash.
 bool is_token(std::string_view text) {
   return !text.empty() && text.size() <= kLongestToken && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-           c == '_';
+    return is_alphanumeric(c) || c == '-' || c == '_';
   });
 }
 

@@ -19,9 +19,7 @@ namespace {
 
 constexpr std::string_view kUnknownType = "application/octet-stream";
 
-bool is_one_of(char c, std::string_view others) {
-  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || others.contains(c);
-}
+bool is_one_of(char c, std::string_view others) { return is_alphanumeric(c) || others.contains(c); }
 
 struct AnswerFor {
   Response operator()(ExtractedAttachment& found) const {

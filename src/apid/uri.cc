@@ -17,10 +17,6 @@ namespace {
 constexpr std::size_t kMaxHostname = 253;  // RFC 1035 section 2.3.4, as text
 constexpr std::size_t kMaxLabel = 63;
 
-bool is_alphanumeric(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
-
 // pchar without pct-encoded, and the "/" between segments: RFC 3986 section 3.3.
 bool is_path_byte(char c) {
   return is_alphanumeric(c) || std::string_view("-._~!$&'()*+,;=:@/").contains(c);

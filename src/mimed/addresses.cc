@@ -13,10 +13,6 @@ namespace {
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-bool is_alphanumeric(char c) {
-  return is_digit(c) || (ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z');
-}
-
 // The size of an encoded word at the start of `text`, else 0. Q-encoded ones hold commas, though
 // RFC 2047 section 5 forbids it.
 std::size_t encoded_word_size(std::string_view text) {

@@ -20,7 +20,6 @@ constexpr std::size_t kEntityLimit = 12;     // bytes between `&` and `;`
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f'; }
 bool may_be_blank(char c) { return is_blank(c) || c == kNoBreakSpace.front(); }
-bool is_letter(char c) { return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'; }
 
 // Where a tag ends: a `>` inside of a quoted value does not count.
 std::size_t tag_end(std::string_view tag) {

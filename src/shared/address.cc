@@ -24,12 +24,11 @@ using Syntax = std::unexpected<PathFault>;
 constexpr Syntax syntax_fault() { return Syntax(PathFault::kSyntax); }
 
 constexpr bool is_high(char c) { return (static_cast<unsigned char>(c) & 0x80U) != 0; }
-constexpr bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 constexpr bool is_printable(char c) { return c >= ' ' && c <= '~'; }
 
 // atext of RFC 5322 section 3.2.3, with the UTF-8 of RFC 6531 section 3.3.
 constexpr bool is_atext(char c) {
-  return is_alpha(c) || is_digit(c) || is_high(c) ||
+  return is_alphanumeric(c) || is_high(c) ||
          std::string_view("!#$%&'*+-/=?^_`{|}~").contains(c);
 }
 
@@ -125,7 +124,7 @@ Parsed take_literal(std::string_view& text) {
 Parsed take_domain(std::string_view& text) {
   if (text.starts_with('[')) return take_literal(text);
   const auto* end = std::ranges::find_if_not(text, [](char c) {
-    return is_alpha(c) || is_digit(c) || is_high(c) || c == '-' || c == '_' || c == '.';
+    return is_alphanumeric(c) || is_high(c) || c == '-' || c == '_' || c == '.';
   });
   const std::string_view domain = text.substr(0, static_cast<std::size_t>(end - text.begin()));
   if (domain.size() > kMaxDomain) return Syntax(PathFault::kTooLong);

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "shared/api_key.h"
+#include "shared/ascii.h"
 #include "shared/domain.h"
 #include "shared/network.h"
 #include "shared/redis_address.h"
@@ -17,8 +18,7 @@ std::optional<std::string> check_domain(std::string_view given) {
   bool good = !value.empty() && value.size() <= 255 && !value.starts_with('.');
   std::size_t label = 0;
   for (char c : value) {
-    const bool ldh = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     c == '-' || c == '_';
+    const bool ldh = is_alphanumeric(c) || c == '-' || c == '_';
     label = c == '.' ? 0 : label + 1;
     good = good && (ldh || c == '.') && label <= 63;
   }
