@@ -14,6 +14,7 @@
 
 #include "apid/guarded.h"
 #include "apid/http_daemon.h"
+#include "shared/accept.h"
 #include "shared/log.h"
 #include "shared/rate_table.h"
 #include "shared/secrets.h"
@@ -137,18 +138,15 @@ void Daemon::accept_some() {
   }
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
     if (clients_.size() >= library_limit()) return stop_listening(kFullFor);
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    auto* const peer = reinterpret_cast<sockaddr*>(&address);
-    UniqueFd socket(accept4(listener_, peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!socket) {
+    Accepted client = accept_client(listener_);
+    if (!client.socket) {
       // EAGAIN: another worker was quicker. The rest are faults of one client's connection.
-      const bool is_full =
-          errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM;
+      const bool is_full = out_of_descriptors(errno) || errno == ENOBUFS || errno == ENOMEM;
       if (is_full) stop_listening(kFullFor);
       return;
     }
-    MHD_add_connection(daemon_.get(), socket.release(), peer, length);  // closes what it refuses
+    // It closes what it refuses.
+    MHD_add_connection(daemon_.get(), client.socket.release(), client.address(), client.size);
     if (gives_way()) return;
   }
 }

@@ -12,6 +12,7 @@
 #include <functional>
 #include <utility>
 
+#include "shared/accept.h"
 #include "shared/descriptors.h"
 #include "shared/log.h"
 #include "shared/redis_tls.h"
@@ -55,10 +56,6 @@ SessionSettings make_session_settings(const Config& config) {
 // How many connections there can be.
 std::size_t capacity(std::uint64_t connection_limit) {
   return std::min(connection_limit, descriptor_limit());
-}
-
-bool out_of_descriptors(int error_number) {
-  return error_number == EMFILE || error_number == ENFILE;
 }
 
 // A last word to a client that gets no connection.
@@ -151,34 +148,28 @@ void Worker::watch_listeners() {
 
 void Worker::accept_some(const NamedFd& listener) {
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
-    sockaddr_storage address{};
-    socklen_t length = sizeof address;
-    auto* const peer = reinterpret_cast<sockaddr*>(&address);
-    UniqueFd socket(accept4(listener.fd.get(), peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!socket) {
+    Accepted client = accept_client(listener.fd.get());
+    if (!client.socket) {
       // EAGAIN: another worker was quicker. The rest are faults of one client's connection.
       if (out_of_descriptors(errno) && !refuse_for_want_of_descriptors(listener.fd.get())) {
         pause_listening();
       }
       return;
     }
-    arrive(listener, std::move(socket), peer);
+    arrive(listener, std::move(client.socket), client.address());
   }
 }
 
 // Without it the listener would stay readable and the loop would spin. False: it still would.
 bool Worker::refuse_for_want_of_descriptors(int listener) {
   spare_.reset();
-  sockaddr_storage address{};
-  socklen_t length = sizeof address;
-  auto* const peer = reinterpret_cast<sockaddr*>(&address);
-  UniqueFd socket(accept4(listener, peer, &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
-  const bool helped = socket || !out_of_descriptors(errno);
-  if (socket) {
-    const ClientAddress client = describe_client(peer);
+  Accepted client = accept_client(listener);
+  const bool helped = client.socket || !out_of_descriptors(errno);
+  if (client.socket) {
+    const ClientAddress address = describe_client(client.address());
     tally_.add(Count::kSmtpTurnedAway);
-    log::info("client_refused", {{"ip", client.text}, {"reason", "out of descriptors"}});
-    send_and_close(std::move(socket), Reply::kTooManyConnections);
+    log::info("client_refused", {{"ip", address.text}, {"reason", "out of descriptors"}});
+    send_and_close(std::move(client.socket), Reply::kTooManyConnections);
   }
   spare_ = open_spare();
   return helped;
