@@ -55,31 +55,31 @@ class Events {
   // hiredis reads 16 KiB at a time. Of a larger reply the next ones are mostly there already.
   static void on_readable(evutil_socket_t, short, void* self) noexcept {
     auto& events = *static_cast<Events*>(self);
-    bool gone = false;
-    events.gone_ = &gone;
     std::size_t unread = 0, before = 0;
     int reads = 0;
     do {
       before = unread;
-      redisAsyncHandleRead(&events.context_);  // may end the context
-      // cppcheck-suppress knownConditionTrueFalse  ; the destructor may have set it
-      if (gone) return;
+      if (!events.outlives(redisAsyncHandleRead)) return;
       unread = events.context_.c.reader->len - events.context_.c.reader->pos;  // of a reply in part
     } while (unread > 0 && unread != before && ++reads < kReads);
-    events.gone_ = nullptr;
   }
 
   // What hiredis asks to write again meanwhile did not fit into the socket.
   static void on_writable(evutil_socket_t, short, void* self) noexcept {
     auto& events = *static_cast<Events*>(self);
-    bool gone = false;
-    events.gone_ = &gone;
     events.is_writing_ = true;
-    redisAsyncHandleWrite(&events.context_);
+    if (events.outlives(redisAsyncHandleWrite)) events.is_writing_ = false;
+  }
+
+  // False: what was called has ended the context, and this with it.
+  bool outlives(void (*call)(redisAsyncContext*)) {
+    bool gone = false;
+    gone_ = &gone;
+    call(&context_);
     // cppcheck-suppress knownConditionTrueFalse  ; the destructor may have set it
-    if (gone) return;
-    events.gone_ = nullptr;
-    events.is_writing_ = false;
+    if (gone) return false;
+    gone_ = nullptr;
+    return true;
   }
 
   redisAsyncContext& context_;
