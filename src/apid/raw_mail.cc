@@ -31,10 +31,8 @@ struct RawReader::State {
   FrameReader frames = {};
   Stage stage = Stage::kStart;
   RawMail mail = {};
-  unsigned fragments = 2;      // that the raw mail still stands behind
-  std::uint64_t expected = 0;  // bytes of the content that have not come
-  std::uint64_t size = 0;      // of the raw mail, once the fragments have come
-  std::size_t skip = 0;        // bytes of it that are left out, from its start
+  std::optional<std::uint64_t> size = {};  // of the raw mail, once the fragments have come
+  std::size_t skip = 0;                    // bytes of it that are left out, from its start
   std::size_t kept = 0;
   std::string text = {};
   UniqueFd file = {};
@@ -48,40 +46,25 @@ struct RawReader::State {
 };
 
 RawReader::State::Stage RawReader::State::begin(std::string_view piece) {
-  const auto content = FrameReader::content_size(piece);
-  if (!content || (mail.size && *mail.size > limit)) return Stage::kDamaged;
-  expected = *content;
-  frames.begin();
+  if (!FrameReader::content_size(piece) || (mail.size && *mail.size > limit))
+    return Stage::kDamaged;
+  frames.begin(piece);
   return Stage::kReading;
 }
 
 RawReader::State::Stage RawReader::State::read(std::string_view piece) {
   Stage reached = Stage::kReading;
-  const auto status = frames.read(piece, [&](std::string_view content) {
-    reached = take(content);
+  const auto status = frames.read(piece, [&](FramePart part, std::string_view content) {
+    if (part == FramePart::kRaw) reached = take(content);
     return reached == Stage::kReading;
   });
-  switch (status) {
-    case FrameReader::Status::kMore:
-    case FrameReader::Status::kStopped:
-      return reached;
-    case FrameReader::Status::kComplete:
-      return fragments == 0 && expected == 0 ? Stage::kComplete : Stage::kDamaged;
-    case FrameReader::Status::kDamaged:
-      break;
-  }
-  return Stage::kDamaged;
+  if (status == FrameReader::Status::kDamaged) return Stage::kDamaged;
+  return status == FrameReader::Status::kComplete ? Stage::kComplete : reached;
 }
 
 RawReader::State::Stage RawReader::State::take(std::string_view content) {
-  if (content.size() > expected) return Stage::kDamaged;
-  expected -= content.size();
-  while (fragments > 0) {
-    const std::size_t end = content.find('\n');
-    if (end == content.npos) return Stage::kReading;
-    content.remove_prefix(end + 1);
-    if (--fragments > 0) continue;
-    size = content.size() + expected;
+  if (!size) {
+    size = content.size() + frames.left();
     if (const Stage begun = begin_raw(); begun != Stage::kReading) return begun;
   }
   return keep(content) ? Stage::kReading : Stage::kNoRoom;
@@ -89,13 +72,13 @@ RawReader::State::Stage RawReader::State::take(std::string_view content) {
 
 // The fragments have been left behind; what is known of the raw mail decides where it goes.
 RawReader::State::Stage RawReader::State::begin_raw() {
-  if (size > limit) return Stage::kDamaged;
+  if (*size > limit) return Stage::kDamaged;
   if (into == Into::kFileWithoutTrace && mail.size) {
-    if (*mail.size > size) return Stage::kDamaged;
-    skip = size - *mail.size;
+    if (*mail.size > *size) return Stage::kDamaged;
+    skip = *size - *mail.size;
   }
-  if (into == Into::kMemoryWhileSmall && size < kSmall) return Stage::kReading;
-  place = room.take(size);
+  if (into == Into::kMemoryWhileSmall && *size < kSmall) return Stage::kReading;
+  place = room.take(*size);
   if (!place) return Stage::kFull;
   file.reset(memfd_create("raw_mail", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   return file ? Stage::kReading : Stage::kNoRoom;
@@ -132,7 +115,7 @@ Response RawReader::finish() {
   State& state = *state_;
   if (state.stage == State::Stage::kNoRoom || state.stage == State::Stage::kFull) {
     if (state.stage == State::Stage::kNoRoom) {
-      log::error("no_room_for_mail", {{"bytes", state.size}});
+      log::error("no_room_for_mail", {{"bytes", state.size.value_or(0)}});
     }
     return try_later("there is no room for this message now, try again later");
   }

@@ -16,6 +16,7 @@ namespace restante {
 // `mailbox` is a mailbox key. The inbox's key is also the channel on which its mail is announced.
 [[nodiscard]] std::string inbox_key(std::string_view mailbox);
 [[nodiscard]] std::string mail_prefix(std::string_view mailbox);
+[[nodiscard]] std::string mail_key(std::string_view mailbox, const MailId& id);
 [[nodiscard]] std::string claimed_key(std::string_view mailbox);
 [[nodiscard]] std::string seen_key(std::string_view mailbox, std::string_view fingerprint);
 

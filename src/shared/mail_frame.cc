@@ -46,7 +46,7 @@ MailFrame FrameWriter::write(const MailContent& content) {
   ZSTD_CCtx* const context = context_.get();
   ZSTD_CCtx_reset(context, ZSTD_reset_session_only);
   ZSTD_CCtx_setPledgedSrcSize(context, size);
-  MailFrame frame;
+  MailFrame frame{.bytes = {}, .head = 0, .bodies_size = bodies.size()};
   const std::size_t bound = ZSTD_compressBound(size) + kFlushed;
   frame.bytes.resize_and_overwrite(bound, [&](char* space, std::size_t room) {
     ZSTD_outBuffer out{space, room, 0};
@@ -87,35 +87,48 @@ std::optional<std::uint64_t> FrameReader::content_size(std::string_view frame) {
   return size;
 }
 
-void FrameReader::begin() { ZSTD_DCtx_reset(context_.get(), ZSTD_reset_session_only); }
+void FrameReader::begin(std::string_view frame) {
+  ZSTD_DCtx_reset(context_.get(), ZSTD_reset_session_only);
+  part_ = FramePart::kBodies;
+  left_ = content_size(frame).value_or(UINT64_MAX);
+}
 
 FrameReader::Status FrameReader::read(std::string_view piece, const Take& take) {
   ZSTD_inBuffer in{piece.data(), piece.size(), 0};
   for (;;) {
     ZSTD_outBuffer out{space_.data(), space_.size(), 0};
-    const std::size_t left = ZSTD_decompressStream(context_.get(), &out, &in);
-    if (ZSTD_isError(left) != 0) return Status::kDamaged;
-    if (out.pos > 0 && !take({space_.data(), out.pos})) return Status::kStopped;
-    if (left == 0) return in.pos == in.size ? Status::kComplete : Status::kDamaged;
+    const std::size_t more = ZSTD_decompressStream(context_.get(), &out, &in);
+    if (ZSTD_isError(more) != 0 || out.pos > left_) return Status::kDamaged;
+    left_ -= out.pos;
+    if (out.pos > 0 && !give({space_.data(), out.pos}, take)) return Status::kStopped;
+    if (more == 0) {
+      const bool is_whole = in.pos == in.size && left_ == 0 && part_ == FramePart::kRaw;
+      return is_whole ? Status::kComplete : Status::kDamaged;
+    }
     if (in.pos == in.size && out.pos < out.size) return Status::kMore;
   }
 }
 
+bool FrameReader::give(std::string_view content, const Take& take) {
+  while (part_ != FramePart::kRaw) {
+    const std::size_t end = content.find('\n');
+    if (!take(part_, content.substr(0, end))) return false;
+    if (end == content.npos) return true;
+    content.remove_prefix(end + 1);
+    part_ = part_ == FramePart::kBodies ? FramePart::kDetails : FramePart::kRaw;
+  }
+  return take(part_, content);
+}
+
 std::optional<MailHead> FrameReader::head(std::string_view frame) {
   MailHead head;
-  std::string* part = &head.bodies;
-  begin();
-  (void)read(frame, [&](std::string_view content) {
-    while (part != nullptr) {
-      const std::size_t end = content.find('\n');
-      part->append(content.substr(0, end));
-      if (end == content.npos) return true;
-      content.remove_prefix(end + 1);
-      part = part == &head.bodies ? &head.details : nullptr;
-    }
-    return false;
+  begin(frame);
+  (void)read(frame, [&head](FramePart part, std::string_view content) {
+    if (part == FramePart::kRaw) return false;
+    (part == FramePart::kBodies ? head.bodies : head.details) += content;
+    return true;
   });
-  if (part != nullptr) return std::nullopt;
+  if (part_ != FramePart::kRaw) return std::nullopt;
   return head;
 }
 

@@ -32,7 +32,8 @@ struct MailContent {
 
 struct MailFrame {
   std::string bytes;
-  std::size_t head = 0;  // how many of the first of them give bodies and details
+  std::size_t head = 0;         // how many of the first of them give bodies and details
+  std::size_t bodies_size = 0;  // of the bodies that are in it
 };
 
 class FrameWriter {
@@ -49,6 +50,8 @@ struct MailHead {
   std::string bodies, details;  // details: the transport's and the mail's
 };
 
+enum class FramePart : std::uint8_t { kBodies, kDetails, kRaw };
+
 // Reads one frame after the other, each in pieces that may be cut anywhere.
 class FrameReader {
  public:
@@ -57,19 +60,28 @@ class FrameReader {
   // Bytes of the content, as the beginning of a frame says.
   [[nodiscard]] static std::optional<std::uint64_t> content_size(std::string_view frame);
 
-  void begin();
+  // `frame` is the beginning of one.
+  void begin(std::string_view frame);
+
+  // Bytes of the content that have not been read yet; known while content_size() is.
+  [[nodiscard]] std::uint64_t left() const { return left_; }
 
   enum class Status : std::uint8_t { kMore, kComplete, kStopped, kDamaged };
-  // Gives content to `take`, up to 128 KiB a time; when that says false no more is wanted. What
-  // stands behind the end of the frame is damage.
-  using Take = std::function<bool(std::string_view)>;
+  // Gives content to `take`, up to 128 KiB a time, and of each part at least once, be it empty;
+  // when that says false no more is wanted. A part that is missing, and what stands behind the end
+  // of the frame, is damage.
+  using Take = std::function<bool(FramePart, std::string_view)>;
   [[nodiscard]] Status read(std::string_view piece, const Take& take);
 
   // What a whole frame, or as much of it as `head` counts, begins with.
   [[nodiscard]] std::optional<MailHead> head(std::string_view frame);
 
  private:
+  [[nodiscard]] bool give(std::string_view content, const Take& take);
+
   CPtr<ZSTD_DCtx, ZSTD_freeDCtx> context_;
+  FramePart part_ = FramePart::kBodies;  // that is read now
+  std::uint64_t left_ = 0;
   std::vector<char> space_;
 };
 

@@ -3,7 +3,6 @@
 #include <memory>
 #include <utility>
 
-#include "shared/mail_entry.h"
 #include "shared/mail_store.h"
 #include "shared/message.h"
 
@@ -46,8 +45,7 @@ struct Reading {
 void MailStore::get_raw(std::string_view mailbox, std::optional<MailId> id, TakePiece take,
                         std::function<void(Result<bool>)> done) {
   find(mailbox, id,
-       [this, prefix = mail_prefix(mailbox), take = std::move(take),
-        done = std::move(done)](Result<std::optional<Found>> found) {
+       [this, take = std::move(take), done = std::move(done)](Result<std::optional<Found>> found) {
          if (!found) return done(std::unexpected(found.error()));
          if (!*found) return done(false);
          const RawMail mail{.id = (*found)->id, .size = size_in_summary((*found)->summary)};
@@ -58,7 +56,7 @@ void MailStore::get_raw(std::string_view mailbox, std::optional<MailId> id, Take
          Reading::read(std::make_shared<Reading>(Reading{.redis = redis_,
                                                          .budget = bodies_,
                                                          .mail = mail,
-                                                         .key = prefix + mail.id.stream_id(),
+                                                         .key = (*found)->key,
                                                          .take = take,
                                                          .done = done}));
        });

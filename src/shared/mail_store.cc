@@ -95,7 +95,7 @@ struct Listing {
   Redis& redis;
   RecentHeads& heads;
   ReadBudget& bodies;
-  std::string inbox, prefix;   // keys
+  std::string mailbox, inbox;  // key of the mailbox, and of its stream
   std::string newest, oldest;  // the range of ids that is left to look at
   ListQuery query;
   std::function<void(Result<Page>)> done;
@@ -170,7 +170,7 @@ void Listing::fetch_bodies(const std::shared_ptr<Listing>& work) {
   if (work->large.empty()) return work->finish_one();
   work->bodies.take(work->large_bytes, [work](const ReadBudget::Place& room) {
     for (const std::size_t place : work->large) {
-      const std::string key = work->prefix + work->page.mails[place].id.stream_id();
+      const std::string key = mail_key(work->mailbox, work->page.mails[place].id);
       work->redis.command({"HGET", key, "z"}, [work, room, place](Result<RedisReply> frame) {
         if (!frame) {
           work->error = frame.error();
@@ -217,11 +217,11 @@ void MailStore::put(const NewMail& mail, std::function<void(Result<MailId>)> don
   const std::string seen = seen_key(mail.mailbox, mail.fingerprint);
   const std::string prefix = mail_prefix(mail.mailbox);
   const std::string retention = fmt::format("{}", retention_.count());
-  const std::string bodies_size = fmt::format("{}", mail.bodies_size);
   const std::array<std::string_view, 2> keys = {inbox, seen};
-  const auto& [frame, head] = mail.frame;
+  const auto& [frame, head, bodies] = mail.frame;
+  const std::string bodies_size = fmt::format("{}", bodies);
   std::vector<std::string_view> arguments = {retention, mail.summary};
-  if (mail.bodies_size <= kSmallBodies && frame.size() <= kSmallFrame) {
+  if (bodies <= kSmallBodies && frame.size() <= kSmallFrame) {
     arguments.push_back(frame);
   } else {
     arguments.insert(arguments.end(),
@@ -261,8 +261,8 @@ void MailStore::list(std::string_view mailbox, const ListQuery& query,
       std::make_shared<Listing>(Listing{.redis = redis_,
                                         .heads = heads_,
                                         .bodies = bodies_,
+                                        .mailbox = std::string(mailbox),
                                         .inbox = inbox_key(mailbox),
-                                        .prefix = mail_prefix(mailbox),
                                         .newest = query.before ? newest_before(*query.before) : "+",
                                         .oldest = oldest_of(query),
                                         .query = query,
@@ -280,38 +280,36 @@ void MailStore::list(std::string_view mailbox, const ListQuery& query,
 void MailStore::find(std::string_view mailbox, std::optional<MailId> id,
                      std::function<void(Result<std::optional<Found>>)> done) {
   const std::string newest = id ? id->stream_id() : "+";
-  redis_.command({"XREVRANGE", inbox_key(mailbox), newest, oldest_id(retention_), "COUNT", "1"},
-                 [id, done = std::move(done)](Result<RedisReply> reply) {
-                   if (!reply) return done(std::unexpected(reply.error()));
-                   const auto entry = reply->size() == 0 ? std::nullopt : read_entry(reply->at(0));
-                   if (!entry || (id && entry->id != *id)) return done(std::nullopt);
-                   done(Found{.id = entry->id,
-                              .summary = std::string(entry->summary),
-                              .frame = std::string(entry->frame),
-                              .large_size = entry->large_size});
-                 });
+  redis_.command(
+      {"XREVRANGE", inbox_key(mailbox), newest, oldest_id(retention_), "COUNT", "1"},
+      [id, mailbox = std::string(mailbox), done = std::move(done)](Result<RedisReply> reply) {
+        if (!reply) return done(std::unexpected(reply.error()));
+        const auto entry = reply->size() == 0 ? std::nullopt : read_entry(reply->at(0));
+        if (!entry || (id && entry->id != *id)) return done(std::nullopt);
+        done(Found{.id = entry->id,
+                   .summary = std::string(entry->summary),
+                   .frame = std::string(entry->frame),
+                   .key = mail_key(mailbox, entry->id),
+                   .large_size = entry->large_size});
+      });
 }
 
 // A hash that expired between the two reads is of a mail that has reached its age.
 void MailStore::get(std::string_view mailbox, std::optional<MailId> id,
                     std::function<void(Result<std::optional<StoredMail>>)> done) {
-  find(mailbox, id,
-       [this, prefix = mail_prefix(mailbox),
-        done = std::move(done)](Result<std::optional<Found>> found) {
-         if (!found) return done(std::unexpected(found.error()));
-         if (!*found) return done(std::nullopt);
-         const Found& mail = **found;
-         if (!mail.large_size) return done(read_mail(heads_, mail.id, mail.summary, mail.frame));
-         const std::string key = prefix + mail.id.stream_id();
-         bodies_.take(*mail.large_size + kDetails, [this, mail, key,
-                                                    done](const ReadBudget::Place& room) {
-           redis_.command({"HGET", key, "z"}, [this, mail, done, room](Result<RedisReply> frame) {
-             if (!frame) return done(std::unexpected(frame.error()));
-             if (!frame->is_text()) return done(std::nullopt);
-             done(read_mail(heads_, mail.id, mail.summary, frame->text()));
-           });
-         });
-       });
+  find(mailbox, id, [this, done = std::move(done)](Result<std::optional<Found>> found) {
+    if (!found) return done(std::unexpected(found.error()));
+    if (!*found) return done(std::nullopt);
+    const Found& mail = **found;
+    if (!mail.large_size) return done(read_mail(heads_, mail.id, mail.summary, mail.frame));
+    bodies_.take(*mail.large_size + kDetails, [this, mail, done](const ReadBudget::Place& room) {
+      redis_.command({"HGET", mail.key, "z"}, [this, mail, done, room](Result<RedisReply> frame) {
+        if (!frame) return done(std::unexpected(frame.error()));
+        if (!frame->is_text()) return done(std::nullopt);
+        done(read_mail(heads_, mail.id, mail.summary, frame->text()));
+      });
+    });
+  });
 }
 
 void MailStore::clear(std::string_view mailbox, std::function<void(Result<void>)> done) {

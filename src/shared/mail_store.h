@@ -48,7 +48,6 @@ struct NewMail {
   std::string fingerprint;   // equal for the same delivery tried again; empty: none such is known
   std::string_view summary;  // this and the frame need to live only during the call of put()
   const MailFrame& frame;
-  std::size_t bodies_size;  // in the frame
 };
 
 struct ListedMail {
@@ -165,6 +164,7 @@ class MailStore {
   struct Found {
     MailId id;
     std::string summary, frame;
+    std::string key;                        // of its hash
     std::optional<std::size_t> large_size;  // the frame is in the hash, and its bodies have so many
   };
   void find(std::string_view mailbox, std::optional<MailId> id,

@@ -40,9 +40,8 @@ struct Delivery::Job {
   Fragments fragments;
   std::string digest;  // empty: this mail cannot be told from another one like it
   MailFrame frame;
-  std::size_t bodies_size = 0;  // in it
-  std::size_t asked = 0;        // recipients that Redis was asked to store it for
-  std::size_t under_way = 0;    // of them, without an answer
+  std::size_t asked = 0;      // recipients that Redis was asked to store it for
+  std::size_t under_way = 0;  // of them, without an answer
   bool is_asking = false;
   Share counted = {}, held = {}, in_hand = {};
   DeliveryReport report;
@@ -102,7 +101,6 @@ void Delivery::store(const std::shared_ptr<Job>& job) {
                               .details = job->fragments.details,
                               .trace = job->trace,
                               .data = job->mail.data});
-  job->bodies_size = job->fragments.bodies.size();
   give_back(job->mail.data);
   give_back(job->fragments.bodies);
   store_more(job);
@@ -130,8 +128,7 @@ void Delivery::put(const std::shared_ptr<Job>& job, const Address& recipient) {
   store_.put({.mailbox = mailbox_key(mailbox_name(recipient, naming_)),
               .fingerprint = fingerprint_for(recipient, naming_, job->digest),
               .summary = summary,
-              .frame = job->frame,
-              .bodies_size = job->bodies_size},
+              .frame = job->frame},
              [this, job, to = std::move(to),
               sent = share(copies_, job->frame.bytes.size())](const Result<MailId>& id) mutable {
                note(*job, to, id);

@@ -45,13 +45,17 @@ Sample sample(std::size_t size) {
 std::string content_of(std::string_view frame, std::size_t piece, FrameReader::Status& status) {
   FrameReader reader;
   std::string content;
-  reader.begin();
+  auto last = FramePart::kBodies;
+  reader.begin(frame);
   status = FrameReader::Status::kMore;
   for (std::size_t at = 0; at < frame.size() && status == FrameReader::Status::kMore; at += piece) {
-    status = reader.read(Exact(frame.substr(at, piece)).view(), [&](std::string_view part) {
-      content += part;
-      return true;
-    });
+    status = reader.read(Exact(frame.substr(at, piece)).view(),
+                         [&](FramePart part, std::string_view text) {
+                           if (part != last) content += '\n';
+                           last = part;
+                           content += text;
+                           return true;
+                         });
   }
   return content;
 }
