@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "apid/worker.h"
-#include "shared/error.h"
-#include "shared/log.h"
-#include "shared/worker_context.h"
+#include "shared/base/error.h"
+#include "shared/log/log.h"
+#include "shared/worker/context.h"
 
 namespace {
 

@@ -2,8 +2,8 @@
 // The worker: puts the parts together and runs until the master wants it gone.
 #pragma once
 
-#include "shared/error.h"
-#include "shared/worker_context.h"
+#include "shared/base/error.h"
+#include "shared/worker/context.h"
 
 namespace restante::apid {
 

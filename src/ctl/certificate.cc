@@ -8,7 +8,7 @@
 #include <cstdio>
 #include <ctime>
 
-#include "shared/c_ptr.h"
+#include "shared/base/c_ptr.h"
 
 namespace restante::ctl {
 

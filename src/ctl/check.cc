@@ -15,9 +15,9 @@
 #include "ctl/findings.h"
 #include "ctl/resolver.h"
 #include "ctl/store.h"
-#include "shared/message.h"
-#include "shared/redis_tls.h"
-#include "shared/worker_context.h"
+#include "shared/mail/message.h"
+#include "shared/redis/tls.h"
+#include "shared/worker/context.h"
 
 namespace restante::ctl {
 namespace {

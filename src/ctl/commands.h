@@ -4,8 +4,8 @@
 #pragma once
 
 #include "ctl/options.h"
-#include "shared/config.h"
-#include "shared/error.h"
+#include "shared/config/config.h"
+#include "shared/base/error.h"
 
 namespace restante::ctl {
 

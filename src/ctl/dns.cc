@@ -8,7 +8,7 @@
 #include <ctime>
 
 #include "ctl/commands.h"
-#include "shared/c_ptr.h"
+#include "shared/base/c_ptr.h"
 
 namespace restante::ctl {
 namespace {

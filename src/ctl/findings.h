@@ -7,9 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/config.h"
-#include "shared/error.h"
-#include "shared/redis_safety.h"
+#include "shared/config/config.h"
+#include "shared/base/error.h"
+#include "shared/redis/durability.h"
 
 namespace restante::ctl {
 

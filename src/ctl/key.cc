@@ -7,7 +7,7 @@
 #include <span>
 
 #include "ctl/commands.h"
-#include "shared/api_key.h"
+#include "shared/config/api_key.h"
 
 namespace restante::ctl {
 namespace {

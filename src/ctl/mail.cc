@@ -5,9 +5,9 @@
 #include "ctl/commands.h"
 #include "ctl/mail_text.h"
 #include "ctl/store.h"
-#include "shared/address.h"
-#include "shared/mailbox_name.h"
-#include "shared/redis_tls.h"
+#include "shared/mail/address.h"
+#include "shared/mail/mailbox_name.h"
+#include "shared/redis/tls.h"
 
 namespace restante::ctl {
 namespace {

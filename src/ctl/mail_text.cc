@@ -8,8 +8,8 @@
 #include <algorithm>
 
 #include "ctl/text.h"
-#include "shared/c_ptr.h"
-#include "shared/message.h"
+#include "shared/base/c_ptr.h"
+#include "shared/mail/message.h"
 
 namespace restante::ctl {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "shared/mail_store.h"
+#include "shared/store/mail_store.h"
 
 namespace restante::ctl {
 

@@ -7,7 +7,7 @@
 #include <exception>
 
 #include "ctl/commands.h"
-#include "shared/log.h"
+#include "shared/log/log.h"
 
 namespace restante::ctl {
 namespace {

@@ -7,8 +7,8 @@
 
 #include <charconv>
 
-#include "shared/c_ptr.h"
-#include "shared/worker_context.h"
+#include "shared/base/c_ptr.h"
+#include "shared/worker/context.h"
 
 namespace restante::ctl {
 namespace {

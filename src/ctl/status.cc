@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "ctl/text.h"
-#include "shared/message.h"
-#include "shared/rate_table.h"
+#include "shared/mail/message.h"
+#include "shared/memory/rate_table.h"
 
 namespace restante::ctl {
 namespace {

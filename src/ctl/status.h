@@ -9,11 +9,11 @@
 #include <cstdint>
 #include <string>
 
-#include "shared/error.h"
-#include "shared/redis_safety.h"
-#include "shared/sandbox_state.h"
-#include "shared/scoreboard.h"
-#include "shared/segment.h"
+#include "shared/base/error.h"
+#include "shared/redis/durability.h"
+#include "shared/worker/sandbox_state.h"
+#include "shared/memory/scoreboard.h"
+#include "shared/memory/segment.h"
 
 namespace restante::ctl {
 

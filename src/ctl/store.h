@@ -6,10 +6,10 @@
 
 #include <optional>
 
-#include "shared/config.h"
-#include "shared/event_loop.h"
-#include "shared/mail_store.h"
-#include "shared/redis.h"
+#include "shared/config/config.h"
+#include "shared/net/event_loop.h"
+#include "shared/store/mail_store.h"
+#include "shared/redis/client.h"
 
 namespace restante::ctl {
 

@@ -15,7 +15,7 @@
 #include <utility>
 
 #include "master/listeners.h"
-#include "shared/log.h"
+#include "shared/log/log.h"
 
 namespace restante::master {
 namespace {

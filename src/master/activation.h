@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "shared/error.h"
-#include "shared/worker_context.h"
+#include "shared/base/error.h"
+#include "shared/worker/context.h"
 
 namespace restante::master {
 

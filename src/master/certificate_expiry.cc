@@ -4,7 +4,7 @@
 
 #include <ctime>
 
-#include "shared/log.h"
+#include "shared/log/log.h"
 
 namespace restante::master {
 namespace {

@@ -10,8 +10,8 @@
 
 #include "master/listeners.h"
 #include "master/privileges.h"
-#include "shared/secrets.h"
-#include "shared/worker_context.h"
+#include "shared/base/secrets.h"
+#include "shared/worker/context.h"
 
 namespace restante::master {
 namespace {

@@ -12,8 +12,8 @@
 #include "master/log_file.h"
 #include "master/service.h"
 #include "master/supervisor.h"
-#include "shared/config.h"
-#include "shared/error.h"
+#include "shared/config/config.h"
+#include "shared/base/error.h"
 
 namespace restante::master {
 

@@ -9,8 +9,8 @@
 
 #include "master/notify.h"
 #include "master/supervisor.h"
-#include "shared/log.h"
-#include "shared/rate_table.h"
+#include "shared/log/log.h"
+#include "shared/memory/rate_table.h"
 
 namespace restante::master {
 

@@ -15,9 +15,9 @@
 #include <utility>
 
 #include "master/spawn.h"
-#include "shared/rate_table.h"
-#include "shared/secrets.h"
-#include "shared/worker_context.h"
+#include "shared/memory/rate_table.h"
+#include "shared/base/secrets.h"
+#include "shared/worker/context.h"
 
 namespace restante::master {
 namespace {

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "master/certificate_expiry.h"
-#include "shared/c_ptr.h"
-#include "shared/config.h"
-#include "shared/error.h"
+#include "shared/base/c_ptr.h"
+#include "shared/config/config.h"
+#include "shared/base/error.h"
 
 namespace restante::master {
 

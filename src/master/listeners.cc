@@ -13,7 +13,7 @@
 
 #include "master/activation.h"
 #include "master/unix_socket.h"
-#include "shared/log.h"
+#include "shared/log/log.h"
 
 namespace restante::master {
 namespace {

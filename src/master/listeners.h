@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "master/privileges.h"
-#include "shared/config.h"
-#include "shared/error.h"
-#include "shared/worker_context.h"
+#include "shared/config/config.h"
+#include "shared/base/error.h"
+#include "shared/worker/context.h"
 
 namespace restante::master {
 

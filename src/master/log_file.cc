@@ -13,7 +13,7 @@
 #include <optional>
 #include <vector>
 
-#include "shared/log.h"
+#include "shared/log/log.h"
 
 namespace restante::master {
 namespace {

@@ -6,10 +6,10 @@
 #include <string>
 
 #include "master/privileges.h"
-#include "shared/c_ptr.h"
-#include "shared/config.h"
-#include "shared/error.h"
-#include "shared/log_box.h"
+#include "shared/base/c_ptr.h"
+#include "shared/config/config.h"
+#include "shared/base/error.h"
+#include "shared/log/shared_file.h"
 
 namespace restante::master {
 

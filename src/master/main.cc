@@ -22,11 +22,11 @@
 #include "master/service.h"
 #include "master/sources.h"
 #include "master/supervisor.h"
-#include "shared/build_kind.h"
-#include "shared/config.h"
-#include "shared/log.h"
-#include "shared/secrets.h"
-#include "shared/worker_context.h"
+#include "shared/base/build_kind.h"
+#include "shared/config/config.h"
+#include "shared/log/log.h"
+#include "shared/base/secrets.h"
+#include "shared/worker/context.h"
 
 namespace restante::master {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "shared/error.h"
+#include "shared/base/error.h"
 
 namespace restante::master {
 

@@ -14,8 +14,8 @@
 #include <algorithm>
 #include <array>
 
-#include "shared/c_ptr.h"
-#include "shared/log.h"
+#include "shared/base/c_ptr.h"
+#include "shared/log/log.h"
 
 namespace restante::master {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <string>
 
-#include "shared/error.h"
+#include "shared/base/error.h"
 
 namespace restante::master {
 

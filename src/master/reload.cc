@@ -12,10 +12,10 @@
 
 #include "master/generation.h"
 #include "master/key_files.h"
-#include "shared/landlock.h"
-#include "shared/log.h"
-#include "shared/sandbox_state.h"
-#include "shared/settings.h"
+#include "shared/worker/landlock.h"
+#include "shared/log/log.h"
+#include "shared/worker/sandbox_state.h"
+#include "shared/config/settings.h"
 
 namespace restante::master {
 namespace {

@@ -13,8 +13,8 @@
 #include "master/service.h"
 #include "master/sources.h"
 #include "master/supervisor.h"
-#include "shared/config.h"
-#include "shared/error.h"
+#include "shared/config/config.h"
+#include "shared/base/error.h"
 
 namespace restante::master {
 

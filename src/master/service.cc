@@ -8,8 +8,8 @@
 #include <cstdlib>
 #include <utility>
 
-#include "shared/segment.h"
-#include "shared/ticket_keys.h"
+#include "shared/memory/segment.h"
+#include "shared/memory/ticket_keys.h"
 
 namespace restante::master {
 namespace {

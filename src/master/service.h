@@ -11,9 +11,9 @@
 #include "master/privileges.h"
 #include "master/spawn.h"
 #include "master/supervisor.h"
-#include "shared/config.h"
-#include "shared/error.h"
-#include "shared/segment.h"
+#include "shared/config/config.h"
+#include "shared/base/error.h"
+#include "shared/memory/segment.h"
 
 namespace restante::master {
 

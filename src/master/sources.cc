@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "master/key_files.h"
-#include "shared/api_key.h"
-#include "shared/c_ptr.h"
-#include "shared/log.h"
-#include "shared/secrets.h"
-#include "shared/worker_context.h"
+#include "shared/config/api_key.h"
+#include "shared/base/c_ptr.h"
+#include "shared/log/log.h"
+#include "shared/base/secrets.h"
+#include "shared/worker/context.h"
 
 namespace restante::master {
 namespace {

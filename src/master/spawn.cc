@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "shared/c_ptr.h"
+#include "shared/base/c_ptr.h"
 
 namespace restante::master {
 namespace {

@@ -14,9 +14,9 @@
 #include <utility>
 
 #include "master/notify.h"
-#include "shared/log.h"
-#include "shared/rate_table.h"
-#include "shared/worker_context.h"
+#include "shared/log/log.h"
+#include "shared/memory/rate_table.h"
+#include "shared/worker/context.h"
 
 namespace restante::master {
 

@@ -19,9 +19,9 @@
 
 #include "master/restart_policy.h"
 #include "master/spawn.h"
-#include "shared/c_ptr.h"
-#include "shared/error.h"
-#include "shared/scoreboard.h"
+#include "shared/base/c_ptr.h"
+#include "shared/base/error.h"
+#include "shared/memory/scoreboard.h"
 
 namespace restante::master {
 

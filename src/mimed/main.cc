@@ -9,10 +9,10 @@
 
 #include "mimed/mime.h"
 #include "mimed/server.h"
-#include "shared/build_kind.h"
-#include "shared/log.h"
-#include "shared/sandbox.h"
-#include "shared/worker_context.h"
+#include "shared/base/build_kind.h"
+#include "shared/log/log.h"
+#include "shared/worker/sandbox.h"
+#include "shared/worker/context.h"
 
 namespace {
 

@@ -11,12 +11,12 @@
 #include <string>
 #include <utility>
 
-#include "mimed/assemble.h"
-#include "mimed/details.h"
-#include "mimed/header_fields.h"
-#include "mimed/part.h"
-#include "shared/ascii.h"
-#include "shared/c_ptr.h"
+#include "mimed/parts/assemble.h"
+#include "mimed/findings/details.h"
+#include "mimed/header/fields.h"
+#include "mimed/parts/part.h"
+#include "shared/base/ascii.h"
+#include "shared/base/c_ptr.h"
 
 namespace restante::mimed {
 namespace {

@@ -5,10 +5,10 @@
 #include <cstdint>
 #include <string_view>
 
-#include "mimed/assemble.h"
-#include "mimed/charset.h"
-#include "mimed/prescan.h"
-#include "shared/message.h"
+#include "mimed/parts/assemble.h"
+#include "mimed/text/charset.h"
+#include "mimed/parts/prescan.h"
+#include "shared/mail/message.h"
 
 namespace restante::mimed {
 

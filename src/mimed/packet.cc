@@ -11,8 +11,8 @@
 #include <cerrno>
 #include <cstring>
 
-#include "shared/packet_socket.h"
-#include "shared/worker_context.h"
+#include "shared/base/packet_socket.h"
+#include "shared/worker/context.h"
 
 namespace restante::mimed {
 namespace {

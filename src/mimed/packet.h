@@ -10,9 +10,9 @@
 #include <string>
 #include <string_view>
 
-#include "shared/c_ptr.h"
-#include "shared/error.h"
-#include "shared/mime_protocol.h"
+#include "shared/base/c_ptr.h"
+#include "shared/base/error.h"
+#include "shared/parser/protocol.h"
 
 namespace restante::mimed {
 

@@ -9,9 +9,9 @@
 #include <cerrno>
 
 #include "mimed/packet.h"
-#include "shared/log.h"
-#include "shared/mime_protocol.h"
-#include "shared/rate_table.h"
+#include "shared/log/log.h"
+#include "shared/parser/protocol.h"
+#include "shared/memory/rate_table.h"
 
 namespace restante::mimed {
 namespace {

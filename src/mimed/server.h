@@ -13,8 +13,8 @@
 
 #include "mimed/mime.h"
 #include "mimed/packet.h"
-#include "shared/c_ptr.h"
-#include "shared/mime_progress.h"
+#include "shared/base/c_ptr.h"
+#include "shared/parser/progress.h"
 
 namespace restante::mimed {
 

@@ -6,8 +6,8 @@
 #include <utility>
 #include <variant>
 
-#include "shared/log.h"
-#include "smtpd/proxy_header.h"
+#include "shared/log/log.h"
+#include "smtpd/protocol/proxy_header.h"
 #include "smtpd/trace.h"
 
 namespace restante::smtpd {

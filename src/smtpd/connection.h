@@ -8,15 +8,15 @@
 #include <span>
 #include <string>
 
-#include "shared/client_address.h"
-#include "shared/config.h"
-#include "shared/event_loop.h"
-#include "shared/rate_table.h"
-#include "shared/scoreboard.h"
-#include "smtpd/client_table.h"
+#include "shared/net/client_address.h"
+#include "shared/config/config.h"
+#include "shared/net/event_loop.h"
+#include "shared/memory/rate_table.h"
+#include "shared/memory/scoreboard.h"
+#include "smtpd/protocol/client_table.h"
 #include "smtpd/delivery.h"
-#include "smtpd/session.h"
-#include "smtpd/time_limits.h"
+#include "smtpd/protocol/session.h"
+#include "smtpd/protocol/time_limits.h"
 #include "smtpd/tls.h"
 
 namespace restante::smtpd {

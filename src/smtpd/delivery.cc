@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "smtpd/fingerprint.h"
-#include "smtpd/give_back.h"
+#include "smtpd/protocol/release_memory.h"
 #include "smtpd/trace.h"
 
 namespace restante::smtpd {

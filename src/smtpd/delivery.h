@@ -8,12 +8,12 @@
 #include <string>
 #include <vector>
 
-#include "shared/mail_store.h"
-#include "shared/mailbox_name.h"
-#include "shared/message.h"
-#include "shared/mime_client.h"
-#include "shared/redis_guard.h"
-#include "smtpd/session.h"
+#include "shared/store/mail_store.h"
+#include "shared/mail/mailbox_name.h"
+#include "shared/mail/message.h"
+#include "shared/parser/client.h"
+#include "smtpd/durability_monitor.h"
+#include "smtpd/protocol/session.h"
 
 namespace restante::smtpd {
 

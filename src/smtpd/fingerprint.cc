@@ -10,9 +10,9 @@
 #include <span>
 #include <stdexcept>
 
-#include "shared/address.h"
-#include "shared/ascii.h"
-#include "shared/c_ptr.h"
+#include "shared/mail/address.h"
+#include "shared/base/ascii.h"
+#include "shared/base/c_ptr.h"
 
 namespace restante::smtpd {
 namespace {

@@ -7,9 +7,9 @@
 #include <span>
 #include <string_view>
 
-#include "shared/descriptors.h"
-#include "shared/log.h"
-#include "shared/worker_context.h"
+#include "shared/base/rlimit.h"
+#include "shared/log/log.h"
+#include "shared/worker/context.h"
 #include "smtpd/worker.h"
 
 namespace restante::smtpd {

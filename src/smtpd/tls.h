@@ -8,11 +8,11 @@
 #include <string>
 #include <string_view>
 
-#include "shared/c_ptr.h"
-#include "shared/error.h"
-#include "shared/ticket_keys.h"
-#include "shared/worker_context.h"
-#include "smtpd/session.h"
+#include "shared/base/c_ptr.h"
+#include "shared/base/error.h"
+#include "shared/memory/ticket_keys.h"
+#include "shared/worker/context.h"
+#include "smtpd/protocol/session.h"
 
 struct ssl_ctx_st;
 struct ssl_st;

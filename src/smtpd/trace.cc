@@ -10,8 +10,8 @@
 #include <ctime>
 #include <utility>
 
-#include "shared/address.h"
-#include "shared/ascii.h"
+#include "shared/mail/address.h"
+#include "shared/base/ascii.h"
 
 namespace restante::smtpd {
 namespace {

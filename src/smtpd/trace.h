@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "shared/message.h"
-#include "smtpd/session.h"
+#include "shared/mail/message.h"
+#include "smtpd/protocol/session.h"
 
 namespace restante::smtpd {
 

@@ -12,12 +12,12 @@
 #include <functional>
 #include <utility>
 
-#include "shared/accept.h"
-#include "shared/descriptors.h"
-#include "shared/log.h"
-#include "shared/redis_tls.h"
-#include "shared/sandbox.h"
-#include "shared/secrets.h"
+#include "shared/net/accept.h"
+#include "shared/base/rlimit.h"
+#include "shared/log/log.h"
+#include "shared/redis/tls.h"
+#include "shared/worker/sandbox.h"
+#include "shared/base/secrets.h"
 
 namespace restante::smtpd {
 namespace {

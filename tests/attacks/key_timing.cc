@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "apid/api_keys.h"
+#include "apid/api/keys.h"
 
 namespace {
 

@@ -21,8 +21,8 @@
 #include <utility>
 #include <vector>
 
-#include "shared/rate_table.h"
-#include "shared/segment.h"
+#include "shared/memory/rate_table.h"
+#include "shared/memory/segment.h"
 
 namespace {
 

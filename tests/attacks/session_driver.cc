@@ -23,7 +23,7 @@
 #include <string_view>
 #include <variant>
 
-#include "smtpd/session.h"
+#include "smtpd/protocol/session.h"
 
 namespace {
 

@@ -24,7 +24,7 @@
 #include <variant>
 #include <vector>
 
-#include "smtpd/session.h"
+#include "smtpd/protocol/session.h"
 
 namespace {
 

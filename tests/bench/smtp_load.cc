@@ -36,7 +36,7 @@
 #include <utility>
 #include <vector>
 
-#include "shared/c_ptr.h"
+#include "shared/base/c_ptr.h"
 
 namespace {
 

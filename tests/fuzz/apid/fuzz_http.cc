@@ -20,13 +20,13 @@
 #include <utility>
 #include <vector>
 
-#include "apid/forwarded.h"
-#include "apid/handlers.h"
-#include "apid/http_server.h"
-#include "shared/ascii.h"
-#include "shared/event_loop.h"
-#include "shared/log.h"
-#include "shared/rate_table.h"
+#include "apid/http/forwarded.h"
+#include "apid/api/handlers.h"
+#include "apid/http/server.h"
+#include "shared/base/ascii.h"
+#include "shared/net/event_loop.h"
+#include "shared/log/log.h"
+#include "shared/memory/rate_table.h"
 
 namespace {
 

@@ -18,10 +18,10 @@
 #include <string_view>
 
 #include "ctl/status.h"
-#include "shared/log.h"
-#include "shared/rate_table.h"
-#include "shared/redis_health.h"
-#include "shared/segment.h"
+#include "shared/log/log.h"
+#include "shared/memory/rate_table.h"
+#include "shared/memory/redis_outage.h"
+#include "shared/memory/segment.h"
 
 using namespace restante;
 

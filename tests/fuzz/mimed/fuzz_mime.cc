@@ -10,12 +10,12 @@
 #include <string>
 #include <string_view>
 
-#include "mimed/charset.h"
-#include "mimed/digest.h"
-#include "mimed/header_text.h"
+#include "mimed/text/charset.h"
+#include "mimed/text/digest.h"
+#include "mimed/header/text.h"
 #include "mimed/mime.h"
-#include "shared/c_ptr.h"
-#include "shared/message.h"
+#include "shared/base/c_ptr.h"
+#include "shared/mail/message.h"
 
 using namespace restante;
 using namespace restante::mimed;

@@ -13,9 +13,9 @@
 #include <vector>
 
 #include "mimed/packet.h"
-#include "shared/mime_progress.h"
-#include "shared/packet_socket.h"
-#include "shared/worker_context.h"
+#include "shared/parser/progress.h"
+#include "shared/base/packet_socket.h"
+#include "shared/worker/context.h"
 
 namespace {
 

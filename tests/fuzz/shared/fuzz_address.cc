@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "shared/address.h"
-#include "shared/mailbox_name.h"
+#include "shared/mail/address.h"
+#include "shared/mail/mailbox_name.h"
 
 using namespace restante;
 

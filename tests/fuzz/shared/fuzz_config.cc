@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/config.h"
-#include "shared/network.h"
-#include "shared/redis_address.h"
+#include "shared/config/config.h"
+#include "shared/net/address_range.h"
+#include "shared/config/redis_address.h"
 
 using namespace restante;
 

@@ -19,13 +19,13 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/event_loop.h"
-#include "shared/log.h"
-#include "shared/mime_client.h"
-#include "shared/mime_progress.h"
-#include "shared/mime_protocol.h"
-#include "shared/packet_socket.h"
-#include "shared/worker_context.h"
+#include "shared/net/event_loop.h"
+#include "shared/log/log.h"
+#include "shared/parser/client.h"
+#include "shared/parser/progress.h"
+#include "shared/parser/protocol.h"
+#include "shared/base/packet_socket.h"
+#include "shared/worker/context.h"
 
 using namespace restante;
 

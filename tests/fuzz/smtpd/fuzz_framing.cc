@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "smtpd/framing.h"
+#include "smtpd/protocol/framing.h"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "smtpd/proxy_header.h"
+#include "smtpd/protocol/proxy_header.h"
 
 namespace {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "smtpd/session.h"
+#include "smtpd/protocol/session.h"
 
 namespace {
 

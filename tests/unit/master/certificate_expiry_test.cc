@@ -2,7 +2,7 @@
 // From which moment on the log says that a certificate expires, and with how many days.
 #include "master/certificate_expiry.h"
 
-#include "shared/worker_context.h"
+#include "shared/worker/context.h"
 #include "testing.h"
 
 namespace {

@@ -15,9 +15,9 @@
 #include <string_view>
 #include <vector>
 
-#include "mimed/digest.h"
-#include "shared/c_ptr.h"
-#include "shared/message.h"
+#include "mimed/text/digest.h"
+#include "shared/base/c_ptr.h"
+#include "shared/mail/message.h"
 #include "testing.h"
 
 namespace {

@@ -10,9 +10,9 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/mime_progress.h"
-#include "shared/packet_socket.h"
-#include "shared/worker_context.h"
+#include "shared/parser/progress.h"
+#include "shared/base/packet_socket.h"
+#include "shared/worker/context.h"
 #include "testing.h"
 
 namespace {

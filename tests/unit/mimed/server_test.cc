@@ -13,11 +13,11 @@
 #include <string>
 #include <string_view>
 
-#include "shared/log.h"
-#include "shared/mime_protocol.h"
-#include "shared/packet_socket.h"
-#include "shared/rate_table.h"
-#include "shared/worker_context.h"
+#include "shared/log/log.h"
+#include "shared/parser/protocol.h"
+#include "shared/base/packet_socket.h"
+#include "shared/memory/rate_table.h"
+#include "shared/worker/context.h"
 #include "testing.h"
 
 namespace {

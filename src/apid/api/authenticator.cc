@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: ISC
+// Who may ask for what: the key of a request, and how often a client may be wrong about it.
+#include "apid/api/authenticator.h"
+
+#include <algorithm>
+#include <string>
+
+#include "shared/base/ascii.h"
+#include "shared/log/log.h"
+
+namespace restante::apid {
+namespace {
+
+// The key that a request has, empty if there is none. RFC 6750 section 2.1 is what Prometheus can
+// send in all its versions, and is taken where `access` says so.
+std::string_view key_of(const Request& request, Access access) {
+  constexpr std::string_view kScheme = "Bearer ";
+  if (access != Access::kWithKeyOrToken || !request.api_key.empty()) return request.api_key;
+  const std::string_view given = request.field("authorization");
+  const bool is_token = given.size() > kScheme.size() &&
+                        equal_ignoring_case(given.substr(0, kScheme.size()), kScheme);
+  return is_token ? given.substr(kScheme.size()) : std::string_view();
+}
+
+Response no_key() {
+  Response response = error_response(401, "invalid API key");
+  // RFC 9110 section 15.5.2 demands the field; there is no registered scheme for a key.
+  response.headers.emplace_back("WWW-Authenticate", "ApiKey header=\"X-API-KEY\"");
+  return response;
+}
+
+Response too_often(std::chrono::milliseconds left) {
+  return too_many_requests("too many wrong API keys from this address", left);
+}
+
+}  // namespace
+
+KeyGuard::KeyGuard(const Config& config, RateTable rates)
+    : config_(config), rates_(rates), keys_(config.api_key) {}
+
+std::optional<Response> KeyGuard::refusal(const Request& request, Access access,
+                                          std::chrono::milliseconds now) {
+  if (access == Access::kAnyone || access == Access::kAnyoneUncounted) return {};
+  const auto limit = static_cast<std::uint32_t>(config_.api_key_failure_limit);
+  const std::string subject = "wrong key " + request.client.rate_key;
+  if (const auto left = rates_.used_up(subject, limit, now)) return too_often(*left);
+  const std::string_view key = key_of(request, access);
+  if (keys_.contains(key)) return {};
+  if (key.empty()) return no_key();  // which is no guess
+  const RateVerdict verdict = rates_.take(subject, limit, now);
+  if (!verdict.admitted) return too_often(verdict.reset_in);  // another worker was quicker
+  if (verdict.remaining == 0) {
+    log::warning("wrong_keys", {{"ip", request.client.text}, {"limit", limit}});
+  }
+  return no_key();
+}
+
+}  // namespace restante::apid

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: ISC
+// Whether a key is one of ours, in constant time (with tls_transport.cc the only file with GnuTLS,
+// which libmicrohttpd is built on).
+#include "apid/api/keys.h"
+
+#include <gnutls/crypto.h>
+#include <gnutls/gnutls.h>
+
+#include <algorithm>
+#include <optional>
+
+namespace restante::apid {
+namespace {
+
+std::optional<KeyHash> hash_of(std::string_view key) {
+  KeyHash hash{};
+  if (gnutls_hash_fast(GNUTLS_DIG_SHA256, key.data(), key.size(), hash.data()) != 0) return {};
+  return hash;
+}
+
+}  // namespace
+
+ApiKeys::ApiKeys(std::span<const std::string> configured) {
+  for (const std::string& key : configured) {
+    const auto hash = is_key_hash(key) ? parse_key_hash(key) : hash_of(key);
+    if (hash) hashes_.push_back(*hash);
+  }
+}
+
+bool ApiKeys::contains(std::string_view offered) const {
+  const auto hash = hash_of(offered);
+  if (!hash || offered.empty()) return false;
+  unsigned found = 0;
+  for (const KeyHash& key : hashes_) {
+    found |= static_cast<unsigned>(gnutls_memcmp(hash->data(), key.data(), key.size()) == 0);
+  }
+  return found != 0;
+}
+
+}  // namespace restante::apid

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: ISC
+// A mail as it was received, given out as a file.
+#include "apid/api/raw_mail.h"
+
+#include <fcntl.h>
+#include <fmt/core.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "shared/log/log.h"
+#include "shared/store/frame.h"
+#include "shared/worker/context.h"
+
+namespace restante::apid {
+namespace {
+
+constexpr std::size_t kTraceHeader = 64 * 1024;  // far more than Return-Path and Received take
+constexpr std::size_t kSmall = 64 * 1024;        // smaller content stays in memory
+
+}  // namespace
+
+struct RawReader::State {
+  enum class Stage : std::uint8_t { kStart, kReading, kComplete, kDamaged, kFull, kNoRoom };
+
+  std::size_t limit;
+  Into into;
+  DownloadRoom& room;
+  FrameReader frames = {};
+  Stage stage = Stage::kStart;
+  RawMail mail = {};
+  std::optional<std::uint64_t> size = {};  // of the raw mail, once the fragments have come
+  std::size_t skip = 0;                    // bytes of it that are left out, from its start
+  std::size_t kept = 0;
+  std::string text = {};
+  UniqueFd file = {};
+  std::shared_ptr<void> place = {};  // of the file
+
+  [[nodiscard]] Stage begin(std::string_view piece);
+  [[nodiscard]] Stage read(std::string_view piece);
+  [[nodiscard]] Stage take(std::string_view content);
+  [[nodiscard]] Stage begin_raw();
+  [[nodiscard]] bool keep(std::string_view content);
+};
+
+RawReader::State::Stage RawReader::State::begin(std::string_view piece) {
+  if (!FrameReader::content_size(piece) || (mail.size && *mail.size > limit))
+    return Stage::kDamaged;
+  frames.begin(piece);
+  return Stage::kReading;
+}
+
+RawReader::State::Stage RawReader::State::read(std::string_view piece) {
+  Stage reached = Stage::kReading;
+  const auto status = frames.read(piece, [&](FramePart part, std::string_view content) {
+    if (part == FramePart::kRaw) reached = take(content);
+    return reached == Stage::kReading;
+  });
+  if (status == FrameReader::Status::kDamaged) return Stage::kDamaged;
+  return status == FrameReader::Status::kComplete ? Stage::kComplete : reached;
+}
+
+RawReader::State::Stage RawReader::State::take(std::string_view content) {
+  if (!size) {
+    size = content.size() + frames.left();
+    if (const Stage begun = begin_raw(); begun != Stage::kReading) return begun;
+  }
+  return keep(content) ? Stage::kReading : Stage::kNoRoom;
+}
+
+// The fragments have been left behind; what is known of the raw mail decides where it goes.
+RawReader::State::Stage RawReader::State::begin_raw() {
+  if (*size > limit) return Stage::kDamaged;
+  if (into == Into::kFileWithoutTrace && mail.size) {
+    if (*mail.size > *size) return Stage::kDamaged;
+    skip = *size - *mail.size;
+  }
+  if (into == Into::kMemoryWhileSmall && *size < kSmall) return Stage::kReading;
+  place = room.take(*size);
+  if (!place) return Stage::kFull;
+  file.reset(memfd_create("raw_mail", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  return file ? Stage::kReading : Stage::kNoRoom;
+}
+
+bool RawReader::State::keep(std::string_view content) {
+  const std::size_t skipped = std::min(skip, content.size());
+  skip -= skipped;
+  content.remove_prefix(skipped);
+  kept += content.size();
+  if (file) return write_all(file.get(), content);
+  text += content;
+  return true;
+}
+
+RawReader::RawReader(std::size_t message_size_limit, Into into, DownloadRoom& room)
+    : state_(new State{.limit = message_size_limit + kTraceHeader, .into = into, .room = room}) {}
+
+RawReader::~RawReader() = default;
+
+bool RawReader::take(const RawMail& mail, std::string_view piece) {
+  State& state = *state_;
+  if (state.stage == State::Stage::kStart) {
+    state.mail = mail;
+    state.stage = state.begin(piece);
+  }
+  if (state.stage == State::Stage::kReading) state.stage = state.read(piece);
+  return state.stage == State::Stage::kReading;
+}
+
+MailId RawReader::id() const { return state_->mail.id; }
+
+Response RawReader::finish() {
+  State& state = *state_;
+  if (state.stage == State::Stage::kNoRoom || state.stage == State::Stage::kFull) {
+    if (state.stage == State::Stage::kNoRoom) {
+      log::error("no_room_for_mail", {{"bytes", state.size.value_or(0)}});
+    }
+    return try_later("there is no room for this message now, try again later");
+  }
+  if (state.stage != State::Stage::kComplete) {
+    return error_response(
+        500, "the stored message is damaged, or larger than message_size_limit has it");
+  }
+  if (!state.file) return {.status = 200, .headers = {}, .body = std::move(state.text)};
+  // mimed maps it, and would die of one that shrinks.
+  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+  fcntl(state.file.get(), F_ADD_SEALS, kSeals);
+  return {.status = 200,
+          .headers = {},
+          .body = {},
+          .file = FileBody{.fd = std::make_shared<const UniqueFd>(std::move(state.file)),
+                           .offset = 0,
+                           .size = state.kept},
+          .place = std::move(state.place)};
+}
+
+void add_download_headers(Response& response) {
+  response.headers.emplace_back("Content-Security-Policy", "default-src 'none'; sandbox");
+  response.headers.emplace_back("Cache-Control", "no-store");
+  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+}
+
+Response raw_response(RawReader& reader) {
+  Response response = reader.finish();
+  if (response.status != 200) return response;
+  response.headers = {
+      {"Content-Type", "message/rfc822"},
+      {"Content-Disposition", fmt::format("attachment; filename=\"{}.eml\"", reader.id().text())}};
+  add_download_headers(response);
+  return response;
+}
+
+}  // namespace restante::apid

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: ISC
+// Whom a request comes from that a reverse proxy has passed on.
+#include "apid/http/forwarded.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "shared/base/ascii.h"
+
+namespace restante::apid {
+namespace {
+
+bool is_port(std::string_view text) {
+  return !text.empty() && text.size() <= 5 && std::ranges::all_of(text, is_digit);
+}
+
+// Takes brackets and a port off: 192.0.2.1:80, [2001:db8::1], [2001:db8::1]:80. Nothing when what
+// stands around an address is no such thing.
+std::optional<std::string_view> bare_address(std::string_view element) {
+  std::string_view host = element, behind;
+  if (element.starts_with('[')) {
+    const std::size_t end = element.find(']');
+    if (end == std::string_view::npos) return std::nullopt;
+    host = element.substr(1, end - 1);
+    if (!host.contains(':')) return std::nullopt;
+    behind = element.substr(end + 1);
+  } else if (std::ranges::count(element, ':') == 1) {
+    host = element.substr(0, element.find(':'));
+    behind = element.substr(host.size());
+  }
+  if (!behind.empty() && (behind[0] != ':' || !is_port(behind.substr(1)))) return std::nullopt;
+  return host;
+}
+
+std::optional<sockaddr_storage> parse_address(std::string_view text) {
+  const std::string address(text);
+  sockaddr_storage storage{};
+  sockaddr_in ipv4{};
+  sockaddr_in6 ipv6{};
+  if (inet_pton(AF_INET, address.c_str(), &ipv4.sin_addr) == 1) {
+    ipv4.sin_family = AF_INET;
+    std::memcpy(&storage, &ipv4, sizeof ipv4);
+  } else if (inet_pton(AF_INET6, address.c_str(), &ipv6.sin6_addr) == 1) {
+    ipv6.sin6_family = AF_INET6;
+    std::memcpy(&storage, &ipv6, sizeof ipv6);
+  } else {
+    return std::nullopt;
+  }
+  return storage;
+}
+
+const sockaddr* as_address(const sockaddr_storage& storage) {
+  return reinterpret_cast<const sockaddr*>(&storage);
+}
+
+bool is_in(const sockaddr_storage& address, std::span<const Network> networks) {
+  return std::ranges::any_of(
+      networks, [&](const Network& network) { return network.contains(as_address(address)); });
+}
+
+bool is_trusted(const ClientAddress& peer, std::span<const Network> trusted) {
+  if (peer.text == kUnixClient) return true;
+  const auto address = parse_address(peer.text);
+  return address && is_in(*address, trusted);
+}
+
+}  // namespace
+
+ClientAddress forwarded_client(const ClientAddress& peer, std::string_view field,
+                               std::span<const Network> trusted) {
+  if (!is_trusted(peer, trusted)) return peer;
+  ClientAddress client = peer;
+  while (!field.empty()) {
+    const std::size_t comma = field.rfind(',');
+    const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
+    const std::string_view element = trim_blanks(field.substr(begin));
+    field = field.substr(0, comma == std::string_view::npos ? 0 : comma);
+    if (element.empty()) continue;  // RFC 9110 section 5.6.1.2
+    const auto host = bare_address(element);
+    const auto address = host ? parse_address(*host) : std::nullopt;
+    if (!address) return peer;
+    client = describe_client(as_address(*address));
+    if (!is_in(*address, trusted)) break;
+  }
+  return client;
+}
+
+}  // namespace restante::apid

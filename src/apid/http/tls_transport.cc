@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: ISC
+// How a TLS session of libmicrohttpd reads and writes its socket.
+#include "apid/http/tls_transport.h"
+
+#include <gnutls/gnutls.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "apid/http/catching.h"
+
+namespace restante::apid {
+namespace {
+
+// A head and two records, which have 16 KiB at most. It is also what a client that does not read
+// makes us keep, beside what restante(8) reckons for a connection anyhow.
+constexpr std::size_t kMostHeld = std::size_t{34} * 1024;
+constexpr std::size_t kMostPieces = 16;  // that are sent at once
+
+}  // namespace
+
+TlsTransport::TlsTransport(gnutls_session_int* session, int fd) : fd_(fd) {
+  gnutls_transport_set_ptr(session, this);
+  gnutls_transport_set_pull_function(
+      session, [](gnutls_transport_ptr_t self, void* room, std::size_t size) {
+        return static_cast<TlsTransport*>(self)->read(static_cast<char*>(room), size);
+      });
+  gnutls_transport_set_vec_push_function(
+      session, [](gnutls_transport_ptr_t self, const giovec_t* pieces, int count) {
+        return static_cast<TlsTransport*>(self)->write(pieces, count);
+      });
+}
+
+ssize_t TlsTransport::read(char* room, std::size_t size) {
+  if (ahead_from_ == ahead_to_) {
+    if (size >= ahead_.size()) return ::recv(fd_, room, size, 0);
+    const ssize_t got = ::recv(fd_, ahead_.data(), ahead_.size(), 0);
+    if (got <= 0) return got;
+    ahead_from_ = 0;
+    ahead_to_ = static_cast<std::size_t>(got);
+  }
+  const std::size_t given = std::min(size, ahead_to_ - ahead_from_);
+  std::memcpy(room, ahead_.data() + ahead_from_, given);
+  ahead_from_ += given;
+  return static_cast<ssize_t>(given);
+}
+
+// A record is larger than what is in it: while all records together are smaller than what was
+// expected, there is more to come, and nothing is held that nobody would send.
+ssize_t TlsTransport::write(const iovec* pieces, int count) {
+  std::size_t size = 0;
+  for (int i = 0; i < count; ++i) size += pieces[i].iov_len;
+  if (size < expected_ && hold({pieces, static_cast<std::size_t>(count)}, size)) {
+    expected_ -= size;
+    return static_cast<ssize_t>(size);
+  }
+  std::array<iovec, kMostPieces> all;
+  all[0] = {held_.data(), held_.size()};
+  const std::size_t taken = std::min<std::size_t>(count, all.size() - 1);
+  std::copy_n(pieces, taken, all.begin() + 1);
+  msghdr message{};
+  message.msg_iov = all.data();
+  message.msg_iovlen = taken + 1;
+  const ssize_t sent = ::sendmsg(fd_, &message, MSG_NOSIGNAL);
+  if (sent < 0) return sent;
+  const std::size_t of_held = std::min(held_.size(), static_cast<std::size_t>(sent));
+  held_.erase(0, of_held);
+  const std::size_t of_these = static_cast<std::size_t>(sent) - of_held;
+  if (of_these == 0) {
+    errno = EAGAIN;
+    return -1;
+  }
+  expected_ -= std::min<std::uint64_t>(expected_, of_these);
+  if (expected_ == 0) held_ = {};
+  return static_cast<ssize_t>(of_these);
+}
+
+bool TlsTransport::hold(std::span<const iovec> pieces, std::size_t size) {
+  if (held_.size() + size > kMostHeld) return false;
+  return guarded([&] {
+    held_.reserve(std::min<std::uint64_t>(kMostHeld, held_.size() + expected_));
+    for (const iovec& piece : pieces) {
+      held_.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
+    }
+  });
+}
+
+}  // namespace restante::apid

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: ISC
+// The MTA-STS policy (RFC 8461), by which senders know that they may insist on TLS.
+#include "apid/public/mta_sts.h"
+
+#include <fmt/core.h>
+
+namespace restante::apid {
+namespace {
+
+// Section 3.2 has "weeks or greater" in mind. One is enough against who listens in on a connection
+// and forges DNS, and an operator whose certificate is lost waits no longer than that.
+constexpr unsigned kMaxAge = 7 * 24 * 60 * 60;  // seconds
+
+}  // namespace
+
+Response mta_sts_response(const Config& config) {
+  if (config.mta_sts == MtaSts::kNone) return error_response(404, "there is no MTA-STS policy");
+  // sts-policy-record of section 3.2. HTTP caches are not to keep it (section 3.3).
+  return {.status = 200,
+          .headers = {{"Content-Type", "text/plain"},
+                      {"Cache-Control", "no-store"},
+                      {"X-Content-Type-Options", "nosniff"}},
+          .body = fmt::format("version: STSv1\r\nmode: {}\r\nmx: {}\r\nmax_age: {}\r\n",
+                              config.mta_sts == MtaSts::kEnforce ? "enforce" : "testing",
+                              config.hostname, kMaxAge)};
+}
+
+}  // namespace restante::apid

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: ISC
+// The box in which the log's open file lies, one for all processes.
+#include "shared/log/shared_file.h"
+
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "shared/base/packet_socket.h"
+
+namespace restante {
+
+Result<LogBox> LogBox::make() {
+  int ends[2];
+  if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
+    return fail(ErrorKind::kSystem, "socketpair: {}", errno_text());
+  }
+  LogBox box;
+  box.reader_.reset(ends[0]);
+  box.writer_.reset(ends[1]);
+  return box;
+}
+
+Result<void> LogBox::put(int file) {
+  std::uint64_t number = last_number_ + 1;
+  iovec payload{&number, sizeof number};
+  if (!send_packet(writer_.get(), {&payload, 1}, file)) {
+    return fail(ErrorKind::kSystem, "sendmsg: {}", errno_text());
+  }
+  // The new one first, so that whoever looks meanwhile finds one.
+  if (last_number_ > 0) (void)recv(reader_.get(), &number, sizeof number, 0);
+  ++last_number_;
+  return {};
+}
+
+std::optional<NumberedFile> look_into_log_box(int box, std::uint64_t known) {
+  NumberedFile found;
+  constexpr auto kSize = static_cast<ssize_t>(sizeof found.number);
+  const ssize_t got = recv(box, &found.number, sizeof found.number, MSG_PEEK | MSG_DONTWAIT);
+  if (got != kSize || found.number == known) return {};
+  iovec payload{&found.number, sizeof found.number};
+  ReceivedPacket packet = receive_packet(box, {&payload, 1}, MSG_PEEK);
+  if (packet.size != kSize || !packet.passed) return {};  // out of descriptors
+  found.file = std::move(packet.passed);
+  return found;
+}
+
+}  // namespace restante

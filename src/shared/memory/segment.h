@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: ISC
+// The one piece of memory that all processes share: a file in the runtime directory, made by the
+// master, mapped by smtpd and apid, and read by restantectl. It holds the rate limits, the
+// scoreboard and a few words; nothing in it is ever locked, and whatever a process leaves in it
+// when it is killed is valid.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "shared/base/c_ptr.h"
+#include "shared/base/error.h"
+#include "shared/memory/rate_table.h"
+#include "shared/redis/client.h"
+#include "shared/memory/scoreboard.h"
+
+namespace restante {
+
+class Segment {
+ public:
+  // Makes a new file at `path` (mode 0600, owned by `owner` where that is not -1), all zero but
+  // for the header with its magic number, layout version, size and fresh hash key. The segment of
+  // an earlier run is left to whoever still maps it. The file stays locked (fcntl(2)) for as long
+  // as this process lives and closes no other descriptor of it: so open() knows that it runs.
+  [[nodiscard]] static Result<UniqueFd> create(const std::string& path, uid_t owner, gid_t group);
+
+  // Maps what create() made; refuses a file of another layout.
+  [[nodiscard]] static Result<Segment> map(int fd);
+
+  // Maps that of a running master for reading alone; nothing but what only reads may be called
+  // then. `master` becomes its pid. kUnavailable: none runs; kSystem: it cannot be looked at.
+  [[nodiscard]] static Result<Segment> open(const std::string& path, pid_t& master);
+
+  Segment(Segment&&) noexcept = default;
+  Segment& operator=(Segment&&) noexcept = default;
+
+  [[nodiscard]] RateTable smtp_rates() const;
+  [[nodiscard]] RateTable api_rates() const;
+  [[nodiscard]] RedisHealth& redis_health() const;
+  [[nodiscard]] Scoreboard scoreboard() const;
+  // Of the master, and only what may stand in one: workers could write there. Lives as this does.
+  [[nodiscard]] std::string_view program_version() const;
+
+ private:
+  struct Layout;
+  [[nodiscard]] static Result<Segment> map_as(int fd, int protection);
+  struct Unmap {
+    void operator()(Layout* layout) const noexcept;
+  };
+  explicit Segment(Layout* layout) : layout_(layout) {}
+  std::unique_ptr<Layout, Unmap> layout_;
+};
+
+}  // namespace restante

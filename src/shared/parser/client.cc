@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: ISC
+// Asks mimed: one lane per parser, requests in order, second tries.
+#include "shared/parser/client.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <deque>
+#include <expected>
+#include <span>
+#include <utility>
+
+#include "shared/net/event_loop.h"
+#include "shared/log/log.h"
+#include "shared/parser/progress.h"
+#include "shared/parser/protocol.h"
+#include "shared/base/packet_socket.h"
+#include "shared/memory/rate_table.h"
+#include "shared/worker/context.h"
+
+namespace restante {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::size_t kMostLanes = 4;
+constexpr unsigned kTries = 2;
+constexpr milliseconds kGrace{500};  // for the way there and back, beside the parser's own limit
+constexpr milliseconds kReconnect{100};
+constexpr milliseconds kAfterLoss{5};
+constexpr std::uint64_t kLongestHead = 64 * 1024;  // bytes of an attachment's name and type
+
+UniqueFd connect_to(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (fd && connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    fd.reset();
+  }
+  return fd;
+}
+
+// Makes a connection known to its parser: what both map.
+SharedMimeProgress greet(int fd) {
+  auto memfd = SharedMimeProgress::make();
+  if (!memfd) return {};
+  auto progress = SharedMimeProgress::map(memfd->get());
+  mime::PacketHeader header{.kind = mime::PacketKind::kHello};
+  iovec part{&header, sizeof header};
+  if (!progress || !send_packet(fd, {&part, 1}, memfd->get())) return {};
+  return *std::move(progress);
+}
+
+// Sends a packet: the header and, beside or inside it, the mail. False with errno set.
+bool send_request(int fd, std::uint64_t number, std::string_view raw, int memfd,
+                  std::uint64_t size) {
+  mime::PacketHeader header{.kind = mime::PacketKind::kRequest, .number = number, .size = size};
+  iovec parts[] = {{&header, sizeof header}, {const_cast<char*>(raw.data()), raw.size()}};
+  if (memfd >= 0) return send_packet(fd, std::span(parts).first(1), memfd);
+  if (raw.size() <= mime::kInlineLimit) return send_packet(fd, parts, -1);
+  const auto made = make_sealed_memfd("mail", raw);
+  return made && send_packet(fd, std::span(parts).first(1), made->get());
+}
+
+// An Answer.
+struct Packet {
+  mime::PacketHeader header{};
+  std::string bytes;  // the pieces
+  UniqueFd memfd;     // or where they are
+};
+
+// Whether it is an answer, and the pieces are all that there is.
+bool is_sound(const Packet& packet) {
+  if (packet.header.kind != mime::PacketKind::kAnswer) return false;
+  std::uint64_t rest = packet.bytes.size();
+  if (packet.memfd) {
+    struct stat status{};
+    if (fstat(packet.memfd.get(), &status) != 0 || !packet.bytes.empty()) return false;
+    rest = static_cast<std::uint64_t>(status.st_size);
+  }
+  for (const std::uint64_t piece : packet.header.pieces) {
+    if (piece > rest) return false;
+    rest -= piece;
+  }
+  return rest == 0;
+}
+
+// nullopt with errno EAGAIN: nothing there; else the connection is of no more use.
+std::optional<Packet> receive_answer(int fd, std::span<char, mime::kInlineLimit> body) {
+  Packet packet;
+  iovec parts[] = {{&packet.header, sizeof packet.header}, {body.data(), body.size()}};
+  ReceivedPacket received = receive_packet(fd, parts);
+  // Of a parser that died with requests unread that is told first, and once: its answers are there.
+  if (received.size < 0 && errno == ECONNRESET) received = receive_packet(fd, parts);
+  if (received.size < 0 && errno == EAGAIN) return {};
+  errno = EPROTO;
+  if (received.size < static_cast<ssize_t>(sizeof packet.header) || received.cut) return {};
+  packet.memfd = std::move(received.passed);
+  packet.bytes.assign(body.data(), static_cast<std::size_t>(received.size) - sizeof packet.header);
+  if (!is_sound(packet)) return {};
+  return packet;
+}
+
+std::optional<Fragments> fragments_of(Packet packet) {
+  if (packet.memfd) {
+    auto content = read_all(packet.memfd.get());
+    if (!content) return {};
+    packet.bytes = std::move(*content);
+  }
+  const auto& [summary, bodies, details] = packet.header.pieces;
+  if (packet.bytes.size() != summary + bodies + details) return {};
+  return Fragments{.summary = packet.bytes.substr(0, summary),
+                   .bodies = packet.bytes.substr(summary, bodies),
+                   .details = packet.bytes.substr(summary + bodies),
+                   .parse_error = packet.header.outcome == mime::Outcome::kInPart};
+}
+
+// Its name and type are short; its bytes stay in the memfd.
+MimeClient::Extraction extraction_of(Packet packet) {
+  if (packet.header.outcome == mime::Outcome::kNoSuchAttachment) {
+    return NoSuchAttachment{packet.header.number};
+  }
+  const auto& [name, type, size] = packet.header.pieces;
+  if (name + type > kLongestHead) return MimeFailure::kFailed;
+  if (!packet.memfd) {
+    auto made = make_sealed_memfd("attachment", packet.bytes);
+    if (!made) return MimeFailure::kUnavailable;
+    packet.memfd = std::move(*made);
+  }
+  std::string head(name + type, '\0');
+  if (pread(packet.memfd.get(), head.data(), head.size(), 0) != static_cast<ssize_t>(head.size())) {
+    return MimeFailure::kFailed;
+  }
+  return ExtractedAttachment{.name = head.substr(0, name),
+                             .type = head.substr(name),
+                             .fd = std::make_shared<const UniqueFd>(std::move(packet.memfd)),
+                             .offset = head.size(),
+                             .size = size};
+}
+
+}  // namespace
+
+struct MimeClient::Request {
+  using Done = std::function<void(std::expected<Packet, MimeFailure>)>;
+
+  std::uint64_t number;
+  std::string_view raw;
+  std::shared_ptr<const UniqueFd> memfd;  // instead of it
+  std::uint64_t size;
+  Done done;
+  milliseconds deadline;  // past it no further parser is asked
+  unsigned tries = 0;     // parsers that died or were too slow with this mail in hand
+};
+
+// One parser: a connection that is made when needed, and the requests that were given to it.
+class MimeClient::Lane {
+ public:
+  Lane(MimeClient& client, event_base* base, std::string path)
+      : client_(client),
+        base_(base),
+        path_(std::move(path)),
+        overdue_(base, [this] { check_overdue(); }),
+        send_again_(base, [this] { send_waiting(); }) {
+    open();  // so that a parser that is told to go knows that it still has a client
+  }
+
+  [[nodiscard]] std::size_t load() const { return sent_.size() + waiting_.size(); }
+
+  void take(RequestPtr request) {
+    waiting_.push_back(std::move(request));
+    if (!send_again_.running()) send_waiting();
+  }
+
+ private:
+  void send_waiting() {
+    if (!fd_) open();
+    while (!waiting_.empty()) {
+      if (!fd_ || !send(*waiting_.front())) {
+        // The parser is behind, or just being replaced: its socket is still there.
+        const bool behind = fd_ && (errno == EAGAIN || errno == ENOBUFS);
+        if (fd_ && !behind) return lost(errno_text());
+        if (drop_overdue()) continue;
+        send_again_.start(behind ? milliseconds(1) : kReconnect);
+        return;
+      }
+      progress_->sent.store(++given_, std::memory_order_relaxed);
+      if (sent_.empty()) await();
+      sent_.push_back(std::move(waiting_.front()));
+      waiting_.pop_front();
+    }
+  }
+
+  [[nodiscard]] bool send(const Request& request) const {
+    return send_request(fd_.get(), request.number, request.raw,
+                        request.memfd ? request.memfd->get() : -1, request.size);
+  }
+
+  // With no parser to be had a mail does not wait for ever: it is stored unparsed.
+  bool drop_overdue() {
+    if (waiting_.front()->deadline > monotonic_now()) return false;
+    const RequestPtr request = std::move(waiting_.front());
+    waiting_.pop_front();
+    request->done(std::unexpected(MimeFailure::kUnavailable));
+    return true;
+  }
+
+  void open() {
+    fd_ = connect_to(path_);
+    if (!fd_) return;
+    progress_ = greet(fd_.get());
+    if (!progress_) return fd_.reset();
+    given_ = answered_ = 0;
+    readable_.emplace(base_, fd_.get(), [this] { receive(); });
+  }
+
+  // Reads what the parser says that there is, and does not ask the kernel for more, which the watch
+  // will tell of.
+  void receive() {
+    do {
+      auto packet = receive_answer(fd_.get(), buffer_);
+      if (!packet) {
+        if (errno != EAGAIN) lost("it died");
+        return;
+      }
+      if (sent_.empty()) return lost("an answer that nobody asked for");
+      const RequestPtr request = std::move(sent_.front());
+      sent_.pop_front();
+      ++answered_;
+      since_ = monotonic_now();
+      request->done(*std::move(packet));
+    } while (fd_ && progress_->answered.load(std::memory_order_acquire) > answered_);
+  }
+
+  // The timer is not set anew with each mail: it sees for itself what has come meanwhile.
+  void await() {
+    since_ = monotonic_now();
+    if (!overdue_.running()) overdue_.start(patience());
+  }
+
+  void check_overdue() {
+    if (sent_.empty()) return;
+    const milliseconds now = monotonic_now();
+    milliseconds since = since_;
+    if (in_hand() != nullptr) {
+      const milliseconds taken_at(progress_->taken_at.load(std::memory_order_relaxed));
+      if (taken_at <= now) since = std::max(since, taken_at);
+    }
+    if (since + patience() <= now) return lost("too slow");
+    overdue_.start(since + patience() - now);
+  }
+
+  // What the parser says that it has in hand.
+  [[nodiscard]] Request* in_hand() const {
+    const std::uint64_t taken = progress_->taken.load(std::memory_order_acquire);
+    const std::uint64_t place = taken - answered_ - 1;
+    const bool is_answered = progress_->answered.load(std::memory_order_acquire) >= taken;
+    return is_answered || place >= sent_.size() ? nullptr : sent_[place].get();
+  }
+
+  [[nodiscard]] milliseconds patience() const { return client_.time_limit_ + kGrace; }
+
+  // The parser is gone or hangs. Only the mail that it had in hand has had a try.
+  void lost(std::string_view reason) {
+    client_.tally_.add(Count::kParserLosses);
+    log::warning("parser_lost", {{"parser", path_}, {"reason", reason}, {"mails", load()}});
+    overdue_.stop();
+    if (Request* const tried = in_hand()) ++tried->tries;
+    if (readable_) readable_->stop();
+    fd_.reset();
+    progress_ = {};
+    std::vector<RequestPtr> requests;
+    for (RequestPtr& request : sent_) requests.push_back(std::move(request));
+    for (RequestPtr& request : waiting_) requests.push_back(std::move(request));
+    sent_.clear();
+    waiting_.clear();
+    // Not at once: this may be called from the watch of the lost connection. But soon, mail or not:
+    // a parser that is told to go stays for the clients that it has.
+    send_again_.start(kAfterLoss);
+    client_.give_back(*this, std::move(requests));
+  }
+
+  MimeClient& client_;
+  event_base* base_;
+  std::string path_;
+  UniqueFd fd_;
+  SharedMimeProgress progress_;             // while there is a connection
+  std::uint64_t given_ = 0, answered_ = 0;  // requests of the connection
+  milliseconds since_{};  // when the last answer came, or a request to a parser with nothing to do
+  std::optional<ReadWatch> readable_;
+  Timer overdue_, send_again_;
+  std::deque<RequestPtr> sent_, waiting_;
+  std::array<char, mime::kInlineLimit> buffer_;
+};
+
+MimeClient::MimeClient(event_base* base, const std::string& runtime_dir, std::uint64_t count,
+                       std::uint64_t first, milliseconds time_limit, Tally tally)
+    : time_limit_(time_limit), tally_(std::move(tally)) {
+  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(count, kMostLanes); ++i) {
+    lanes_.push_back(
+        std::make_unique<Lane>(*this, base, mime_socket_path(runtime_dir, (first + i) % count)));
+  }
+}
+
+MimeClient::~MimeClient() = default;
+
+milliseconds MimeClient::longest_wait(milliseconds time_limit) { return 4 * (time_limit + kGrace); }
+
+void MimeClient::parse(std::string_view raw, ParseDone done) {
+  dispatch(std::make_unique<Request>(
+      Request{.number = 0,
+              .raw = raw,
+              .memfd = {},
+              .size = raw.size(),
+              .done =
+                  [done = std::move(done)](std::expected<Packet, MimeFailure> packet) {
+                    done(packet ? fragments_of(*std::move(packet)) : std::nullopt);
+                  },
+              .deadline = monotonic_now() + longest_wait(time_limit_)}));
+}
+
+void MimeClient::extract(std::shared_ptr<const UniqueFd> memfd, std::uint64_t size,
+                         std::uint64_t number, ExtractDone done) {
+  dispatch(std::make_unique<Request>(
+      Request{.number = number,
+              .raw = {},
+              .memfd = std::move(memfd),
+              .size = size,
+              .done =
+                  [done = std::move(done)](std::expected<Packet, MimeFailure> packet) {
+                    done(packet ? extraction_of(*std::move(packet)) : packet.error());
+                  },
+              .deadline = monotonic_now() + longest_wait(time_limit_)}));
+}
+
+void MimeClient::dispatch(RequestPtr request) {
+  const auto lane = std::ranges::min_element(
+      lanes_, {}, [](const std::unique_ptr<Lane>& candidate) { return candidate->load(); });
+  (*lane)->take(std::move(request));
+}
+
+void MimeClient::give_back(Lane& from, std::vector<RequestPtr> requests) {
+  // Another parser where there is one: the lost one has to be started first.
+  const auto other = std::ranges::find_if(
+      lanes_, [&](const std::unique_ptr<Lane>& candidate) { return candidate.get() != &from; });
+  Lane& next = other != lanes_.end() ? **other : from;
+  for (RequestPtr& request : requests) {
+    if (request->tries >= kTries) {
+      request->done(std::unexpected(MimeFailure::kFailed));
+    } else if (request->deadline <= monotonic_now()) {
+      request->done(std::unexpected(MimeFailure::kUnavailable));
+    } else {
+      next.take(std::move(request));
+    }
+  }
+}
+
+}  // namespace restante

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: ISC
+// Asks mimed to parse a mail or for one attachment of it: picks the least busy parser, tries a
+// second one when the first dies or is too slow, and says so when neither could.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "shared/base/c_ptr.h"
+#include "shared/mail/message.h"
+#include "shared/memory/scoreboard.h"
+
+struct event_base;
+
+namespace restante {
+
+struct ExtractedAttachment {
+  std::string name;  // safe to use as a file's
+  std::string type;  // "application/pdf", as the mail has it
+  std::shared_ptr<const UniqueFd> fd;
+  std::uint64_t offset = 0, size = 0;  // of the decoded bytes in it
+};
+
+struct NoSuchAttachment {
+  std::uint64_t count = 0;  // how many there are
+};
+
+enum class MimeFailure : std::uint8_t {
+  kFailed,       // two parsers died of this mail or were too slow with it
+  kUnavailable,  // no parser was to be had in time
+};
+
+class MimeClient {
+ public:
+  // nullopt: the mail could not be parsed.
+  using ParseDone = std::function<void(std::optional<Fragments>)>;
+  using Extraction = std::variant<ExtractedAttachment, NoSuchAttachment, MimeFailure>;
+  using ExtractDone = std::function<void(Extraction)>;
+
+  // Keeps a connection to up to four of the `count` parsers that listen in `runtime_dir`, from
+  // number `first` on, so that workers with different numbers begin with different parsers.
+  MimeClient(event_base* base, const std::string& runtime_dir, std::uint64_t count,
+             std::uint64_t first, std::chrono::milliseconds time_limit, Tally tally = {});
+  ~MimeClient();
+  MimeClient(const MimeClient&) = delete;
+  MimeClient& operator=(const MimeClient&) = delete;
+
+  // `raw` has to live until `done` is called, which is never before parse() returns.
+  void parse(std::string_view raw, ParseDone done);
+
+  // The `number`-th attachment, from 1, of the mail of `size` bytes that a memfd holds, and nothing
+  // else. It is not written to any more. `done` is not called before extract() returns either.
+  void extract(std::shared_ptr<const UniqueFd> memfd, std::uint64_t size, std::uint64_t number,
+               ExtractDone done);
+
+  // Past it a request is given up, once the parser that has it in hand is.
+  [[nodiscard]] static std::chrono::milliseconds longest_wait(std::chrono::milliseconds time_limit);
+
+ private:
+  class Lane;
+  struct Request;
+  using RequestPtr = std::unique_ptr<Request>;
+
+  void dispatch(RequestPtr request);
+  void give_back(Lane& from, std::vector<RequestPtr> requests);
+
+  std::chrono::milliseconds time_limit_;
+  Tally tally_;
+  std::vector<std::unique_ptr<Lane>> lanes_;
+};
+
+}  // namespace restante

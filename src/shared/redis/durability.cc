@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: ISC
+// What of a Redis could lose mail: the question, and the judgement.
+#include "shared/redis/durability.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace restante {
+namespace {
+
+constexpr std::array<std::pair<RedisRisk, std::string_view>, kRedisRisks> kNames = {{
+    {RedisRisk::kUnknown, "unknown"},
+    {RedisRisk::kReplica, "replica"},
+    {RedisRisk::kEviction, "eviction"},
+    {RedisRisk::kEvicting, "evicting"},
+    {RedisRisk::kNoLog, "no_log"},
+    {RedisRisk::kLogLate, "log_late"},
+    {RedisRisk::kLogFails, "log_fails"},
+    {RedisRisk::kNoReplica, "no_replica"},
+}};
+
+consteval bool in_order() {
+  for (std::size_t i = 0; i < kRedisRisks; ++i) {
+    if (static_cast<std::size_t>(kNames[i].first) != i) return false;
+  }
+  return true;
+}
+static_assert(in_order(), "a row of the table stands at another place than its enumerator");
+
+// What INFO does not say. One a command: Redis 6 takes no more.
+constexpr std::array<std::string_view, 3> kAsked = {"appendfsync", "save", "min-replicas-to-write"};
+
+void add_info(RedisFacts& facts, std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find("\r\n"), text.size());
+    const std::string_view line = text.substr(0, end);
+    if (const std::size_t colon = line.find(':'); colon != std::string_view::npos) {
+      facts.emplace(line.substr(0, colon), line.substr(colon + 1));
+    }
+    text.remove_prefix(std::min(end + 2, text.size()));
+  }
+}
+
+// This user may not ask it, or this Redis has no such command.
+bool is_refusal(const Error& error) {
+  return error.what.starts_with("Redis: NOPERM") || error.what.starts_with("Redis: ERR unknown");
+}
+
+struct Question {
+  RedisFacts facts;
+  std::optional<Error> error;
+  std::size_t open = 1 + kAsked.size();
+  std::function<void(Result<RedisFacts>)> done;
+
+  void finish_one(const Result<RedisReply>& reply) {
+    if (!reply && !is_refusal(reply.error())) error = reply.error();
+    if (--open != 0) return;
+    if (error) return done(std::unexpected(*error));
+    done(std::move(facts));
+  }
+};
+
+std::string_view fact(const RedisFacts& facts, std::string_view name) {
+  const auto found = facts.find(name);
+  return found == facts.end() ? std::string_view() : std::string_view(found->second);
+}
+
+std::uint64_t number(const RedisFacts& facts, std::string_view name) {
+  const std::string_view text = fact(facts, name);
+  std::uint64_t value = 0;
+  std::from_chars(text.data(), text.data() + text.size(), value);
+  return value;
+}
+
+void judge_eviction(const RedisFacts& facts, RedisJudgement& out) {
+  const std::string_view policy = fact(facts, "maxmemory_policy");
+  if (policy == "noeviction") {
+    return out.good.push_back("maxmemory-policy is noeviction: a full Redis defers mail");
+  }
+  const std::string advice = "set maxmemory-policy noeviction, and mail is deferred instead";
+  const std::uint64_t limit = number(facts, "maxmemory"), lost = number(facts, "evicted_keys");
+  if (limit == 0) {
+    return out.findings.push_back(
+        {RedisRisk::kEviction, false,
+         fmt::format("maxmemory-policy is {}: with a maxmemory, mail would be thrown away when it "
+                     "is reached",
+                     policy),
+         advice});
+  }
+  out.findings.push_back(
+      {RedisRisk::kEviction, true,
+       fmt::format("maxmemory-policy is {}: mail is thrown away when {} bytes are full", policy,
+                   limit),
+       advice});
+  if (lost == 0) return;
+  out.findings.push_back(
+      {RedisRisk::kEvicting, true,
+       fmt::format("{} keys were thrown away since this Redis was started", lost), advice});
+}
+
+void judge_sync(const RedisFacts& facts, RedisJudgement& out) {
+  const std::string_view sync = fact(facts, "appendfsync");
+  if (sync == "always") {
+    return out.good.push_back(
+        "appendonly is yes and appendfsync always: what was answered 250 is on disk");
+  }
+  if (sync.empty()) {
+    return out.findings.push_back({RedisRisk::kUnknown, false,
+                                   "how it keeps data cannot be seen, since CONFIG GET is refused",
+                                   "allow it to this user: ACL SETUSER NAME +config|get +info"});
+  }
+  const bool daily = sync == "everysec";
+  out.findings.push_back(
+      {RedisRisk::kLogLate, !daily,
+       fmt::format("appendfsync is {}: when the machine dies, {} is lost, which was answered 250",
+                   sync,
+                   daily ? "up to a second or two of mail" : "the mail of up to half a minute"),
+       "set appendfsync always"});
+}
+
+void judge_log(const RedisFacts& facts, RedisJudgement& out) {
+  if (fact(facts, "aof_enabled") == "1") {
+    if (fact(facts, "aof_last_write_status") == "err") {
+      out.findings.push_back(
+          {RedisRisk::kLogFails, true,
+           "aof_last_write_status is err: the append-only file cannot be written",
+           "see to Redis' disk and its log"});
+    }
+    return judge_sync(facts, out);
+  }
+  const std::string advice = "set appendonly yes and appendfsync always";
+  const auto save = facts.find("save");
+  if (save == facts.end() || save->second.empty()) {
+    return out.findings.push_back(
+        {RedisRisk::kNoLog, true,
+         fmt::format("appendonly is no{}: all mail is lost when Redis ends",
+                     save == facts.end() ? "" : " and save is empty"),
+         advice});
+  }
+  out.findings.push_back(
+      {RedisRisk::kNoLog, true,
+       fmt::format("appendonly is no and save is \"{}\": when Redis dies, the mail since its last "
+                   "snapshot is lost, which was answered 250",
+                   save->second),
+       advice});
+}
+
+// Replication is behind what was confirmed; with at least one replica that keeps up it is little.
+void judge_replicas(const RedisFacts& facts, RedisJudgement& out) {
+  const auto least = facts.find("min-replicas-to-write");
+  if (least == facts.end() || least->second != "0") return;
+  out.findings.push_back({RedisRisk::kNoReplica, false,
+                          "min-replicas-to-write is 0: mail is taken while no replica gets it, and "
+                          "lost when the master dies then",
+                          "set min-replicas-to-write 1 and min-replicas-max-lag 10"});
+}
+
+}  // namespace
+
+std::string_view risk_name(RedisRisk risk) { return kNames[static_cast<std::size_t>(risk)].second; }
+
+std::string risk_names(RedisRisks risks) {
+  std::string text;
+  for (const auto& [risk, name] : kNames) {
+    if ((risks & bit_of(risk)) != 0) text += fmt::format("{}{}", text.empty() ? "" : ", ", name);
+  }
+  return text;
+}
+
+void ask_redis(Redis& redis, std::function<void(Result<RedisFacts>)> done) {
+  const auto question = std::make_shared<Question>();
+  question->done = std::move(done);
+  redis.probe({"INFO"}, [question](const Result<RedisReply>& reply) {
+    if (reply) add_info(question->facts, reply->text());
+    question->finish_one(reply);
+  });
+  for (const std::string_view name : kAsked) {
+    redis.probe({"CONFIG", "GET", name}, [question, name](const Result<RedisReply>& reply) {
+      if (reply && reply->size() == 2) question->facts.emplace(name, reply->at(1).text());
+      question->finish_one(reply);
+    });
+  }
+}
+
+RedisRisks RedisJudgement::risks() const {
+  RedisRisks all = 0;
+  for (const RedisFinding& finding : findings) all |= bit_of(finding.risk);
+  return all;
+}
+
+RedisJudgement judge_redis(const RedisFacts& facts, bool behind_sentinel) {
+  RedisJudgement out;
+  if (!facts.contains("role")) {
+    out.findings.push_back({RedisRisk::kUnknown, false,
+                            "how it keeps data cannot be seen, since INFO is refused",
+                            "allow it to this user: ACL SETUSER NAME +config|get +info"});
+    return out;
+  }
+  if (fact(facts, "role") != "master") {
+    out.findings.push_back({RedisRisk::kReplica, true,
+                            fmt::format("it is a replica of {}:{}: it takes no mail",
+                                        fact(facts, "master_host"), fact(facts, "master_port")),
+                            "give the address of its master, or those of the Sentinels"});
+  }
+  judge_eviction(facts, out);
+  judge_log(facts, out);
+  if (behind_sentinel) judge_replicas(facts, out);
+  const std::uint64_t limit = number(facts, "maxmemory");
+  out.nearly_full = limit != 0 && number(facts, "used_memory") > limit - limit / 10;
+  return out;
+}
+
+}  // namespace restante

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: ISC
+// Asks the Sentinels of a Redis which server is the master now.
+#include "shared/redis/sentinel.h"
+
+#include <charconv>
+#include <utility>
+
+namespace restante {
+
+using Server = RedisAddress::Server;
+
+SentinelClient::SentinelClient(event_base* base, std::vector<Server> sentinels, std::string master,
+                               std::chrono::milliseconds timeout)
+    : base_(base),
+      sentinels_(std::move(sentinels)),
+      master_(std::move(master)),
+      timeout_(timeout),
+      over_(base, [this] {
+        redis_.reset();
+        const bool is_last = ++tried_ >= sentinels_.size();
+        if (!answer_ && !is_last) {
+          current_ = (current_ + 1) % sentinels_.size();
+          return ask();
+        }
+        std::exchange(found_, nullptr)(std::move(answer_));
+      }) {}
+
+void SentinelClient::find(Found found) {
+  found_ = std::move(found);
+  tried_ = 0;
+  ask();
+}
+
+void SentinelClient::ask() {
+  RedisAddress address;
+  address.host = sentinels_[current_].host;
+  address.port = sentinels_[current_].port;
+  redis_ = std::make_unique<Redis>(base_, std::move(address), timeout_, health_);
+  redis_->when_settled([this] {
+    if (!redis_->available()) {
+      return conclude(fail(ErrorKind::kUnavailable, "no Sentinel answers, {} being the last asked",
+                           redis_->place()));
+    }
+    redis_->probe({"SENTINEL", "get-master-addr-by-name", master_},
+                  [this](const Result<RedisReply>& reply) { hear(reply); });
+  });
+}
+
+void SentinelClient::hear(const Result<RedisReply>& reply) {
+  if (!reply) return conclude(std::unexpected(reply.error()));
+  Server server;
+  if (reply->size() == 2) {
+    const std::string_view port = reply->at(1).text();
+    server.host = reply->at(0).text();
+    const auto read = std::from_chars(port.data(), port.data() + port.size(), server.port);
+    if (read.ec == std::errc() && !server.host.empty()) return conclude(std::move(server));
+  }
+  conclude(fail(ErrorKind::kUnavailable, "the Sentinel at {} knows no master {}", redis_->place(),
+                master_));
+}
+
+void SentinelClient::conclude(Result<Server> answer) {
+  if (over_.running()) return;
+  answer_ = std::move(answer);
+  over_.start(std::chrono::milliseconds(0));
+}
+
+}  // namespace restante

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: ISC
+// Claims: a lease on a mail, so that only one of many gets it, and nobody loses it.
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "shared/store/entry.h"
+#include "shared/store/mail_store.h"
+
+namespace restante {
+namespace {
+
+using std::chrono::milliseconds;
+
+// The answer has to be sent within this time (kClaimSendLimit in src/apid/claims.cc is below it). A
+// worker that dies with a mail in hand keeps it from others for as long.
+constexpr std::string_view kLeaseMs = "30000";
+// Mails that are looked at in one step.
+constexpr std::size_t kBatch = 100;
+
+// Leases the first free mail of those that are named, or of a range when none is. One whose large
+// bodies have expired is gone, as it is for a list. Gives the mail, or how many milliseconds the
+// first of those that are not free is leased for, or nothing. The end of a lease is its name: a
+// later lease of the same mail ends later. KEYS inbox, claimed; ARGV prefix of the mails' keys,
+// lease in ms, first id, ids…
+constexpr std::string_view kClaim = R"(
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local free_at
+local function claim(entry)
+  local held = tonumber(redis.call('HGET', KEYS[2], entry[1]) or 0)
+  if held > now then
+    free_at = math.min(free_at or held, held)
+    return false
+  end
+  local frame = entry[2][4]
+  if entry[2][3] == 'n' then frame = redis.call('HGET', ARGV[1] .. entry[1], 'z') end
+  if not frame then return false end
+  local lease = string.format('%.0f', now + ARGV[2])
+  redis.call('HSET', KEYS[2], entry[1], lease)
+  redis.call('PEXPIRE', KEYS[2], ARGV[2])
+  return {entry, lease, frame}
+end
+if #ARGV > 3 then
+  for place = 4, #ARGV do
+    local entry = redis.call('XRANGE', KEYS[1], ARGV[place], ARGV[place])[1]
+    local claimed = entry and claim(entry)
+    if claimed then return claimed end
+  end
+else
+  local from = ARGV[3]
+  for step = 1, 1000 do
+    local entry = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 1)[1]
+    if not entry then break end
+    local claimed = claim(entry)
+    if claimed then return claimed end
+    from = '(' .. entry[1]
+  end
+end
+return free_at and free_at - now
+)";
+
+// Ends a lease, and tells those who wait for a mail to claim.
+// KEYS inbox, claimed; ARGV id, lease
+constexpr std::string_view kGiveBack = R"(
+if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HDEL', KEYS[2], ARGV[1])
+redis.call('PUBLISH', KEYS[1], ARGV[1])
+return 1
+)";
+
+std::optional<ClaimedMail> read_claimed(RecentHeads& heads, RedisReply reply) {
+  if (reply.size() != 3) return std::nullopt;
+  const auto entry = read_entry(reply.at(0));
+  if (!entry) return std::nullopt;
+  return ClaimedMail{.mail = read_mail(heads, entry->id, entry->summary, reply.at(2).text()),
+                     .lease = std::string(reply.at(1).text())};
+}
+
+// One claim on its way: pages of mails that fit, and a try for those of each.
+struct Claiming {
+  MailStore& store;
+  Redis& redis;
+  RecentHeads& heads;
+  std::string mailbox, first;  // first: where a range begins
+  ListQuery query;
+  std::function<void(Result<Claim>)> done;
+  std::optional<milliseconds> free_in;
+  std::optional<MailId> none_until = {};
+  bool has_fitted = false;
+
+  static void find(const std::shared_ptr<Claiming>& work);
+  static void attempt(const std::shared_ptr<Claiming>& work, const Page& page);
+  static void go_on(const std::shared_ptr<Claiming>& work, std::optional<MailId> next);
+};
+
+void Claiming::find(const std::shared_ptr<Claiming>& work) {
+  if (!work->query.fits) return attempt(work, {});
+  work->store.list(work->mailbox, work->query, [work](Result<Page> page) {
+    if (!page) return work->done(std::unexpected(page.error()));
+    work->has_fitted |= !page->mails.empty();
+    if (!work->has_fitted && page->newest) work->none_until = page->newest;
+    if (!page->mails.empty()) return attempt(work, *page);
+    go_on(work, page->next);
+  });
+}
+
+void Claiming::attempt(const std::shared_ptr<Claiming>& work, const Page& page) {
+  const std::string inbox = inbox_key(work->mailbox);
+  const std::string claimed = claimed_key(work->mailbox);
+  const std::string prefix = mail_prefix(work->mailbox);
+  const std::array<std::string_view, 2> keys = {inbox, claimed};
+  std::vector<std::string> ids;
+  for (const ListedMail& mail : page.mails) ids.push_back(mail.id.stream_id());
+  std::vector<std::string_view> arguments = {prefix, kLeaseMs, work->first};
+  arguments.insert(arguments.end(), ids.begin(), ids.end());
+  work->redis.run_script(kClaim, keys, arguments,
+                         [work, next = page.next](Result<RedisReply> reply) {
+                           if (!reply) return work->done(std::unexpected(reply.error()));
+                           if (auto found = read_claimed(work->heads, *reply))
+                             return work->done(Claim{std::move(found), {}});
+                           const milliseconds left{reply->integer()};
+                           if (left.count() > 0)
+                             work->free_in = std::min(work->free_in.value_or(left), left);
+                           go_on(work, next);
+                         });
+}
+
+void Claiming::go_on(const std::shared_ptr<Claiming>& work, std::optional<MailId> next) {
+  if (!next) return work->done(Claim{{}, work->free_in, work->none_until});
+  work->query.after = next;
+  find(work);
+}
+
+}  // namespace
+
+void MailStore::claim(std::string_view mailbox, const ListQuery& query,
+                      std::function<void(Result<Claim>)> done) {
+  auto work = std::make_shared<Claiming>(Claiming{.store = *this,
+                                                  .redis = redis_,
+                                                  .heads = heads_,
+                                                  .mailbox = std::string(mailbox),
+                                                  .first = oldest_of(query),
+                                                  .query = query,
+                                                  .done = std::move(done),
+                                                  .free_in = {}});
+  work->query.limit = kBatch;
+  work->query.with_bodies = false;
+  work->query.oldest_first = true;
+  Claiming::find(work);
+}
+
+void MailStore::take(std::string_view mailbox, const MailId& id, std::string_view lease,
+                     std::function<void(Result<bool>)> done) {
+  remove_if(mailbox, id, lease, std::move(done));
+}
+
+void MailStore::give_back(std::string_view mailbox, const MailId& id, std::string_view lease,
+                          std::function<void(Result<bool>)> done) {
+  const std::string inbox = inbox_key(mailbox);
+  const std::string claimed = claimed_key(mailbox);
+  const std::string stream_id = id.stream_id();
+  const std::array<std::string_view, 2> keys = {inbox, claimed};
+  const std::array<std::string_view, 2> arguments = {stream_id, lease};
+  redis_.run_script(kGiveBack, keys, arguments, [done = std::move(done)](Result<RedisReply> reply) {
+    if (!reply) return done(std::unexpected(reply.error()));
+    done(reply->integer() != 0);
+  });
+}
+
+}  // namespace restante

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: ISC
+// What a worker has to reach beyond what it was handed over, by its kind and its configuration.
+#pragma once
+
+#include "shared/config/config.h"
+#include "shared/worker/landlock.h"
+
+namespace restante {
+
+enum class WorkerKind : std::uint8_t { kSmtpd, kApid, kMimed };
+
+struct Reach {
+  bool sockets = false;  // makes connections: Unix sockets at least
+  bool tcp = false;      // … and to Redis by TCP
+  bool names = false;    // … whose name has to be resolved
+  bool syslog = false;
+  LandlockRules rules;  // files and ports
+
+  [[nodiscard]] bool files() const { return !rules.readable.empty(); }
+};
+
+[[nodiscard]] Reach reach_of(WorkerKind kind, const Config& config);
+
+}  // namespace restante

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: ISC
+// How long a client is waited for.
+#include "smtpd/protocol/time_limits.h"
+
+#include <algorithm>
+#include <array>
+
+namespace restante::smtpd {
+namespace {
+
+using std::chrono::milliseconds;
+using namespace std::chrono_literals;
+
+struct LimitRow {
+  Wait kind;
+  milliseconds relaxed, stressed;
+  std::string_view reason;  // in the log
+};
+// smtp_timeout bounds all of them; an hour is its largest value, so where it stands here the
+// setting alone decides. Section 4.5.3.2.7 asks for five minutes, the setting's default.
+constexpr std::array kLimits = {
+    LimitRow{Wait::kNothing, 0s, 0s, ""},
+    LimitRow{Wait::kProxyHeader, 5s, 3s, "PROXY header too slow"},
+    LimitRow{Wait::kHandshake, 10s, 5s, "TLS handshake too slow"},
+    LimitRow{Wait::kCommand, 1h, 10s, "command timeout"},
+    LimitRow{Wait::kData, 1h, 20s, "data timeout"},
+    LimitRow{Wait::kReplies, 1h, 10s, "replies not read"},
+};
+constexpr std::string_view kTooSlow = "message below smtp_minimum_rate";
+constexpr milliseconds kWindow = 30s;
+constexpr std::uint64_t kStressedRate = 5;
+
+consteval bool table_is_sound() {
+  for (std::size_t i = 0; i < kLimits.size(); ++i) {
+    if (static_cast<std::size_t>(kLimits[i].kind) != i) return false;
+    if (kLimits[i].stressed > kLimits[i].relaxed) return false;
+  }
+  return static_cast<std::size_t>(Wait::kReplies) + 1 == kLimits.size();
+}
+static_assert(table_is_sound());
+
+const LimitRow& row_of(Wait kind) { return kLimits[static_cast<std::size_t>(kind)]; }
+
+// 0 up to half a table, 1000 from nine tenths on, and even between.
+std::uint64_t stress(Load load) {
+  if (load.capacity == 0) return 1000;
+  const std::uint64_t full = load.used * std::uint64_t{1000} / load.capacity;
+  return (std::clamp<std::uint64_t>(full, 500, 900) - 500) * 1000 / 400;
+}
+
+}  // namespace
+
+milliseconds time_limit(Wait kind, Load load, milliseconds timeout) {
+  const milliseconds relaxed = std::min(row_of(kind).relaxed, timeout);
+  const milliseconds stressed = std::min(row_of(kind).stressed, timeout);
+  return relaxed - (relaxed - stressed) * static_cast<std::int64_t>(stress(load)) / 1000;
+}
+
+std::uint64_t rate_limit(Load load, std::uint64_t minimum_rate) {
+  return minimum_rate + minimum_rate * (kStressedRate - 1) * stress(load) / 1000;
+}
+
+void Patience::wait_for(Wait kind, milliseconds now) {
+  if (kind == kind_) return;
+  kind_ = kind;
+  since_ = window_ = now;
+  bytes_ = 0;
+}
+
+void Patience::received(std::size_t bytes, milliseconds now) {
+  since_ = now;
+  bytes_ += bytes;
+}
+
+milliseconds Patience::silence(milliseconds now) const {
+  return kind_ == Wait::kNothing || kind_ == Wait::kData ? 0ms : now - since_;
+}
+
+std::string_view Patience::overdue(milliseconds now, Load load, const TimeSettings& settings) {
+  if (kind_ == Wait::kNothing) return {};
+  const milliseconds limit = time_limit(kind_, load, settings.timeout);
+  if (now - since_ >= limit) return row_of(kind_).reason;
+  if (kind_ != Wait::kData) return {};
+  // A short timeout makes short windows too: else it would be out before the first one ends.
+  const milliseconds passed = now - window_;
+  if (passed < std::min(kWindow, limit)) return {};
+  const std::uint64_t rate = rate_limit(load, settings.minimum_rate);
+  if (bytes_ * 1000 < rate * static_cast<std::uint64_t>(passed.count())) return kTooSlow;
+  window_ = now;
+  bytes_ = 0;
+  return {};
+}
+
+}  // namespace restante::smtpd

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: ISC
+// Requests that are held: when they look, when they are answered, and how many there may be.
+#include "apid/api/waits.h"
+
+#include <event2/event.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "apid/http/event_stream.h"
+#include "shared/net/event_loop.h"
+#include "testing.h"
+
+namespace {
+
+using namespace restante;
+using namespace restante::apid;
+using std::chrono::milliseconds;
+
+// A mailbox that says what it is told to say.
+struct Setup {
+  EventLoop loop;
+  std::function<void()> changed;
+  std::vector<std::function<void(Waits::Looked)>> looks;  // those that have no answer yet
+  std::string answers;
+  Responder::Ended ended;
+  Waits waits{loop.base(),
+              [this](std::string_view, std::function<void()> call) -> std::shared_ptr<void> {
+                changed = std::move(call);
+                return std::make_shared<int>(0);
+              },
+              {.all = 3, .per_key = 2}};
+
+  void wait(milliseconds time = milliseconds{60'000}, std::string key = "key") {
+    waits.start(
+        {.mailbox = "bob",
+         .api_key = std::move(key),
+         .time = time,
+         .look = [this](auto found) { looks.push_back(std::move(found)); },
+         .otherwise = {.status = 404}},
+        Responder(
+            [this](const Response& response) { answers += std::to_string(response.status) + " "; },
+            [this](milliseconds, Responder::Ended call) { ended = std::move(call); }));
+  }
+  void give(std::size_t look, Waits::Looked looked) { looks.at(look)(std::move(looked)); }
+  void run() { event_base_loop(loop.base(), EVLOOP_ONCE); }  // until a timer calls
+};
+
+Waits::Looked found() { return {.response = Response{.status = 200}}; }
+Waits::Looked failure() { return {.response = Response{.status = 503}, .failed = true}; }
+
+void what_is_there_is_the_answer(void**) {
+  Setup setup;
+  setup.wait();
+  assert_int_equal(setup.looks.size(), 1);
+  setup.give(0, found());
+  assert_same(setup.answers, "200 ");
+}
+
+void a_change_is_a_reason_to_look_again(void**) {
+  Setup setup;
+  setup.wait();
+  setup.give(0, {});
+  assert_int_equal(setup.looks.size(), 1);
+  setup.changed();
+  assert_int_equal(setup.looks.size(), 2);
+  setup.give(1, found());
+  assert_same(setup.answers, "200 ");
+  setup.changed();
+  assert_int_equal(setup.looks.size(), 2);
+}
+
+void changes_during_a_look_are_one_more_look(void**) {
+  Setup setup;
+  setup.wait();
+  setup.changed();
+  setup.changed();
+  assert_int_equal(setup.looks.size(), 1);
+  setup.give(0, {});
+  assert_int_equal(setup.looks.size(), 2);
+  setup.give(1, {});
+  assert_int_equal(setup.looks.size(), 2);
+  setup.ended();
+}
+
+void a_first_look_that_fails_is_the_answer(void**) {
+  Setup setup;
+  setup.wait();
+  setup.give(0, failure());
+  assert_same(setup.answers, "503 ");
+}
+
+void a_later_look_that_fails_is_tried_again(void**) {
+  Setup setup;
+  setup.wait();
+  setup.give(0, {});
+  setup.changed();
+  setup.give(1, failure());
+  assert_same(setup.answers, "");
+  setup.run();
+  assert_int_equal(setup.looks.size(), 3);
+  setup.give(2, found());
+  assert_same(setup.answers, "200 ");
+}
+
+void a_look_can_ask_for_another_one(void**) {
+  Setup setup;
+  setup.wait();
+  setup.give(0, {.again_in = milliseconds{1}});
+  setup.run();
+  assert_int_equal(setup.looks.size(), 2);
+  setup.give(1, found());
+  assert_same(setup.answers, "200 ");
+}
+
+void at_the_end_it_looks_once_more(void**) {
+  Setup setup;
+  setup.wait(milliseconds{1});
+  setup.give(0, {});
+  setup.run();
+  assert_int_equal(setup.looks.size(), 2);
+  setup.give(1, {});
+  assert_same(setup.answers, "404 ");
+}
+
+void who_has_gone_is_not_looked_for(void**) {
+  Setup setup;
+  setup.wait();
+  setup.give(0, {});
+  setup.ended();
+  assert_same(setup.answers, "404 ");  // to nobody
+  setup.changed();
+  assert_int_equal(setup.looks.size(), 1);
+}
+
+// What a look finds for somebody who has gone is thrown away: its receipt says so.
+void what_comes_too_late_was_not_sent(void**) {
+  Setup setup;
+  setup.wait();
+  setup.ended();
+  std::string told;
+  Waits::Looked late = found();
+  late.response->receipt =
+      std::make_shared<Receipt>([&told](bool sent) { told = sent ? "sent" : "not sent"; });
+  setup.give(0, std::move(late));
+  assert_same(told, "not sent");
+  assert_same(setup.answers, "404 ");
+}
+
+void places_are_counted_by_key_and_in_all(void**) {
+  Setup setup;
+  setup.wait();
+  setup.wait();
+  setup.wait();  // the third with this key
+  assert_same(setup.answers, "429 ");
+  setup.wait(milliseconds{60'000}, "other");
+  setup.wait(milliseconds{60'000}, "third");
+  assert_same(setup.answers, "429 503 ");
+  setup.give(0, found());
+  setup.wait(milliseconds{60'000}, "third");
+  assert_same(setup.answers, "429 503 200 ");
+  for (std::size_t look = 1; look < setup.looks.size(); ++look) setup.give(look, found());
+  assert_same(setup.answers, "429 503 200 200 200 200 ");
+}
+
+void a_stream_is_read_as_it_was_written(void**) {
+  EventStream stream;
+  int woken = 0;
+  stream.when_written([&woken] { ++woken; });
+  assert_true(stream.write("one "));
+  assert_true(stream.write("two"));
+  char room[5];
+  assert_int_equal(stream.read(room), 5);
+  assert_same(std::string_view(room, 5), "one t");
+  assert_int_equal(stream.read(room), 2);
+  assert_int_equal(stream.read(room), 0);
+  assert_int_equal(woken, 2);
+  stream.end();
+  assert_false(stream.write("three"));
+  assert_int_equal(woken, 3);
+}
+
+void a_stream_says_when_all_of_it_is_read(void**) {
+  EventStream stream;
+  int drained = 0;
+  stream.when_drained([&drained] { ++drained; });
+  assert_true(stream.write("text"));
+  char room[3];
+  assert_int_equal(stream.read(room), 3);
+  assert_int_equal(drained, 0);
+  assert_int_equal(stream.read(room), 1);
+  assert_int_equal(stream.read(room), 0);
+  assert_int_equal(drained, 1);
+}
+
+void a_stream_that_nobody_reads_ends(void**) {
+  EventStream stream;
+  int ended = 0;
+  stream.when_ended([&ended] { ++ended; });
+  const std::string half(EventStream::kLimit / 2, 'x');
+  assert_true(stream.write(half) && stream.write(half));
+  assert_false(stream.write("x"));
+  assert_true(stream.has_ended() && stream.is_empty());
+  stream.end();
+  assert_int_equal(ended, 1);
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(what_is_there_is_the_answer),
+      cmocka_unit_test(a_change_is_a_reason_to_look_again),
+      cmocka_unit_test(changes_during_a_look_are_one_more_look),
+      cmocka_unit_test(a_first_look_that_fails_is_the_answer),
+      cmocka_unit_test(a_later_look_that_fails_is_tried_again),
+      cmocka_unit_test(a_look_can_ask_for_another_one),
+      cmocka_unit_test(at_the_end_it_looks_once_more),
+      cmocka_unit_test(who_has_gone_is_not_looked_for),
+      cmocka_unit_test(what_comes_too_late_was_not_sent),
+      cmocka_unit_test(places_are_counted_by_key_and_in_all),
+      cmocka_unit_test(a_stream_is_read_as_it_was_written),
+      cmocka_unit_test(a_stream_says_when_all_of_it_is_read),
+      cmocka_unit_test(a_stream_that_nobody_reads_ends),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

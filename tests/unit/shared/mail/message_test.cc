@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: ISC
+// Fragments of JSON: escaping, and what a listing is joined of.
+#include "shared/mail/message.h"
+
+#include <cjson/cJSON.h>
+
+#include <ctime>
+#include <string>
+#include <vector>
+
+#include "shared/base/c_ptr.h"
+#include "testing.h"
+
+namespace {
+
+using namespace restante;
+using JsonPtr = CPtr<cJSON, cJSON_Delete>;
+
+Message small_message() {
+  Message message;
+  message.subject = "Hi \"you\"";
+  message.body_text = "a\nb";
+  message.body_html = "<p>a</p>";
+  message.attachments = {{.name = "a.pdf",
+                          .type = "application/pdf",
+                          .size = 3,
+                          .content_id = "id@x",
+                          .disposition = "inline",
+                          .sha256 = "ab"},
+                         {.name = "b \\.txt", .type = "text/plain"}};
+  message.size = 1234;
+  message.snippet = "a b";
+  return message;
+}
+
+void a_message_becomes_fragments(void**) {
+  const Fragments made = make_fragments(small_message());
+  assert_string_equal(made.summary.c_str(), R"("subject":"Hi \"you\"")"
+                                            "\n"
+                                            R"("size":1234,"snippet":"a b","attachments":2)");
+  assert_string_equal(
+      made.bodies.c_str(),
+      R"("body_text":"a\nb","body_html":"<p>a</p>","attachments":["a.pdf","b \\.txt"])");
+}
+
+void details_of_a_message_have_all_fields(void**) {
+  Message message = small_message();
+  message.message_id = "<1@x>";
+  message.date = "today";
+  message.headers = {{"Subject", "Hi \"you\""}, {"X", ""}};
+  message.addresses.from = {{"Bob", "bob@x"}};
+  message.addresses.cc = {{"", "c@x"}, {"D", "d@x"}};
+  message.links = {{"https://x/?a&b", "here"}};
+  message.codes = {"123456", "AB12"};
+  assert_same(
+      make_fragments(message).details,
+      R"("size":1234,"message_id":"<1@x>","date":"today",)"
+      R"("headers":[{"name":"Subject","value":"Hi \"you\""},{"name":"X","value":""}],)"
+      R"("addresses":{"from":[{"name":"Bob","address":"bob@x"}],"sender":[],"reply_to":[],)"
+      R"("to":[],"cc":[{"name":"","address":"c@x"},{"name":"D","address":"d@x"}],"bcc":[]},)"
+      R"("attachment_details":[{"number":1,"name":"a.pdf","type":"application/pdf","size":3,)"
+      R"("content_id":"id@x","disposition":"inline","sha256":"ab"},)"
+      R"({"number":2,"name":"b \\.txt","type":"text/plain","size":0,)"
+      R"("content_id":null,"disposition":null,"sha256":""}],)"
+      R"("links":[{"url":"https://x/?a&b","text":"here"}],"codes":["123456","AB12"])");
+}
+
+void details_of_a_mail_that_was_not_parsed_are_empty_and_have_its_size(void**) {
+  assert_same(make_fragments({.size = 7, .parse_error = true}).details,
+              R"("size":7,"message_id":null,"date":null,"headers":[],)"
+              R"("addresses":{"from":[],"sender":[],"reply_to":[],"to":[],"cc":[],"bcc":[]},)"
+              R"("attachment_details":[],"links":[],"codes":[])");
+}
+
+void the_envelope_stands_before_the_details(void**) {
+  const std::string transport =
+      transport_fragment({"192.0.2.1", "h\"x", "ESMTPS", "TLSv1.3", "TLS_AES"});
+  const std::string summary =
+      envelope_fragment("s\",\"to\":@x", "a\",\"@y", "tag") + "\"subject\":";
+  assert_same(complete_details(summary, transport + "\"size\":1"),
+              R"("envelope":{"from":"s\",\"to\":@x","to":"a\",\"@y","client_ip":"192.0.2.1",)"
+              R"("helo":"h\"x","protocol":"ESMTPS",)"
+              R"("tls":{"version":"TLSv1.3","cipher":"TLS_AES"}},"size":1)");
+  assert_same(complete_details(envelope_fragment("", "a@y.test", "") + "\"subject\":",
+                               transport_fragment({"::1", "h", "SMTP", "", ""})),
+              R"("envelope":{"from":"","to":"a@y.test","client_ip":"::1","helo":"h",)"
+              R"("protocol":"SMTP","tls":null},)");
+  assert_same(complete_details(summary, ""), "");
+}
+
+void a_parse_error_is_said_in_both_fragments(void**) {
+  Message message;
+  message.parse_error = true;
+  const Fragments made = make_fragments(message);
+  assert_true(made.summary.ends_with(R"("attachments":0,"parse_error":true)"));
+  assert_true(made.bodies.ends_with(R"("attachments":[],"parse_error":true)"));
+}
+
+void every_ascii_character_comes_back_from_json(void**) {
+  std::string all;
+  for (char c = 1; c < 0x7f; ++c) all += c;
+  all += "\x7f \xC3\xA9 \xF0\x9F\x8E\x89";
+  const std::string json = json_string(all);
+  const JsonPtr parsed(cJSON_Parse(json.c_str()));
+  assert_non_null(parsed.get());
+  assert_string_equal(cJSON_GetStringValue(parsed.get()), all.c_str());
+  assert_int_equal(json.find('\n'), std::string::npos);
+}
+
+void an_escape_may_stand_anywhere(void**) {
+  for (const char c : {'\x01', '\x1f', '\n', '"', '\\'}) {
+    for (std::size_t at = 0; at < 20; ++at) {
+      std::string text(20, '\x7f');
+      text[at] = c;
+      for (const std::string& tried : {text, std::string(20, c), text.substr(at)}) {
+        const JsonPtr item(cJSON_CreateString(tried.c_str()));
+        const CPtr<char, cJSON_free> printed(cJSON_PrintUnformatted(item.get()));
+        assert_same(json_string(Exact(tried).view()), printed.get());
+      }
+    }
+  }
+}
+
+void only_the_first_half_of_a_summary_has_no_newline(void**) {
+  Message message = small_message();
+  message.subject = "one\ntwo";
+  const Fragments made = make_fragments(message);
+  assert_int_equal(made.summary.find('\n'), made.summary.rfind('\n'));
+  assert_int_equal(made.bodies.find('\n'), std::string::npos);
+}
+
+void a_listed_message_is_an_object_with_all_fields(void**) {
+  const Fragments made = make_fragments(small_message());
+  const std::string summary =
+      envelope_fragment("s@x.test", "\"a b\"@example.com", "") + made.summary;
+  std::string out;
+  append_listed_message(out, "1700000000000000001", 1700000000, summary, made.bodies);
+  assert_string_equal(out.c_str(),
+                      R"({"id":"1700000000000000001","from":"s@x.test","to":"\"a b\"@example.com",)"
+                      R"("subject":"Hi \"you\"","body_text":"a\nb","body_html":"<p>a</p>",)"
+                      R"("attachments":["a.pdf","b \\.txt"],"received_at":1700000000})");
+}
+
+void a_tag_stands_beside_the_recipient(void**) {
+  assert_string_equal(envelope_fragment("s@x.test", "a+b\"c@x.test", "b\"c").c_str(),
+                      R"("from":"s@x.test","to":"a+b\"c@x.test","tag":"b\"c",)");
+}
+
+void a_listed_message_without_bodies_is_still_json(void**) {
+  std::string out;
+  append_listed_message(out, "1", 2,
+                        envelope_fragment("", "b", "") + "\"subject\":\"\"\n\"size\":1", "");
+  const JsonPtr parsed(cJSON_Parse(out.c_str()));
+  assert_non_null(parsed.get());
+}
+
+void a_body_of_25_mib_is_written_in_linear_time(void**) {
+  Message message;
+  message.body_text = std::string(std::size_t{25} * 1024 * 1024, '"');
+  message.body_html = std::string(std::size_t{25} * 1024 * 1024, '<');
+  const std::clock_t start = std::clock();
+  const std::size_t size = make_fragments(message).bodies.size();
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  assert_true(size > std::size_t{75} * 1024 * 1024);
+  assert_true(seconds < 5.0);
+}
+
+void a_summary_says_the_size_of_its_mail(void**) {
+  Message message;
+  message.size = 1234;
+  message.subject = "\n\"size\":5";
+  const Fragments made = make_fragments(message);
+  assert_int_equal(size_in_summary(envelope_fragment("a", "b", "") + made.summary).value_or(0),
+                   1234);
+  for (const char* text : {"", "\"size\":5", "a\n\"size\":", "a\n\"size\":x"}) {
+    assert_false(size_in_summary(Exact(text).view()).has_value());
+  }
+}
+
+}  // namespace
+
+int main() {
+  const std::vector<CMUnitTest> tests = {
+      cmocka_unit_test(a_message_becomes_fragments),
+      cmocka_unit_test(a_summary_says_the_size_of_its_mail),
+      cmocka_unit_test(details_of_a_message_have_all_fields),
+      cmocka_unit_test(details_of_a_mail_that_was_not_parsed_are_empty_and_have_its_size),
+      cmocka_unit_test(the_envelope_stands_before_the_details),
+      cmocka_unit_test(a_parse_error_is_said_in_both_fragments),
+      cmocka_unit_test(every_ascii_character_comes_back_from_json),
+      cmocka_unit_test(an_escape_may_stand_anywhere),
+      cmocka_unit_test(only_the_first_half_of_a_summary_has_no_newline),
+      cmocka_unit_test(a_listed_message_is_an_object_with_all_fields),
+      cmocka_unit_test(a_tag_stands_beside_the_recipient),
+      cmocka_unit_test(a_listed_message_without_bodies_is_still_json),
+      cmocka_unit_test(a_body_of_25_mib_is_written_in_linear_time),
+  };
+  return _cmocka_run_group_tests("message", tests.data(), tests.size(), nullptr, nullptr);
+}

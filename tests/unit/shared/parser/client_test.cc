@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: ISC
+// What a client makes of parsers that answer, die or hang; the parser is a socket of the test.
+#include "shared/parser/client.h"
+
+#include <event2/event.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <limits>
+#include <string>
+#include <string_view>
+
+#include "shared/net/event_loop.h"
+#include "shared/log/log.h"
+#include "shared/parser/progress.h"
+#include "shared/parser/protocol.h"
+#include "shared/base/packet_socket.h"
+#include "shared/memory/rate_table.h"
+#include "shared/worker/context.h"
+#include "testing.h"
+
+namespace {
+
+using namespace restante;
+using std::chrono::milliseconds;
+
+// One connection of a client, seen from the parser.
+struct Connection {
+  UniqueFd fd;
+  SharedMimeProgress progress;
+
+  // The mail of the next request; "" where there is none.
+  [[nodiscard]] std::string request() const {
+    mime::PacketHeader header{};
+    std::string mail(100, '\0');
+    iovec parts[] = {{&header, sizeof header}, {mail.data(), mail.size()}};
+    const ReceivedPacket packet = receive_packet(fd.get(), parts);
+    mail.resize(packet.size < 0 ? 0 : static_cast<std::size_t>(packet.size) - sizeof header);
+    return mail;
+  }
+
+  void take() const {
+    progress->taken_at = monotonic_now().count();
+    ++progress->taken;
+  }
+
+  void answer(std::string_view summary) const {
+    mime::PacketHeader header{.kind = mime::PacketKind::kAnswer, .pieces = {summary.size(), 0, 0}};
+    iovec parts[] = {{&header, sizeof header}, {const_cast<char*>(summary.data()), summary.size()}};
+    if (!send_packet(fd.get(), parts, -1)) std::abort();
+    ++progress->answered;
+  }
+};
+
+// A client, and where its only parser listens.
+class Bench {
+ public:
+  explicit Bench(milliseconds time_limit) {
+    log::to_syslog();  // where nobody listens
+    char name[] = "/tmp/restante-unit.XXXXXX";
+    if (mkdtemp(name) == nullptr) std::abort();
+    directory_ = name;
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    mime_socket_path(directory_, 0).copy(address.sun_path, sizeof address.sun_path - 1);
+    listener_.reset(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
+        listen(listener_.get(), 8) != 0) {
+      std::abort();
+    }
+    client_.emplace(loop_.base(), directory_, 1, 0, time_limit);
+  }
+  ~Bench() {
+    unlink(mime_socket_path(directory_, 0).c_str());
+    rmdir(directory_.c_str());
+  }
+  Bench(const Bench&) = delete;
+  Bench& operator=(const Bench&) = delete;
+
+  // Outcomes are gathered in `outcomes`: of a mail that was parsed its summary.
+  void parse(std::string_view mail) {
+    client_->parse(mail, [this](const std::optional<Fragments>& made) {
+      outcomes += (made ? made->summary : "failed") + " ";
+    });
+  }
+
+  // The next connection, once there is one.
+  [[nodiscard]] Connection accept() {
+    for (;;) {
+      Connection made{UniqueFd(accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK)), {}};
+      if (!made.fd) {
+        wait();
+        continue;
+      }
+      mime::PacketHeader header{};
+      iovec part{&header, sizeof header};
+      const ReceivedPacket hello = receive_packet(made.fd.get(), {&part, 1});
+      if (header.kind != mime::PacketKind::kHello) std::abort();
+      made.progress = *SharedMimeProgress::map(hello.passed.get());
+      return made;
+    }
+  }
+
+  // Lets the client do what there is to do.
+  void run() { event_base_loop(loop_.base(), EVLOOP_NONBLOCK); }
+  void wait() { event_base_loop(loop_.base(), EVLOOP_ONCE); }
+
+  std::string outcomes;
+
+ private:
+  EventLoop loop_;
+  std::string directory_;
+  UniqueFd listener_;
+  std::optional<MimeClient> client_;
+};
+
+void answers_go_to_those_who_asked_in_order(void**) {
+  Bench bench(milliseconds(2000));
+  const Connection parser = bench.accept();
+  for (const std::string_view mail : {"one", "two", "three"}) bench.parse(mail);
+  assert_int_equal(parser.progress->sent, 3);
+  for (const std::string_view mail : {"one", "two"}) {
+    assert_same(parser.request(), mail);
+    parser.take();
+    parser.answer(mail);
+  }
+  bench.run();
+  assert_same(bench.outcomes, "one two ");
+  assert_same(parser.request(), "three");
+  parser.take();
+  parser.answer("three");
+  bench.run();
+  assert_same(bench.outcomes, "one two three ");
+}
+
+void an_answer_that_is_not_counted_is_read_too(void**) {
+  Bench bench(milliseconds(2000));
+  const Connection parser = bench.accept();
+  bench.parse("one");
+  bench.parse("two");
+  parser.answer("one");
+  parser.answer("two");
+  parser.progress->answered = 0;
+  bench.run();
+  bench.run();
+  assert_same(bench.outcomes, "one two ");
+}
+
+void counts_without_answers_are_waited_out(void**) {
+  Bench bench(milliseconds(2000));
+  const Connection parser = bench.accept();
+  bench.parse("one");
+  parser.progress->answered = ~std::uint64_t{0};
+  parser.answer("one");
+  bench.run();
+  bench.run();
+  assert_same(bench.outcomes, "one ");
+}
+
+// It dies with a mail unread, so that the client hears of that before it reads the answer.
+void only_the_mail_that_was_in_hand_has_had_a_try(void**) {
+  Bench bench(milliseconds(2000));
+  std::string asked;
+  {
+    const Connection parser = bench.accept();
+    for (const std::string_view mail : {"good", "poison", "other"}) bench.parse(mail);
+    asked += parser.request();
+    parser.take();
+    parser.answer("good");
+    asked += parser.request();
+    parser.take();
+  }
+  {
+    const Connection parser = bench.accept();
+    asked += parser.request();
+    parser.take();
+  }
+  const Connection parser = bench.accept();
+  asked += parser.request();
+  parser.take();
+  parser.answer("other");
+  bench.run();
+  assert_same(asked, "goodpoisonpoisonother");
+  assert_same(bench.outcomes, "good failed other ");
+}
+
+void who_takes_nothing_in_hand_spoils_nothing(void**) {
+  Bench bench(milliseconds(2000));
+  for (int death = 0; death < 3; ++death) {
+    const Connection parser = bench.accept();
+    if (death == 0) bench.parse("mail");
+    assert_same(parser.request(), "mail");
+  }
+  const Connection parser = bench.accept();
+  parser.take();
+  parser.answer("mail");
+  bench.run();
+  assert_same(bench.outcomes, "mail ");
+}
+
+void a_parser_that_hangs_is_left_in_time(void**) {
+  Bench bench(milliseconds(100));
+  const auto start = monotonic_now();
+  for (int hang = 0; hang < 2; ++hang) {
+    const Connection parser = bench.accept();
+    if (hang == 0) bench.parse("mail");
+    assert_same(parser.request(), "mail");
+    parser.take();
+    if (hang > 0) parser.progress->taken_at = std::numeric_limits<std::int64_t>::max();
+    while (!has_hung_up(parser.fd.get())) bench.wait();
+  }
+  assert_same(bench.outcomes, "failed ");
+  assert_true(monotonic_now() - start >= 2 * milliseconds(600));
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(answers_go_to_those_who_asked_in_order),
+      cmocka_unit_test(an_answer_that_is_not_counted_is_read_too),
+      cmocka_unit_test(counts_without_answers_are_waited_out),
+      cmocka_unit_test(only_the_mail_that_was_in_hand_has_had_a_try),
+      cmocka_unit_test(who_takes_nothing_in_hand_spoils_nothing),
+      cmocka_unit_test(a_parser_that_hangs_is_left_in_time),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

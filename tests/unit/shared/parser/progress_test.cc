@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: ISC
+// The memory that a mimed and its client share: both see it, and nobody can cut it off.
+#include "shared/parser/progress.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "shared/worker/context.h"
+#include "testing.h"
+
+namespace {
+
+using namespace restante;
+
+void what_one_end_writes_the_other_reads(void**) {
+  const UniqueFd fd = *SharedMimeProgress::make();
+  const auto near = SharedMimeProgress::map(fd.get());
+  const auto far = SharedMimeProgress::map(fd.get());
+  assert_true(near && far);
+  assert_int_equal((*far)->taken, 0);
+  (*near)->taken = 7;
+  assert_int_equal((*far)->taken, 7);
+}
+
+void its_size_cannot_be_changed(void**) {
+  const UniqueFd fd = *SharedMimeProgress::make();
+  assert_int_equal(ftruncate(fd.get(), 0), -1);
+  assert_int_equal(ftruncate(fd.get(), 4096), -1);
+}
+
+void no_other_memfd_is_mapped(void**) {
+  const std::string zeros(sizeof(MimeProgress), '\0');
+  assert_false(SharedMimeProgress::map(make_sealed_memfd("read-only", zeros)->get()).has_value());
+  const UniqueFd unsealed(memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  assert_true(write_all(unsealed.get(), zeros));
+  assert_false(SharedMimeProgress::map(unsealed.get()).has_value());
+  const UniqueFd longer(memfd_create("longer", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  assert_true(write_all(longer.get(), zeros + zeros));
+  assert_int_equal(fcntl(longer.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), 0);
+  assert_false(SharedMimeProgress::map(longer.get()).has_value());
+  assert_false(SharedMimeProgress::map(-1).has_value());
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(what_one_end_writes_the_other_reads),
+      cmocka_unit_test(its_size_cannot_be_changed),
+      cmocka_unit_test(no_other_memfd_is_mapped),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: ISC
+// What of a Redis could lose mail, by what it says of itself.
+#include "shared/redis/durability.h"
+
+#include <string>
+
+#include "testing.h"
+
+namespace {
+
+using namespace restante;
+
+RedisFacts safe() {
+  return {{"role", "master"},         {"aof_enabled", "1"},
+          {"maxmemory", "0"},         {"maxmemory_policy", "noeviction"},
+          {"evicted_keys", "0"},      {"aof_last_write_status", "ok"},
+          {"appendfsync", "always"},  {"save", ""},
+          {"used_memory", "1000000"}, {"min-replicas-to-write", "0"}};
+}
+
+std::string judged(const RedisFacts& facts, bool behind_sentinel = false) {
+  std::string text;
+  for (const RedisFinding& finding : judge_redis(facts, behind_sentinel).findings) {
+    text += std::string(risk_name(finding.risk)) + (finding.loses ? "! " : " ");
+  }
+  return text;
+}
+
+void what_a_redis_may_lose_is_named(void**) {
+  const struct {
+    RedisFacts changes;
+    const char* risks;
+  } cases[] = {
+      {{}, ""},
+      {{{"maxmemory", "1000000000"}}, ""},
+      {{{"maxmemory_policy", "allkeys-lru"}}, "eviction "},
+      {{{"maxmemory_policy", "volatile-ttl"}, {"maxmemory", "1000"}}, "eviction! "},
+      {{{"maxmemory_policy", "volatile-ttl"}, {"maxmemory", "9"}, {"evicted_keys", "4"}},
+       "eviction! evicting! "},
+      {{{"evicted_keys", "4"}}, ""},
+      {{{"appendfsync", "everysec"}}, "log_late "},
+      {{{"appendfsync", "no"}}, "log_late! "},
+      {{{"aof_last_write_status", "err"}}, "log_fails! "},
+      {{{"aof_enabled", "0"}}, "no_log! "},
+      {{{"aof_enabled", "0"}, {"save", "3600 1"}}, "no_log! "},
+      {{{"role", "slave"}}, "replica! "},
+  };
+  for (const auto& one : cases) {
+    RedisFacts facts = safe();
+    for (const auto& [name, value] : one.changes) facts[name] = value;
+    assert_same(judged(facts), one.risks);
+  }
+}
+
+void what_is_not_told_is_unknown(void**) {
+  RedisFacts facts = safe();
+  facts.erase("appendfsync");
+  facts.erase("save");
+  assert_same(judged(facts), "unknown ");
+  facts["aof_enabled"] = "0";
+  assert_same(judged(facts), "no_log! ");  // INFO says enough
+  assert_same(judged({{"appendfsync", "always"}}), "unknown ");
+}
+
+void behind_a_sentinel_a_replica_has_to_be_there(void**) {
+  RedisFacts facts = safe();
+  assert_same(judged(facts, true), "no_replica ");
+  facts["min-replicas-to-write"] = "1";
+  assert_same(judged(facts, true), "");
+}
+
+void a_redis_is_nearly_full_above_nine_tenths(void**) {
+  RedisFacts facts = safe();
+  assert_false(judge_redis(facts, false).nearly_full);  // no limit
+  facts["maxmemory"] = "1000";
+  facts["used_memory"] = "900";
+  assert_false(judge_redis(facts, false).nearly_full);
+  facts["used_memory"] = "901";
+  assert_true(judge_redis(facts, false).nearly_full);
+}
+
+void risks_are_bits_with_names(void**) {
+  const RedisRisks both = bit_of(RedisRisk::kEviction) | bit_of(RedisRisk::kNoLog);
+  assert_same(risk_names(both), "eviction, no_log");
+  RedisFacts facts = safe();
+  facts["maxmemory_policy"] = "allkeys-lru";
+  facts["aof_enabled"] = "0";
+  assert_true(judge_redis(facts, false).risks() == both);
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(what_a_redis_may_lose_is_named),
+      cmocka_unit_test(what_is_not_told_is_unknown),
+      cmocka_unit_test(behind_a_sentinel_a_replica_has_to_be_there),
+      cmocka_unit_test(a_redis_is_nearly_full_above_nine_tenths),
+      cmocka_unit_test(risks_are_bits_with_names),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
