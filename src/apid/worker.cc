@@ -77,7 +77,7 @@ std::uint16_t local_port(int fd) {
 // Takes a claimed mail, and counts it.
 auto taker(MailStore& store, const Tally& tally) {
   return [&store, &tally](auto mailbox, auto& id, auto lease, auto done) {
-    store.take(mailbox, id, lease, [&tally, done = std::move(done)](Result<bool> taken) {
+    store.acknowledge(mailbox, id, lease, [&tally, done = std::move(done)](Result<bool> taken) {
       if (taken.value_or(false)) tally.add(Count::kMailsClaimed);
       done(std::move(taken));
     });
@@ -102,7 +102,7 @@ Mailboxes mailboxes_of(MailStore& store, MailWatch& watch, MimeClient& mime, con
                  .take = taker(store, tally),
                  .give_back =
                      [&store](auto mailbox, auto& id, auto lease, auto done) {
-                       store.give_back(mailbox, id, lease, std::move(done));
+                       store.release(mailbox, id, lease, std::move(done));
                      }},
       .watch = [&watch](auto mailbox,
                         auto changed) { return watch.watch(mailbox, std::move(changed)); },

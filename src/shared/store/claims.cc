@@ -153,13 +153,13 @@ void MailStore::claim(std::string_view mailbox, const ListQuery& query,
   Claiming::find(work);
 }
 
-void MailStore::take(std::string_view mailbox, const MailId& id, std::string_view lease,
-                     std::function<void(Result<bool>)> done) {
+void MailStore::acknowledge(std::string_view mailbox, const MailId& id, std::string_view lease,
+                            std::function<void(Result<bool>)> done) {
   remove_if(mailbox, id, lease, std::move(done));
 }
 
-void MailStore::give_back(std::string_view mailbox, const MailId& id, std::string_view lease,
-                          std::function<void(Result<bool>)> done) {
+void MailStore::release(std::string_view mailbox, const MailId& id, std::string_view lease,
+                        std::function<void(Result<bool>)> done) {
   const std::string inbox = inbox_key(mailbox);
   const std::string claimed = claimed_key(mailbox);
   const std::string stream_id = id.stream_id();

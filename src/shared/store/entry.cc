@@ -5,25 +5,12 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
-#include <utility>
 
+#include "shared/base/number.h"
 #include "shared/mail/message.h"
 
 namespace restante {
-namespace {
-
-constexpr std::uint64_t kSequences = 1'000'000;  // ids a millisecond
-
-template <class T>
-bool parse_number(std::string_view text, T& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size() && !text.empty();
-}
-
-}  // namespace
-
 std::string inbox_key(std::string_view mailbox) { return fmt::format("inbox:{{{}}}", mailbox); }
 std::string mail_prefix(std::string_view mailbox) { return fmt::format("mail:{{{}}}:", mailbox); }
 std::string mail_key(std::string_view mailbox, const MailId& id) {
@@ -52,7 +39,7 @@ std::optional<Entry> read_entry(RedisReply reply) {
     const std::string_view value = fields.at(i + 1).text();
     if (name == "s") entry.summary = value;
     if (name == "z") entry.frame = value;
-    if (name == "n") (void)parse_number(value, entry.large_size.emplace());
+    if (name == "n") entry.large_size = parse_number<std::size_t>(value).value_or(0);
   }
   return entry;
 }
@@ -65,27 +52,5 @@ StoredMail read_mail(RecentHeads& heads, MailId id, std::string_view summary,
           .bodies = head.bodies,
           .details = complete_details(summary, head.details)};
 }
-
-std::optional<MailId> MailId::parse(std::string_view nineteen_digits) {
-  std::uint64_t number = 0;
-  if (nineteen_digits.size() != 19 || !parse_number(nineteen_digits, number)) return {};
-  return MailId{number / kSequences, static_cast<std::uint32_t>(number % kSequences)};
-}
-
-std::optional<MailId> MailId::from_stream(std::string_view stream_id) {
-  MailId id;
-  const std::size_t dash = stream_id.find('-');
-  if (dash == std::string_view::npos || !parse_number(stream_id.substr(0, dash), id.milliseconds) ||
-      !parse_number(stream_id.substr(dash + 1), id.sequence)) {
-    return {};
-  }
-  return id;
-}
-
-std::string MailId::text() const {
-  return fmt::format("{:019}", milliseconds * kSequences + sequence);
-}
-
-std::string MailId::stream_id() const { return fmt::format("{}-{}", milliseconds, sequence); }
 
 }  // namespace restante

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "shared/store/mail_store.h"
 #include "shared/redis/client.h"
+#include "shared/store/mail_store.h"
 
 namespace restante {
 

@@ -3,8 +3,8 @@
 #include <memory>
 #include <utility>
 
-#include "shared/store/mail_store.h"
 #include "shared/mail/message.h"
+#include "shared/store/mail_store.h"
 
 namespace restante {
 namespace {

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: ISC
+// Writes mail into mailboxes: what smtpd needs of the store.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "shared/base/error.h"
+#include "shared/store/frame.h"
+#include "shared/store/mail_id.h"
+
+namespace restante {
+
+// One delivery to one mailbox.
+struct NewMail {
+  std::string mailbox;       // mailbox key (mail/mailbox_name.h)
+  std::string fingerprint;   // equal for each try of the same delivery; empty: it has none
+  std::string_view summary;  // summary and frame need to live only during the call of put()
+  const MailFrame& frame;
+};
+
+class Writer {
+ public:
+  using Stored = std::function<void(Result<MailId>)>;
+
+  virtual ~Writer() = default;
+
+  // Stores `mail` in one atomic step. Calls `done` once, with the id, when Redis has confirmed the
+  // write; before put() returns only if Redis is away. ErrorKind: kFull when Redis is out of
+  // memory; else kUnavailable, and the outcome may be unknown. A second put() with the same
+  // fingerprint does not store the mail twice.
+  virtual void put(const NewMail& mail, Stored done) = 0;
+
+  // Forgets the fingerprint of a delivery that was acknowledged to its sender: the same bytes may
+  // now come again as a new mail. There is no reply to wait for.
+  virtual void forget(std::string_view mailbox, std::string_view fingerprint) = 0;
+};
+
+}  // namespace restante
