@@ -34,7 +34,7 @@ FLAGS_fuzz     := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-reco
 FLAGS_coverage := -O0 --coverage -DRESTANTE_COVERAGE
 LINK_release   := -pie -Wl,-z,relro,-z,now
 
-WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wno-missing-field-initializers -Werror
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wmissing-declarations -Wnon-virtual-dtor -Wno-missing-field-initializers -Werror
 override CXXFLAGS += -std=c++23 $(WARNINGS) -MMD -MP -Isrc $(FLAGS_$(VARIANT)) \
 	-DRESTANTE_VERSION='"$(VERSION)"' -DRESTANTE_LIBEXECDIR='"$(PREFIX)/lib/restante"' \
 	-DRESTANTE_SYSCONFDIR='"$(SYSCONFDIR)/restante"' $(if $(REDIS_TLS),-DRESTANTE_REDIS_TLS)

@@ -11,35 +11,34 @@ ROOMS  := $(SHARED:%=shared/%) smtpd/protocol smtpd mimed/text mimed/header mime
 	apid/http apid/public apid/api apid ctl master
 
 # Where hiredis is 1.1 or newer there is TLS to Redis.
-REDIS_TLS := $(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo hiredis_ssl openssl)
+REDIS_TLS := $(shell pkg-config --exists hiredis_ssl 2>/dev/null && echo hiredis_ssl)
 
 USES_base   :=
 LIBS_base   := fmt
 USES_log    := base
-LIBS_log    := fmt
 USES_net    := base log
 LIBS_net    := libevent
 USES_mail   := base
-LIBS_mail   := fmt libidn2 libunistring
+LIBS_mail   := libidn2 libunistring
 USES_config := base log net mail
-LIBS_config := fmt
 USES_memory := base log
 USES_worker := base log net config memory
 LIBS_worker := libseccomp libsystemd
 SEES_worker := libevent
 USES_redis  := base log net config memory
-LIBS_redis  := fmt hiredis $(REDIS_TLS)
+LIBS_redis  := hiredis openssl $(REDIS_TLS)
 SEES_redis  := libevent
 DOORS_redis := client durability tls
 USES_store  := base net mail redis
-LIBS_store  := fmt libzstd
+LIBS_store  := libzstd
 SEES_store  := libevent
 USES_parser := base log net mail memory
+SEES_parser := libevent
 
 USES_smtpd/protocol := base net mail config
 BANS_smtpd/protocol := io
 USES_smtpd := smtpd/protocol $(SHARED)
-LIBS_smtpd := fmt openssl
+LIBS_smtpd := openssl
 SEES_smtpd := libevent libzstd
 
 USES_mimed/text     := base
@@ -51,16 +50,17 @@ USES_mimed := base log mail memory worker parser mimed/text mimed/header mimed/f
 LIBS_mimed := gmime-3.0
 
 USES_apid/http   := base log net mail memory
-LIBS_apid/http   := fmt libmicrohttpd gnutls zlib
+LIBS_apid/http   := libmicrohttpd gnutls zlib
 SEES_apid/http   := libevent
 USES_apid/public := base config apid/http
-LIBS_apid/public := fmt
 USES_apid/api    := base log net mail config memory redis store parser apid/http apid/public
-LIBS_apid/api    := fmt gnutls
+LIBS_apid/api    := gnutls
 SEES_apid/api    := libevent libzstd
+SEES_apid := libevent libzstd
 USES_apid := apid/http apid/public apid/api $(SHARED)
 
 USES_ctl := base log net mail config memory worker redis store
-LIBS_ctl := fmt libcjson libcrypto libevent resolv
+LIBS_ctl := libcjson libcrypto libevent resolv
+SEES_ctl := libzstd
 USES_master := base log net config memory worker
-LIBS_master := fmt libsystemd
+LIBS_master := libsystemd

@@ -18,10 +18,10 @@ $(BUILD)/unit/$(1)/%: tests/unit/$(1)/%.cc $(call archives,$(1))
 $(BUILD)/replay/$(1)/%: tests/fuzz/$(1)/fuzz_%.cc tests/fuzz/replay.cc $(call archives,$(1))
 	@mkdir -p $$(@D)
 	$$(if $$(V),,@echo "  FUZZ  $$<")
-	$(Q)$$(CXX) $$(CXXFLAGS) $$(call cflags,$(1)) -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(call libs,$(1)) $$(TEST_LIBS)
+	$(Q)$$(CXX) $$(CXXFLAGS) -Wno-missing-declarations $$(call cflags,$(1)) -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(call libs,$(1)) $$(TEST_LIBS)
 $(BUILD)/fuzz/$(1)/%: tests/fuzz/$(1)/fuzz_%.cc $(call archives,$(1))
 	@mkdir -p $$(@D)
-	$(Q)$$(CXX) $$(CXXFLAGS) $$(call cflags,$(1)) -fsanitize=fuzzer -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(call libs,$(1)) $$(TEST_LIBS)
+	$(Q)$$(CXX) $$(CXXFLAGS) $$(call cflags,$(1)) -Wno-missing-declarations -fsanitize=fuzzer -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(call libs,$(1)) $$(TEST_LIBS)
 endef
 $(foreach room,$(ROOMS) shared,$(eval $(call test_rules,$(room))))
 

@@ -14,26 +14,26 @@
 #include <utility>
 #include <vector>
 
-#include "apid/public/acme.h"
-#include "apid/http/forwarded.h"
 #include "apid/api/handlers.h"
-#include "apid/http/server.h"
 #include "apid/api/metrics.h"
+#include "apid/http/forwarded.h"
+#include "apid/http/server.h"
+#include "apid/public/acme.h"
 #include "apid/public/redirect.h"
 #include "shared/base/rlimit.h"
-#include "shared/net/event_loop.h"
+#include "shared/base/secrets.h"
 #include "shared/log/log.h"
-#include "shared/store/mail_store.h"
-#include "shared/store/watch.h"
-#include "shared/parser/client.h"
-#include "shared/net/address_range.h"
-#include "shared/worker/heartbeat.h"
 #include "shared/memory/rate_table.h"
+#include "shared/memory/segment.h"
+#include "shared/net/address_range.h"
+#include "shared/net/event_loop.h"
+#include "shared/parser/client.h"
 #include "shared/redis/client.h"
 #include "shared/redis/tls.h"
+#include "shared/store/mail_store.h"
+#include "shared/store/watch.h"
+#include "shared/worker/heartbeat.h"
 #include "shared/worker/sandbox.h"
-#include "shared/base/secrets.h"
-#include "shared/memory/segment.h"
 
 namespace restante::apid {
 namespace {
@@ -122,8 +122,8 @@ class Worker {
                     segment.redis_health(), tally_),
         store_(loop_.base(), redis_, context.config.retention),
         watch_(loop_.base(), subscriber_),
-        mime_(loop_.base(), context.config.runtime_dir, context.config.mimed_workers,
-              context.number, context.config.mime_timeout, tally_),
+        mime_(loop_.base(), context.parser_sockets(), context.number, context.config.mime_timeout,
+              tally_),
         api_(context.config, mailboxes_of(store_, watch_, mime_, tally_), segment.api_rates(),
              loop_.base(),
              {.tally = tally_, .metrics = [&segment] { return metrics_text(segment); }}),
@@ -262,7 +262,7 @@ Result<void> run_worker(WorkerContext context) {
   Result<Segment> segment = Segment::map(context.segment.get());
   if (!segment) return std::unexpected(std::move(segment).error());
   Worker worker(context, *std::move(redis), *segment);
-  if (auto entered = enter_sandbox(WorkerKind::kApid, context.config); !entered) return entered;
+  if (auto entered = enter_sandbox(Program::kApid, context.config); !entered) return entered;
   return worker.run();
 }
 

@@ -15,9 +15,10 @@
 #include "ctl/findings.h"
 #include "ctl/resolver.h"
 #include "ctl/store.h"
+#include "shared/base/file.h"
+#include "shared/base/unique_fd.h"
 #include "shared/mail/message.h"
 #include "shared/redis/tls.h"
-#include "shared/worker/context.h"
 
 namespace restante::ctl {
 namespace {

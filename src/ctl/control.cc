@@ -10,7 +10,7 @@
 
 #include "ctl/commands.h"
 #include "ctl/status.h"
-#include "shared/memory/rate_table.h"
+#include "shared/base/clock.h"
 
 namespace restante::ctl {
 namespace {

@@ -7,18 +7,13 @@
 #include <span>
 
 #include "ctl/commands.h"
+#include "shared/base/hex.h"
 #include "shared/config/api_key.h"
 
 namespace restante::ctl {
 namespace {
 
 constexpr std::size_t kKeyBytes = 24;  // more than can be guessed, by far
-
-std::string hex(std::span<const unsigned char> bytes) {
-  std::string text;
-  for (const unsigned char byte : bytes) text += fmt::format("{:02x}", byte);
-  return text;
-}
 
 }  // namespace
 
@@ -27,10 +22,10 @@ Result<int> run_key(const Options&, const Config&) {
   if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
     return fail(ErrorKind::kSystem, "the system gives no random bytes");
   }
-  const std::string key = hex(bytes);
+  const std::string key = to_hex(bytes);
   KeyHash hash{};
   SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), hash.data());
-  fmt::print("key      {}\napi_key  {}{}\n", key, kHashPrefix, hex(hash));
+  fmt::print("key      {}\napi_key  {}{}\n", key, kHashPrefix, to_hex(hash));
   return kFine;
 }
 

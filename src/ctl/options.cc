@@ -4,11 +4,13 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <unistd.h>
 
 #include <charconv>
 
-#include "shared/base/c_ptr.h"
-#include "shared/worker/context.h"
+#include "shared/base/file.h"
+#include "shared/base/number.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante::ctl {
 namespace {
@@ -51,10 +53,8 @@ Result<void> take_option(Options& options, int found) {
       break;
     case 'n': {
       const std::string_view text = optarg;
-      const auto read = std::from_chars(text.data(), text.data() + text.size(), options.count);
-      if (read.ec == std::errc() && read.ptr == text.data() + text.size() && options.count > 0) {
-        break;
-      }
+      options.count = parse_number<std::size_t>(text).value_or(0);
+      if (options.count > 0) break;
       return fail(ErrorKind::kConfig, "-n takes a number from 1 on, not '{}'", text);
     }
     case ':':

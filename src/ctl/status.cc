@@ -8,17 +8,16 @@
 #include <vector>
 
 #include "ctl/text.h"
+#include "shared/base/clock.h"
+#include "shared/base/program.h"
 #include "shared/mail/message.h"
-#include "shared/memory/rate_table.h"
 
 namespace restante::ctl {
 namespace {
 
 constexpr std::chrono::seconds kHangsAfter{5};
 
-bool has_pulse(ProcessRole role) {
-  return role == ProcessRole::kSmtpd || role == ProcessRole::kApid;
-}
+bool has_pulse(Program role) { return role == Program::kSmtpd || role == Program::kApid; }
 
 std::chrono::milliseconds silence(const Status& status, const ProcessScore& process) {
   if (process.heartbeat.count() > 0) return std::max({}, status.taken - process.heartbeat);
@@ -54,7 +53,7 @@ std::string process_lines(const Status& status) {
     const bool beats = has_pulse(process.role) && process.heartbeat.count() > 0;
     const double age = static_cast<double>(silence(status, process).count()) / 1000;
     text += fmt::format("{:7}  {:12} {:3} {:4}  {:8} {:5}  {:7}  {}\n", process.pid,
-                        role_name(process.role), process.number, process.generation,
+                        program_name(process.role), process.number, process.generation,
                         state_text(status, process), process.open,
                         beats ? fmt::format("{:.1f} s", age) : "-",
                         span_text(status.now - static_cast<std::int64_t>(process.started_at)));
@@ -199,7 +198,7 @@ std::string status_json(const Status& status) {
     const bool beats = has_pulse(process.role) && process.heartbeat.count() > 0;
     processes += fmt::format(
         R"({}{{"pid":{},"role":{},"number":{},"generation":{},"state":{},"connections":{},"heartbeat_age_ms":{},"started_at":{}}})",
-        processes.empty() ? "" : ",", process.pid, json_string(role_name(process.role)),
+        processes.empty() ? "" : ",", process.pid, json_string(program_name(process.role)),
         process.number, process.generation, json_string(state_text(status, process)), process.open,
         beats ? std::to_string(silence(status, process).count()) : "null", process.started_at);
   }

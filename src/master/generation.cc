@@ -41,7 +41,7 @@ Result<void> make_directory(Heritage& heritage, const std::string& path, std::ui
   if (!made) return fail(made.error().kind, "runtime_dir: {}", made.error().what);
   heritage.directory = path;
   for (std::uint64_t i = 0; i < sockets; ++i) {
-    auto listener = listen_unix(mime_socket_path(path, i));
+    auto listener = listen_unix(parser_socket(path, i));
     if (!listener) return std::unexpected(listener.error());
     heritage.mime_listeners.push_back(std::move(*listener));
   }
@@ -53,9 +53,9 @@ Result<void> make_views(Heritage& heritage, const Config& config) {
   Config shown = config;
   if (config.redis == "private") shown.redis = "unix:" + config.runtime_dir + "/redis.sock";
   shown.runtime_dir = heritage.directory;
-  const std::pair<UniqueFd*, Audience> views[] = {{&heritage.smtpd_config, Audience::kSmtpd},
-                                                  {&heritage.apid_config, Audience::kApid},
-                                                  {&heritage.mimed_config, Audience::kMimed}};
+  const std::pair<UniqueFd*, Program> views[] = {{&heritage.smtpd_config, Program::kSmtpd},
+                                                 {&heritage.apid_config, Program::kApid},
+                                                 {&heritage.mimed_config, Program::kMimed}};
   for (const auto& [fd, audience] : views) {
     std::string text = format_config(shown, audience);
     const WipedAtEnd has_keys(text);

@@ -15,8 +15,8 @@
 #include <utility>
 
 #include "master/spawn.h"
-#include "shared/memory/rate_table.h"
 #include "shared/base/secrets.h"
+#include "shared/memory/rate_table.h"
 #include "shared/worker/context.h"
 
 namespace restante::master {
@@ -132,7 +132,7 @@ Result<std::vector<TlsFds>> load_tls_pairs(const Config& config) {
 Result<CertificateExpiry> check_tls(const Config& config, const std::vector<TlsFds>& pairs,
                                     const std::filesystem::path& programs) {
   const std::string program = programs / "restante-smtpd";
-  std::string text = format_config(config, Audience::kSmtpd);
+  std::string text = format_config(config, Program::kSmtpd);
   const WipedAtEnd has_password(text);
   auto view = make_sealed_memfd(fd_name::kConfig, text);
   if (!view) return std::unexpected(view.error());

@@ -108,7 +108,7 @@ void Supervisor::start(Slot& slot) {
   std::vector<std::string> command = role.command;
   std::vector<Inherited> inherited = role.inherits;
   const std::uint64_t generation = slot.generation ? slot.generation->number : 0;
-  slot.on_board = board_.take(role_named(role.name), slot.number, generation);
+  slot.on_board = board_.take(program_named(role.name), slot.number, generation);
   if (role.is_worker) {
     command.push_back(std::to_string(slot.number));
     if (slot.on_board) command.push_back(std::to_string(*slot.on_board));

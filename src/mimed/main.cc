@@ -10,9 +10,10 @@
 #include "mimed/mime.h"
 #include "mimed/server.h"
 #include "shared/base/build_kind.h"
+#include "shared/base/program.h"
 #include "shared/log/log.h"
-#include "shared/worker/sandbox.h"
 #include "shared/worker/context.h"
+#include "shared/worker/sandbox.h"
 
 namespace {
 
@@ -71,7 +72,7 @@ int serve() {
     log::warning("charsets_missing", {{"reason", "iconv lacks a charset; such mail is guessed"}});
   }
   limit_memory(context->config.mime_memory_limit);
-  if (auto entered = enter_sandbox(WorkerKind::kMimed, context->config); !entered) {
+  if (auto entered = enter_sandbox(Program::kMimed, context->config); !entered) {
     log::error("start_failed", {{"reason", entered.error().what}});
     return kExitConfig;
   }

@@ -11,8 +11,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "shared/base/file.h"
 #include "shared/base/packet_socket.h"
-#include "shared/worker/context.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante::mimed {
 namespace {

@@ -10,8 +10,8 @@
 #include <string>
 #include <string_view>
 
-#include "shared/base/c_ptr.h"
 #include "shared/base/error.h"
+#include "shared/base/unique_fd.h"
 #include "shared/parser/protocol.h"
 
 namespace restante::mimed {

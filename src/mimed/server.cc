@@ -9,9 +9,10 @@
 #include <cerrno>
 
 #include "mimed/packet.h"
+#include "shared/base/clock.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 #include "shared/parser/protocol.h"
-#include "shared/memory/rate_table.h"
 
 namespace restante::mimed {
 namespace {

@@ -13,7 +13,7 @@
 
 #include "mimed/mime.h"
 #include "mimed/packet.h"
-#include "shared/base/c_ptr.h"
+#include "shared/base/unique_fd.h"
 #include "shared/parser/progress.h"
 
 namespace restante::mimed {

@@ -6,6 +6,8 @@
 #include <utility>
 #include <variant>
 
+#include "shared/base/clock.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 #include "smtpd/protocol/proxy_header.h"
 #include "smtpd/trace.h"

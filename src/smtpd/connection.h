@@ -8,13 +8,14 @@
 #include <span>
 #include <string>
 
-#include "shared/net/client_address.h"
+#include "shared/base/unique_fd.h"
 #include "shared/config/config.h"
-#include "shared/net/event_loop.h"
 #include "shared/memory/rate_table.h"
 #include "shared/memory/scoreboard.h"
-#include "smtpd/protocol/client_table.h"
+#include "shared/net/client_address.h"
+#include "shared/net/event_loop.h"
 #include "smtpd/delivery.h"
+#include "smtpd/protocol/client_table.h"
 #include "smtpd/protocol/session.h"
 #include "smtpd/protocol/time_limits.h"
 #include "smtpd/tls.h"

@@ -4,8 +4,8 @@
 
 #include <utility>
 
+#include "shared/base/clock.h"
 #include "shared/log/log.h"
-#include "shared/memory/rate_table.h"
 
 namespace restante {
 namespace {

@@ -10,24 +10,14 @@
 #include <span>
 #include <stdexcept>
 
-#include "shared/mail/address.h"
 #include "shared/base/ascii.h"
 #include "shared/base/c_ptr.h"
+#include "shared/base/hex.h"
 
 namespace restante::smtpd {
 namespace {
 
 constexpr std::size_t kBytes = 16;
-
-std::string hex(std::span<const unsigned char> bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
-}
 
 bool has_message_id(std::string_view data) {
   constexpr std::string_view kName = "Message-ID:";
@@ -54,15 +44,7 @@ std::string fingerprint(std::string_view reverse_path, std::string_view data) {
       EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) != 1) {
     throw std::runtime_error("SHA-256 is not to be had");
   }
-  return hex(std::span(digest).first(kBytes));
-}
-
-std::string random_token() {
-  std::array<unsigned char, kBytes> bytes{};
-  if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
-    throw std::runtime_error("no random bytes");
-  }
-  return hex(bytes);
+  return to_hex(std::span(digest).first(kBytes));
 }
 
 }  // namespace restante::smtpd

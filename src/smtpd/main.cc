@@ -7,6 +7,7 @@
 #include <span>
 #include <string_view>
 
+#include "shared/base/file.h"
 #include "shared/base/rlimit.h"
 #include "shared/log/log.h"
 #include "shared/worker/context.h"

@@ -16,6 +16,9 @@
 #include <ctime>
 #include <vector>
 
+#include "shared/base/c_ptr.h"
+#include "shared/base/unique_fd.h"
+
 namespace restante::smtpd {
 namespace {
 

@@ -8,8 +8,8 @@
 #include <string>
 #include <string_view>
 
-#include "shared/base/c_ptr.h"
 #include "shared/base/error.h"
+#include "shared/base/unique_fd.h"
 #include "shared/memory/ticket_keys.h"
 #include "shared/worker/context.h"
 #include "smtpd/protocol/session.h"

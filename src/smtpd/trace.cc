@@ -10,8 +10,8 @@
 #include <ctime>
 #include <utility>
 
-#include "shared/mail/address.h"
 #include "shared/base/ascii.h"
+#include "shared/base/utf8.h"
 
 namespace restante::smtpd {
 namespace {

@@ -12,12 +12,15 @@
 #include <functional>
 #include <utility>
 
-#include "shared/net/accept.h"
+#include "shared/base/clock.h"
+#include "shared/base/program.h"
 #include "shared/base/rlimit.h"
+#include "shared/base/secrets.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
+#include "shared/net/accept.h"
 #include "shared/redis/tls.h"
 #include "shared/worker/sandbox.h"
-#include "shared/base/secrets.h"
 
 namespace restante::smtpd {
 namespace {
@@ -82,7 +85,7 @@ Result<std::unique_ptr<Worker>> Worker::make(WorkerContext context) {
   if (!redis) return std::unexpected(redis.error());
   std::unique_ptr<Worker> worker(
       new Worker(std::move(context), std::move(*tls), std::move(*segment), std::move(*redis)));
-  auto entered = enter_sandbox(WorkerKind::kSmtpd, worker->context_.config);
+  auto entered = enter_sandbox(Program::kSmtpd, worker->context_.config);
   if (!entered) return std::unexpected(entered.error());
   return worker;
 }
@@ -99,8 +102,8 @@ Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddr
       guard_(loop_.base(), redis_, segment_.redis_health(),
              context_.config.redis_strict == RedisStrict::kYes),
       store_(loop_.base(), redis_, context_.config.retention),
-      mime_(loop_.base(), context_.config.runtime_dir, context_.config.mimed_workers,
-            context_.number, context_.config.mime_timeout, tally_),
+      mime_(loop_.base(), context_.parser_sockets(), context_.number, context_.config.mime_timeout,
+            tally_),
       delivery_(mime_, store_, guard_, context_.config.mailbox_naming()),
       buffer_(kBufferSize),
       services_{loop_.base(),

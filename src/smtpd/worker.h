@@ -9,17 +9,18 @@
 #include <unordered_map>
 #include <vector>
 
-#include "shared/net/event_loop.h"
-#include "shared/store/mail_store.h"
-#include "shared/parser/client.h"
-#include "shared/net/address_range.h"
-#include "shared/worker/heartbeat.h"
-#include "shared/redis/client.h"
-#include "smtpd/durability_monitor.h"
+#include "shared/base/unique_fd.h"
 #include "shared/memory/segment.h"
+#include "shared/net/address_range.h"
+#include "shared/net/event_loop.h"
+#include "shared/parser/client.h"
+#include "shared/redis/client.h"
+#include "shared/store/mail_store.h"
 #include "shared/worker/context.h"
+#include "shared/worker/heartbeat.h"
 #include "smtpd/connection.h"
 #include "smtpd/delivery.h"
+#include "smtpd/durability_monitor.h"
 #include "smtpd/tls.h"
 
 namespace restante::smtpd {

@@ -65,16 +65,16 @@ void add_latency(Exposition& out, const LatencyInfo& info, const Histogram& hist
 
 // Those that there are none of too, so that a sum over them is never of nothing.
 void add_workers(Exposition& out, const Score& score) {
-  std::array<std::array<std::uint64_t, kStates>, kRoles> processes{};
+  std::array<std::array<std::uint64_t, kStates>, kPrograms> processes{};
   for (const ProcessScore& process : score.processes) {
     ++processes[static_cast<std::size_t>(process.role)][static_cast<std::size_t>(process.state)];
   }
   out.family("restante_workers", "gauge", "Processes by role and state.");
-  for (const ProcessRole role : {ProcessRole::kSmtpd, ProcessRole::kApid, ProcessRole::kMimed}) {
+  for (const Program role : {Program::kSmtpd, Program::kApid, Program::kMimed}) {
     for (const ProcessState state :
          {ProcessState::kStarting, ProcessState::kReady, ProcessState::kDraining}) {
       out.sample("restante_workers",
-                 fmt::format("role=\"{}\",state=\"{}\"", role_name(role), state_name(state)),
+                 fmt::format("role=\"{}\",state=\"{}\"", program_name(role), state_name(state)),
                  processes[static_cast<std::size_t>(role)][static_cast<std::size_t>(state)]);
     }
   }

@@ -6,14 +6,15 @@
 #include <utility>
 #include <vector>
 
-#include "mimed/header/addresses.h"
 #include "mimed/findings/codes.h"
+#include "mimed/findings/links.h"
+#include "mimed/findings/snippet.h"
+#include "mimed/header/addresses.h"
 #include "mimed/header/fields.h"
 #include "mimed/header/text.h"
 #include "mimed/text/html_text.h"
-#include "mimed/findings/links.h"
-#include "mimed/findings/snippet.h"
 #include "shared/base/ascii.h"
+#include "shared/base/utf8.h"
 
 namespace restante::mimed {
 namespace {

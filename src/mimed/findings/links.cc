@@ -10,6 +10,7 @@
 #include "mimed/text/charset.h"
 #include "mimed/text/html_text.h"
 #include "shared/base/ascii.h"
+#include "shared/base/utf8.h"
 
 namespace restante::mimed {
 namespace {

@@ -55,11 +55,4 @@ std::string_view find_field(std::string_view header, std::string_view name) {
   return {};
 }
 
-std::string_view first_token(std::string_view value) {
-  const std::size_t start = value.find_first_not_of(" \t\r\n");
-  if (start == std::string_view::npos) return {};
-  value.remove_prefix(start);
-  return value.substr(0, value.find_first_of(" \t\r\n;("));
-}
-
 }  // namespace restante::mimed

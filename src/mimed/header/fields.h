@@ -38,7 +38,4 @@ class HeaderReader {
 // The raw value of the first field of that name, or empty.
 [[nodiscard]] std::string_view find_field(std::string_view header, std::string_view name);
 
-// The first word of a field's value: up to white space, `;` or a comment.
-[[nodiscard]] std::string_view first_token(std::string_view value);
-
 }  // namespace restante::mimed

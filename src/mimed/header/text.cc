@@ -7,6 +7,8 @@
 
 #include "mimed/header/fields.h"
 #include "mimed/text/transfer_encoding.h"
+#include "shared/base/hex.h"
+#include "shared/base/utf8.h"
 
 namespace restante::mimed {
 namespace {
@@ -98,10 +100,9 @@ std::string percent_decoded(std::string_view text) {
   out.reserve(text.size());
   for (std::size_t at = 0; at < text.size(); ++at) {
     const bool escape = text[at] == '%' && at + 2 < text.size();
-    const int high = escape ? hex_value(text[at + 1]) : -1;
-    const int low = escape ? hex_value(text[at + 2]) : -1;
-    if (high >= 0 && low >= 0) {
-      out += static_cast<char>(high * 16 + low);
+    const int byte = escape ? hex_byte(text[at + 1], text[at + 2]) : -1;
+    if (byte >= 0) {
+      out += static_cast<char>(byte);
       at += 2;
     } else {
       out += text[at];

@@ -9,12 +9,14 @@
 #include <utility>
 #include <vector>
 
-#include "mimed/text/digest.h"
-#include "mimed/parts/flowed.h"
 #include "mimed/header/fields.h"
+#include "mimed/parts/flowed.h"
+#include "mimed/parts/html_charset.h"
+#include "mimed/text/digest.h"
 #include "mimed/text/html_text.h"
 #include "mimed/text/transfer_encoding.h"
 #include "shared/base/ascii.h"
+#include "shared/base/utf8.h"
 
 namespace restante::mimed {
 namespace {
@@ -61,8 +63,12 @@ void normalise_line_ends(std::string& text) {
   if (to < text.size()) text.resize(to);
 }
 
+std::string_view transfer_encoding(const Part& part) {
+  return find_field(part.header, "content-transfer-encoding");
+}
+
 std::string bytes_of(const Part& part) {
-  return decode_transfer(part.content, find_field(part.header, "content-transfer-encoding"));
+  return decode_transfer(part.content, transfer_encoding(part));
 }
 
 // The label of a text. For HTML without one the text itself may have it, but UTF-8 is taken for
@@ -125,8 +131,8 @@ std::string_view ending_of(std::string_view type) {
 // The subject of a forwarded mail as a file name, or empty. Its content may itself be encoded,
 // though RFC 2046 section 5.2.1 forbids it.
 std::string forwarded_name(const Part& part, CharsetConverter& converter) {
-  const std::string inner = decode_transfer(part.content.substr(0, kForwardedHeaderLimit),
-                                            find_field(part.header, "content-transfer-encoding"));
+  const std::string inner =
+      decode_transfer(part.content.substr(0, kForwardedHeaderLimit), transfer_encoding(part));
   std::string subject = decode_header_text(converter, find_field(inner, "subject"));
   std::ranges::replace(subject, '/', '_');
   std::ranges::replace(subject, '\\', '_');

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "mimed/text/charset_names.h"
+#include "shared/base/utf8.h"
 
 namespace restante::mimed {
 namespace {
@@ -31,58 +32,6 @@ constexpr std::array<char16_t, 32> kWindows1252 = {
 
 constexpr unsigned char byte_at(std::string_view text, std::size_t at) {
   return static_cast<unsigned char>(text[at]);
-}
-
-// The bytes of ASCII that `text` begins with, eight at a time. NUL counts as not ASCII.
-std::size_t ascii_size(std::string_view text) {
-  std::size_t at = 0;
-  for (std::uint64_t word = 0; at + sizeof word <= text.size(); at += sizeof word) {
-    std::memcpy(&word, text.data() + at, sizeof word);
-    constexpr std::uint64_t kOnes = 0x0101010101010101U;
-    if (((word | (word - kOnes)) & (kOnes << 7)) != 0) break;
-  }
-  while (at < text.size() && byte_at(text, at) < 0x80 && text[at] != '\0') ++at;
-  return at;
-}
-
-struct Sequence {
-  std::size_t size;  // bytes to go on by, at least 1
-  bool valid;
-};
-
-// The sequence at the start of `text` (not empty): RFC 3629 section 4. A broken one ends before the
-// first byte that cannot belong to it.
-Sequence first_sequence(std::string_view text) {
-  const unsigned char lead = byte_at(text, 0);
-  if (lead < 0x80) return {1, lead != 0};
-  if (lead < 0xC2 || lead > 0xF4) return {1, false};
-  const std::size_t size = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-  unsigned char low = 0x80;
-  unsigned char high = 0xBF;
-  if (lead == 0xE0) low = 0xA0;   // overlong
-  if (lead == 0xED) high = 0x9F;  // surrogates
-  if (lead == 0xF0) low = 0x90;   // overlong
-  if (lead == 0xF4) high = 0x8F;  // above U+10FFFF
-  for (std::size_t at = 1; at < size; ++at) {
-    if (at == text.size() || byte_at(text, at) < low || byte_at(text, at) > high)
-      return {at, false};
-    low = 0x80;
-    high = 0xBF;
-  }
-  return {size, true};
-}
-
-// The size of the longest start of `text` that is valid and has no NUL.
-std::size_t valid_size(std::string_view text) {
-  std::size_t at = 0;
-  while (at < text.size()) {
-    at += ascii_size(text.substr(at));
-    if (at == text.size()) break;
-    const Sequence sequence = first_sequence(text.substr(at));
-    if (!sequence.valid) break;
-    at += sequence.size;
-  }
-  return at;
 }
 
 std::string from_windows_1252(std::string_view text) {
@@ -144,14 +93,8 @@ void flush(iconv_t cd, std::string& out, std::size_t& used) {
 
 }  // namespace
 
-bool is_valid_utf8(std::string_view text) {
-  std::size_t at = valid_size(text);
-  while (at < text.size() && text[at] == '\0') at += 1 + valid_size(text.substr(at + 1));
-  return at == text.size();
-}
-
 std::string repair_utf8(std::string text) {
-  std::size_t at = valid_size(text);
+  std::size_t at = valid_utf8_size(text);
   if (at == text.size()) return text;
   std::string out;
   out.reserve(text.size() + 64);
@@ -163,34 +106,9 @@ std::string repair_utf8(std::string text) {
     rest.remove_prefix(at);
     if (rest.empty()) return out;
     if (!adjacent || ++errors < kErrorLimit) out += kReplacement;
-    rest.remove_prefix(first_sequence(rest).size);
-    at = valid_size(rest);
+    rest.remove_prefix(first_utf8_sequence(rest).size);
+    at = valid_utf8_size(rest);
     adjacent = at == 0;
-  }
-}
-
-std::string_view cut_utf8(std::string_view text, std::size_t limit) {
-  if (text.size() <= limit) return text;
-  while (limit > 0 && (byte_at(text, limit) & 0xC0U) == 0x80) --limit;
-  return text.substr(0, limit);
-}
-
-void append_utf8(std::string& out, char32_t code_point) {
-  const auto put = [&out](char32_t byte) { out += static_cast<char>(byte); };
-  if (code_point < 0x80) {
-    put(code_point);
-  } else if (code_point < 0x800) {
-    put(0xC0 | code_point >> 6);
-    put(0x80 | (code_point & 0x3F));
-  } else if (code_point < 0x10000) {
-    put(0xE0 | code_point >> 12);
-    put(0x80 | (code_point >> 6 & 0x3F));
-    put(0x80 | (code_point & 0x3F));
-  } else {
-    put(0xF0 | code_point >> 18);
-    put(0x80 | (code_point >> 12 & 0x3F));
-    put(0x80 | (code_point >> 6 & 0x3F));
-    put(0x80 | (code_point & 0x3F));
   }
 }
 

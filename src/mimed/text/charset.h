@@ -10,16 +10,8 @@
 
 namespace restante::mimed {
 
-[[nodiscard]] bool is_valid_utf8(std::string_view text);
-
 // Replaces each maximal part of a broken sequence (Unicode 15, section 3.9) and each NUL by U+FFFD.
 [[nodiscard]] std::string repair_utf8(std::string text);
-
-// `text` cut to at most `limit` bytes, never inside a character. `text` is valid UTF-8.
-[[nodiscard]] std::string_view cut_utf8(std::string_view text, std::size_t limit);
-
-// Appends U+`code_point` as UTF-8.
-void append_utf8(std::string& out, char32_t code_point);
 
 // Converts by the label that the mail gives. Only charsets of a list are ever handed to iconv;
 // labels are read as browsers read them (iso-8859-1 is windows-1252, gb2312 is gb18030). UTF-7 is

@@ -7,16 +7,15 @@
 #include <charconv>
 
 #include "mimed/text/charset.h"
-#include "mimed/header/text.h"
 #include "shared/base/ascii.h"
+#include "shared/base/utf8.h"
 
 namespace restante::mimed {
 namespace {
 
 constexpr std::string_view kBlank = " \t\r\n\f";
 constexpr std::string_view kNoBreakSpace = "\xC2\xA0";
-constexpr std::size_t kCharsetLimit = 1024;  // bytes that are looked through: browsers have it so
-constexpr std::size_t kEntityLimit = 12;     // bytes between `&` and `;`
+constexpr std::size_t kEntityLimit = 12;  // bytes between `&` and `;`
 
 bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f'; }
 bool may_be_blank(char c) { return is_blank(c) || c == kNoBreakSpace.front(); }
@@ -175,20 +174,6 @@ std::string html_attribute(std::string_view attributes, std::string_view name) {
       attributes.remove_prefix(value.size());
     }
     if (equal_ignoring_case(found, name)) return decode_entities(value);
-  }
-  return {};
-}
-
-std::string html_charset(std::string_view html) {
-  HtmlReader reader(html.substr(0, kCharsetLimit));
-  HtmlPiece piece;
-  while (reader.next(piece)) {
-    if (piece.kind != HtmlPiece::Kind::kTag || !equal_ignoring_case(piece.name, "meta")) continue;
-    std::string charset = html_attribute(piece.attributes, "charset");
-    if (charset.empty()) {
-      charset = parse_value(html_attribute(piece.attributes, "content")).plain("charset");
-    }
-    if (!charset.empty()) return charset;
   }
   return {};
 }

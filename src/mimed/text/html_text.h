@@ -34,9 +34,6 @@ class HtmlReader {
 // The value of an attribute, entities decoded; empty if there is none.
 [[nodiscard]] std::string html_attribute(std::string_view attributes, std::string_view name);
 
-// The charset that a <meta> among the first 1024 bytes names, or empty.
-[[nodiscard]] std::string html_charset(std::string_view html);
-
 // Character references by number, and those by name that mail uses. Unknown ones stay as they are.
 // Valid UTF-8 stays valid; a reference to what is no character is U+FFFD.
 [[nodiscard]] std::string decode_entities(std::string_view text);

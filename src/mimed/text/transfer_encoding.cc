@@ -5,8 +5,8 @@
 #include <array>
 #include <cstdint>
 
-#include "mimed/header/fields.h"
 #include "shared/base/ascii.h"
+#include "shared/base/hex.h"
 
 namespace restante::mimed {
 namespace {
@@ -59,10 +59,9 @@ char* decode_groups(char* out, std::string_view& encoded) {
 // Decodes `=XX` at `at` if it is one.
 bool append_escape(std::string& out, std::string_view encoded, std::size_t at) {
   if (at + 2 >= encoded.size()) return false;
-  const int high = hex_value(encoded[at + 1]);
-  const int low = hex_value(encoded[at + 2]);
-  if (high < 0 || low < 0) return false;
-  out += static_cast<char>(high * 16 + low);
+  const int byte = hex_byte(encoded[at + 1], encoded[at + 2]);
+  if (byte < 0) return false;
+  out += static_cast<char>(byte);
   return true;
 }
 

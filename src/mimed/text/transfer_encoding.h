@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "shared/base/hex.h"
+
 namespace restante::mimed {
 
 // RFC 2045 section 6.8. Bytes outside the alphabet are skipped, and padding ends a group, not the
@@ -19,13 +21,5 @@ namespace restante::mimed {
 
 // By the value of a Content-Transfer-Encoding field. An unknown one leaves the bytes as they are.
 [[nodiscard]] std::string decode_transfer(std::string_view content, std::string_view encoding);
-
-// The value of a hexadecimal digit, or -1.
-[[nodiscard]] constexpr int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
 
 }  // namespace restante::mimed

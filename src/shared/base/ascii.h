@@ -36,6 +36,14 @@ namespace restante {
   return text.substr(first, text.find_last_not_of(" \t") - first + 1);
 }
 
+// The first word of a MIME field's value: up to white space, ";" or a comment.
+[[nodiscard]] constexpr std::string_view first_token(std::string_view value) {
+  const std::size_t start = value.find_first_not_of(" \t\r\n");
+  if (start == std::string_view::npos) return {};
+  value.remove_prefix(start);
+  return value.substr(0, value.find_first_of(" \t\r\n;("));
+}
+
 // token: RFC 9110 section 5.6.2.
 [[nodiscard]] constexpr bool is_token(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {

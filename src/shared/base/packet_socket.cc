@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "shared/base/unique_fd.h"
+
 namespace restante {
 namespace {
 

@@ -7,7 +7,7 @@
 
 #include <span>
 
-#include "shared/base/c_ptr.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante {
 

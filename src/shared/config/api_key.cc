@@ -4,6 +4,8 @@
 
 #include <charconv>
 
+#include "shared/base/hex.h"
+
 namespace restante {
 
 std::optional<KeyHash> parse_key_hash(std::string_view configured) {
@@ -12,9 +14,9 @@ std::optional<KeyHash> parse_key_hash(std::string_view configured) {
   const std::string_view digits = configured.substr(kHashPrefix.size());
   if (digits.size() != 2 * hash.size()) return {};
   for (std::size_t i = 0; i < hash.size(); ++i) {
-    const char* const first = digits.data() + 2 * i;
-    const auto read = std::from_chars(first, first + 2, hash[i], 16);
-    if (read.ec != std::errc() || read.ptr != first + 2) return {};
+    const int byte = hex_byte(digits[2 * i], digits[2 * i + 1]);
+    if (byte < 0) return {};
+    hash[i] = static_cast<std::uint8_t>(byte);
   }
   return hash;
 }

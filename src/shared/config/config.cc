@@ -15,10 +15,11 @@
 #include <map>
 #include <thread>
 
-#include "shared/mail/address.h"
 #include "shared/base/ascii.h"
-#include "shared/mail/domain.h"
+#include "shared/base/number.h"
+#include "shared/base/utf8.h"
 #include "shared/config/settings.h"
+#include "shared/mail/domain.h"
 
 namespace restante {
 namespace {
@@ -89,10 +90,9 @@ Result<ListenAddress> parse_listen(std::string_view text) {
       return fail(ErrorKind::kConfig, "{}", kHelp);
     }
   }
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (error != std::errc{} || end != port.data() + port.size()) {
-    return fail(ErrorKind::kConfig, "{}", kHelp);
-  }
+  const auto number = parse_number<std::uint16_t>(port);
+  if (!number) return fail(ErrorKind::kConfig, "{}", kHelp);
+  address.port = *number;
   return address;
 }
 
@@ -214,11 +214,10 @@ Result<Config> ConfigReader::finish() const {
   return config;
 }
 
-std::string format_config(const Config& config, Audience audience) {
+std::string format_config(const Config& config, Program reader) {
   std::string text;
   for (const Setting& setting : settings()) {
-    const unsigned reader = static_cast<unsigned>(audience);
-    if (audience != Audience::kMaster && (setting.audience & reader) == 0) continue;
+    if (reader != Program::kMaster && (setting.readers & bit_of(reader)) == 0) continue;
     fmt::format_to(std::back_inserter(text), "{} = {}\n", setting.name,
                    value_text(setting, config));
   }

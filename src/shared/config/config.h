@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "shared/base/error.h"
+#include "shared/base/program.h"
 #include "shared/log/log.h"
 #include "shared/mail/mailbox_name.h"
 
@@ -30,10 +31,6 @@ enum class RedisStrict : std::uint8_t { kNo, kYes };
 enum class Sandbox : std::uint8_t { kNo, kYes };
 // The policy of RFC 8461 that is published, if there is one.
 enum class MtaSts : std::uint8_t { kNone, kTesting, kEnforce };
-
-// Which program may see a setting. The master sees all; a worker is handed only what is its own,
-// so that smtpd never holds an API key and mimed no secret at all.
-enum class Audience : std::uint8_t { kMaster = 0, kSmtpd = 1, kApid = 2, kMimed = 4 };
 
 struct Config {
   std::vector<std::string> domain;   // lower case, A-labels, at least one
@@ -131,9 +128,10 @@ class ConfigReader {
   Config config_;
 };
 
-// The settings as a file that gives this configuration again: `name = value`, one a line. With an
-// audience only what that program may see; with kMaster everything, secrets shown as given.
-[[nodiscard]] std::string format_config(const Config& config, Audience audience);
+// The settings as a file that gives this configuration again: `name = value`, one a line. Only
+// those that `reader` may see: a worker is handed only its own, so that smtpd never holds an API
+// key and mimed no secret. kMaster sees all. Secrets are shown as given.
+[[nodiscard]] std::string format_config(const Config& config, Program reader);
 
 // As format_config for the master, with secrets masked: what `restante -T` prints.
 [[nodiscard]] std::string describe_config(const Config& config);

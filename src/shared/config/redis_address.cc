@@ -5,6 +5,8 @@
 #include <charconv>
 #include <utility>
 
+#include "shared/base/number.h"
+
 namespace restante {
 namespace {
 
@@ -12,12 +14,6 @@ constexpr std::string_view kForms =
     "host:port, unix:/path, redis://[[user]:password@]host[:port][/database] or "
     "sentinel://[[user]:password@]host[:port],host[:port]/master[/database]";
 constexpr std::uint16_t kSentinelPort = 26379;
-
-template <class T>
-bool parse_number(std::string_view text, T& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc{} && end == text.data() + text.size();
-}
 
 bool parse_host_port(std::string_view text, RedisAddress& address) {
   std::string_view port;
@@ -33,7 +29,9 @@ bool parse_host_port(std::string_view text, RedisAddress& address) {
   }
   if (address.host.empty()) return false;
   if (port.empty()) return true;
-  return port.starts_with(':') && parse_number(port.substr(1), address.port) && address.port != 0;
+  if (!port.starts_with(':')) return false;
+  address.port = parse_number<std::uint16_t>(port.substr(1)).value_or(0);
+  return address.port != 0;
 }
 
 // Takes user and password off the front.
@@ -55,7 +53,10 @@ bool parse_database(std::string_view& text, RedisAddress& address) {
   if (slash == std::string_view::npos) return true;
   const std::string_view database = text.substr(slash + 1);
   text = text.substr(0, slash);
-  return database.empty() || parse_number(database, address.database);
+  if (database.empty()) return true;
+  const auto number = parse_number<std::uint32_t>(database);
+  address.database = number.value_or(0);
+  return number.has_value();
 }
 
 bool parse_url(std::string_view text, RedisAddress& address) {

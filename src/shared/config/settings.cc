@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <array>
 
-#include "shared/config/api_key.h"
 #include "shared/base/ascii.h"
+#include "shared/base/program.h"
+#include "shared/config/api_key.h"
+#include "shared/config/redis_address.h"
 #include "shared/mail/domain.h"
 #include "shared/net/address_range.h"
-#include "shared/config/redis_address.h"
 
 namespace restante {
 
@@ -30,9 +31,9 @@ namespace {
 
 using Type = Setting::Type;
 
-constexpr unsigned kSmtpd = static_cast<unsigned>(Audience::kSmtpd);
-constexpr unsigned kApid = static_cast<unsigned>(Audience::kApid);
-constexpr unsigned kMimed = static_cast<unsigned>(Audience::kMimed);
+constexpr unsigned kSmtpd = bit_of(Program::kSmtpd);
+constexpr unsigned kApid = bit_of(Program::kApid);
+constexpr unsigned kMimed = bit_of(Program::kMimed);
 constexpr unsigned kAll = kSmtpd | kApid | kMimed;
 constexpr std::uint64_t kKiB = 1024, kMiB = 1024 * kKiB, kGiB = 1024 * kMiB;
 constexpr std::uint64_t kNotEmpty = 1;  // as the minimum of a text

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "shared/base/program.h"
 #include "shared/config/config.h"
 
 namespace restante {
@@ -30,11 +31,13 @@ struct Setting {
   Member member;
   std::string_view default_value;
   std::uint64_t min, max;  // counts; bytes; milliseconds; of a text: 1 if it must not be empty
-  unsigned audience;       // of Audience: who beside the master may see it
+  unsigned readers;        // the programs beside the master that may see it: a bit_of() each
   bool secret;
   Check check;
   std::string_view help;
 };
+
+constexpr unsigned bit_of(Program program) { return 1U << static_cast<unsigned>(program); }
 
 // In alphabetical order.
 [[nodiscard]] std::span<const Setting> settings();

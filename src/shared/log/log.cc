@@ -16,9 +16,10 @@
 #include <iterator>
 #include <utility>
 
-#include "shared/log/shared_file.h"
-#include "shared/log/line.h"
 #include "shared/base/packet_socket.h"
+#include "shared/base/unique_fd.h"
+#include "shared/log/line.h"
+#include "shared/log/shared_file.h"
 
 namespace restante::log {
 namespace {

@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-#include "shared/base/c_ptr.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante::log {
 

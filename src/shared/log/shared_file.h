@@ -11,8 +11,8 @@
 #include <cstdint>
 #include <optional>
 
-#include "shared/base/c_ptr.h"
 #include "shared/base/error.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante {
 

@@ -8,6 +8,7 @@
 #include <array>
 
 #include "shared/base/ascii.h"
+#include "shared/base/utf8.h"
 #include "shared/mail/domain.h"
 
 namespace restante {
@@ -28,8 +29,7 @@ constexpr bool is_printable(char c) { return c >= ' ' && c <= '~'; }
 
 // atext of RFC 5322 section 3.2.3, with the UTF-8 of RFC 6531 section 3.3.
 constexpr bool is_atext(char c) {
-  return is_alphanumeric(c) || is_high(c) ||
-         std::string_view("!#$%&'*+-/=?^_`{|}~").contains(c);
+  return is_alphanumeric(c) || is_high(c) || std::string_view("!#$%&'*+-/=?^_`{|}~").contains(c);
 }
 
 std::string lower_case(std::string_view text) {
@@ -181,33 +181,6 @@ std::expected<void, PathFault> check_utf8(std::string_view text, bool utf8) {
   return {};
 }
 
-// Bytes of the UTF-8 sequence at the front of `text`, which starts with a high byte; 0: malformed.
-// The rows are those of RFC 3629 section 4: a lead byte narrows the range of the byte behind it.
-std::size_t utf8_sequence(std::string_view text) {
-  struct Row {
-    unsigned char first, last;      // lead byte
-    unsigned char lowest, highest;  // second byte
-    std::size_t length;
-  };
-  static constexpr std::array<Row, 8> kRows{{{0xC2, 0xDF, 0x80, 0xBF, 2},
-                                             {0xE0, 0xE0, 0xA0, 0xBF, 3},
-                                             {0xE1, 0xEC, 0x80, 0xBF, 3},
-                                             {0xED, 0xED, 0x80, 0x9F, 3},
-                                             {0xEE, 0xEF, 0x80, 0xBF, 3},
-                                             {0xF0, 0xF0, 0x90, 0xBF, 4},
-                                             {0xF1, 0xF3, 0x80, 0xBF, 4},
-                                             {0xF4, 0xF4, 0x80, 0x8F, 4}}};
-  const auto byte = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto* row = std::ranges::find_if(
-      kRows, [&](const Row& r) { return byte(0) >= r.first && byte(0) <= r.last; });
-  if (row == kRows.end() || text.size() < row->length) return 0;
-  if (byte(1) < row->lowest || byte(1) > row->highest) return 0;
-  for (std::size_t i = 2; i < row->length; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) return 0;
-  }
-  return row->length;
-}
-
 bool is_dot_string(std::string_view local) {
   if (local.empty() || local.front() == '.' || local.back() == '.') return false;
   return !local.contains("..") &&
@@ -266,18 +239,5 @@ std::expected<Address, PathFault> parse_path(std::string_view text, bool utf8,
 }
 
 bool has_route(std::string_view local) { return local.find_first_of("%!") != local.npos; }
-
-bool is_ascii(std::string_view text) { return std::ranges::none_of(text, is_high); }
-
-bool is_valid_utf8(std::string_view text) {
-  while (true) {
-    const auto* high = std::ranges::find_if(text, is_high);
-    text.remove_prefix(static_cast<std::size_t>(high - text.begin()));
-    if (text.empty()) return true;
-    const std::size_t length = utf8_sequence(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-}
 
 }  // namespace restante

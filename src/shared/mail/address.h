@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "shared/base/utf8.h"
+
 namespace restante {
 
 struct Address {
@@ -35,10 +37,5 @@ enum class PathFault : std::uint8_t { kSyntax, kTooLong, kNeedsSmtputf8, kBadLab
 
 // True for a local part that asks to be passed on: "user%host" or "host!user".
 [[nodiscard]] bool has_route(std::string_view local);
-
-[[nodiscard]] bool is_ascii(std::string_view text);
-
-// Valid UTF-8 as RFC 3629 has it: shortest form, no surrogates, at most U+10FFFF.
-[[nodiscard]] bool is_valid_utf8(std::string_view text);
 
 }  // namespace restante

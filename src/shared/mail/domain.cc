@@ -9,9 +9,9 @@
 #include <cstdlib>
 #include <new>
 
-#include "shared/mail/address.h"
 #include "shared/base/ascii.h"
 #include "shared/base/c_ptr.h"
+#include "shared/base/utf8.h"
 
 namespace restante {
 namespace {

@@ -186,10 +186,4 @@ RateVerdict RateTable::take(std::string_view subject, std::uint32_t limit,
   }
 }
 
-std::chrono::milliseconds monotonic_now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return std::chrono::milliseconds(time.tv_sec * 1000 + time.tv_nsec / 1000000);
-}
-
 }  // namespace restante

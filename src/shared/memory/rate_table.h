@@ -18,6 +18,8 @@
 #include <span>
 #include <string_view>
 
+#include "shared/base/clock.h"
+
 namespace restante {
 
 struct RateVerdict {
@@ -58,8 +60,5 @@ class RateTable {
   std::span<Word> words_;
   HashKey key_;
 };
-
-// The monotonic clock as RateTable::take wants it.
-[[nodiscard]] std::chrono::milliseconds monotonic_now();
 
 }  // namespace restante

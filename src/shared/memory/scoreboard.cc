@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <ctime>
 
+#include "shared/base/table.h"
+
 namespace restante {
 namespace {
 
@@ -57,13 +59,7 @@ constexpr std::array<CountInfo, kCounts> kTable = {{
 }};
 // clang-format on
 
-constexpr bool in_order() {
-  for (std::size_t i = 0; i < kCounts; ++i) {
-    if (static_cast<std::size_t>(kTable[i].count) != i) return false;
-  }
-  return true;
-}
-static_assert(in_order(), "a row of the table stands at another place than its enumerator");
+static_assert(rows_in_order(kTable, &CountInfo::count));
 
 constexpr std::array<LatencyInfo, kLatencies> kLatencyTable = {{
     {Latency::kDelivery, "restante_delivery_duration_seconds",
@@ -72,8 +68,6 @@ constexpr std::array<LatencyInfo, kLatencies> kLatencyTable = {{
      "From a request to its answer, but for requests that were held: wait= and attachments."},
 }};
 
-constexpr std::array<std::string_view, kRoles> kRoleNames = {"?", "smtpd", "apid", "mimed",
-                                                             "redis-server"};
 constexpr std::array<std::string_view, kStates> kStateNames = {"free", "starting", "ready",
                                                                "draining"};
 
@@ -92,15 +86,8 @@ std::uint64_t as_time(const ScoreWord& word) { return std::min(word.load(kRelaxe
 
 std::span<const CountInfo, kCounts> all_counts() { return kTable; }
 std::span<const LatencyInfo, kLatencies> all_latencies() { return kLatencyTable; }
-std::string_view role_name(ProcessRole role) { return kRoleNames[static_cast<std::size_t>(role)]; }
 std::string_view state_name(ProcessState state) {
   return kStateNames[static_cast<std::size_t>(state)];
-}
-
-ProcessRole role_named(std::string_view name) {
-  const auto* const found = std::ranges::find(kRoleNames, name);
-  return found == kRoleNames.end() ? ProcessRole::kUnknown
-                                   : static_cast<ProcessRole>(found - kRoleNames.begin());
 }
 
 Tally::Tally() : own_(std::make_shared<ScoreSlot>()), slot_(own_.get()) {}
@@ -114,7 +101,7 @@ void Tally::observe(Latency latency, std::chrono::microseconds took) const {
   grow(slot_->microseconds[index], time);
 }
 
-std::optional<std::size_t> Scoreboard::take(ProcessRole role, std::uint64_t number,
+std::optional<std::size_t> Scoreboard::take(Program role, std::uint64_t number,
                                             std::uint64_t generation) const {
   const auto found = std::ranges::find_if(memory_->slots, [](const ScoreSlot& slot) {
     return as_enum<ProcessState>(slot.state, kStates) == ProcessState::kFree;
@@ -182,7 +169,7 @@ Score Scoreboard::read() const {
       return slot.counts[static_cast<std::size_t>(count)].load(kRelaxed);
     };
     score.processes.push_back({.slot = i,
-                               .role = as_enum<ProcessRole>(slot.role, kRoles),
+                               .role = as_enum<Program>(slot.role, kPrograms),
                                .state = state,
                                .pid = slot.pid.load(kRelaxed),
                                .number = slot.number.load(kRelaxed),
@@ -192,12 +179,6 @@ Score Scoreboard::read() const {
                                .open = of(Count::kSmtpOpen) + of(Count::kHttpOpen)});
   }
   return score;
-}
-
-std::chrono::microseconds precise_now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return std::chrono::microseconds(time.tv_sec * 1'000'000 + time.tv_nsec / 1000);
 }
 
 }  // namespace restante

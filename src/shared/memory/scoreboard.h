@@ -18,6 +18,9 @@
 #include <string_view>
 #include <vector>
 
+#include "shared/base/clock.h"
+#include "shared/base/program.h"
+
 namespace restante {
 
 // One row each in the table of scoreboard.cc, in this order.
@@ -76,11 +79,8 @@ struct LatencyInfo {
 };
 [[nodiscard]] std::span<const LatencyInfo, kLatencies> all_latencies();
 
-enum class ProcessRole : std::uint8_t { kUnknown, kSmtpd, kApid, kMimed, kRedisServer };
 enum class ProcessState : std::uint8_t { kFree, kStarting, kReady, kDraining };
-inline constexpr std::size_t kRoles = 5, kStates = 4;
-[[nodiscard]] std::string_view role_name(ProcessRole role);
-[[nodiscard]] ProcessRole role_named(std::string_view name);
+inline constexpr std::size_t kStates = 4;
 [[nodiscard]] std::string_view state_name(ProcessState state);
 
 using ScoreWord = std::atomic<std::uint64_t>;
@@ -137,7 +137,7 @@ class Tally {
 
 struct ProcessScore {
   std::size_t slot;
-  ProcessRole role;
+  Program role;
   ProcessState state;
   std::uint64_t pid, number, generation, started_at;
   std::chrono::milliseconds heartbeat;  // 0: none
@@ -165,7 +165,7 @@ class Scoreboard {
   explicit Scoreboard(ScoreMemory& memory) : memory_(&memory) {}
 
   // For the master. Nothing: all slots are taken, and the process works without one.
-  [[nodiscard]] std::optional<std::size_t> take(ProcessRole role, std::uint64_t number,
+  [[nodiscard]] std::optional<std::size_t> take(Program role, std::uint64_t number,
                                                 std::uint64_t generation) const;
   void started(std::size_t slot, std::uint64_t pid) const;
   void is_now(std::size_t slot, ProcessState state) const;  // ready or draining
@@ -185,8 +185,5 @@ class Scoreboard {
  private:
   ScoreMemory* memory_;
 };
-
-// The monotonic clock, more finely than monotonic_now().
-[[nodiscard]] std::chrono::microseconds precise_now();
 
 }  // namespace restante

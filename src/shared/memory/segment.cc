@@ -11,6 +11,8 @@
 #include <array>
 #include <new>
 
+#include "shared/base/unique_fd.h"
+
 namespace restante {
 namespace {
 

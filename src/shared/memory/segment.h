@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 
-#include "shared/base/c_ptr.h"
 #include "shared/base/error.h"
+#include "shared/base/unique_fd.h"
 #include "shared/memory/rate_table.h"
-#include "shared/redis/client.h"
+#include "shared/memory/redis_outage.h"
 #include "shared/memory/scoreboard.h"
 
 namespace restante {

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "shared/base/secrets.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante {
 

@@ -10,8 +10,8 @@
 #include <optional>
 #include <span>
 
-#include "shared/base/c_ptr.h"
 #include "shared/base/error.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante {
 

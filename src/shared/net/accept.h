@@ -4,7 +4,7 @@
 
 #include <sys/socket.h>
 
-#include "shared/base/c_ptr.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante {
 

@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 
+#include "shared/base/number.h"
+
 namespace restante {
 namespace {
 
@@ -62,10 +64,8 @@ Result<Network> Network::parse(std::string_view text) {
   unsigned bits = most;
   if (slash != std::string_view::npos) {
     const std::string_view length = text.substr(slash + 1);
-    const auto [end, error] = std::from_chars(length.data(), length.data() + length.size(), bits);
-    if (error != std::errc{} || end != length.data() + length.size() || bits > most) {
-      return fail(ErrorKind::kConfig, "{}", kHelp);
-    }
+    bits = parse_number<unsigned>(length).value_or(most + 1);
+    if (bits > most) return fail(ErrorKind::kConfig, "{}", kHelp);
   }
   network.bits_ = most == 32 ? kMappedBits + bits : bits;
   return network;

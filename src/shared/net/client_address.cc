@@ -4,37 +4,47 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
 namespace restante {
 
-ClientAddress describe_client(const sockaddr* address) {
+ClientAddress describe_ipv4(const void* bytes) {
+  char text[INET_ADDRSTRLEN] = {};
+  inet_ntop(AF_INET, bytes, text, sizeof text);
+  return {text, text};
+}
+
+ClientAddress describe_ipv6(const void* bytes) {
+  in6_addr address{};
+  std::memcpy(&address, bytes, sizeof address);
+  if (IN6_IS_ADDR_V4MAPPED(&address)) return describe_ipv4(&address.s6_addr[12]);
   char text[INET6_ADDRSTRLEN] = {};
-  if (address->sa_family == AF_INET) {
-    sockaddr_in ipv4{};
-    std::memcpy(&ipv4, address, sizeof ipv4);
-    inet_ntop(AF_INET, &ipv4.sin_addr, text, sizeof text);
-    return {text, text};
-  }
-  if (address->sa_family == AF_UNIX) {
-    return {.text = std::string(kUnixClient), .rate_key = std::string(kUnixClient)};
-  }
-  if (address->sa_family != AF_INET6) return {"unknown", "unknown"};
-  sockaddr_in6 ipv6{};
-  std::memcpy(&ipv6, address, sizeof ipv6);
-  if (IN6_IS_ADDR_V4MAPPED(&ipv6.sin6_addr)) {
-    inet_ntop(AF_INET, &ipv6.sin6_addr.s6_addr[12], text, sizeof text);
-    return {text, text};
-  }
-  inet_ntop(AF_INET6, &ipv6.sin6_addr, text, sizeof text);
+  inet_ntop(AF_INET6, &address, text, sizeof text);
   ClientAddress client{.text = text, .rate_key = {}};
-  std::fill_n(&ipv6.sin6_addr.s6_addr[8], 8, std::uint8_t{0});
-  inet_ntop(AF_INET6, &ipv6.sin6_addr, text, sizeof text);
+  std::fill_n(&address.s6_addr[8], 8, std::uint8_t{0});
+  inet_ntop(AF_INET6, &address, text, sizeof text);
   client.rate_key = std::string(text) + "/64";
   return client;
+}
+
+ClientAddress describe_client(const sockaddr* address) {
+  switch (address->sa_family) {
+    case AF_INET:
+      return describe_ipv4(reinterpret_cast<const char*>(address) +
+                           offsetof(sockaddr_in, sin_addr));
+    case AF_INET6:
+      return describe_ipv6(reinterpret_cast<const char*>(address) +
+                           offsetof(sockaddr_in6, sin6_addr));
+    case AF_UNIX:
+      return {.text = std::string(kUnixClient), .rate_key = std::string(kUnixClient)};
+    default:
+      return {"unknown", "unknown"};
+  }
 }
 
 }  // namespace restante

@@ -2,10 +2,10 @@
 // A client's address: as people read it, and as limits count it.
 #pragma once
 
-#include <sys/socket.h>
-
 #include <string>
 #include <string_view>
+
+struct sockaddr;
 
 namespace restante {
 
@@ -14,10 +14,14 @@ struct ClientAddress {
   std::string rate_key;  // the same, but of IPv6 only the /64, which is what one customer has
 };
 
-// What a client of a Unix socket is called.
+// The text of a client of a Unix socket.
 inline constexpr std::string_view kUnixClient = "unix";
 
 // Of an IPv4 or IPv6 socket address; kUnixClient for a Unix socket, "unknown" for any other family.
 [[nodiscard]] ClientAddress describe_client(const sockaddr* address);
+
+// Of the 4 bytes of an IPv4 address, or the 16 of an IPv6 address, in network order.
+[[nodiscard]] ClientAddress describe_ipv4(const void* bytes);
+[[nodiscard]] ClientAddress describe_ipv6(const void* bytes);
 
 }  // namespace restante

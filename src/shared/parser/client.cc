@@ -15,13 +15,15 @@
 #include <span>
 #include <utility>
 
-#include "shared/net/event_loop.h"
+#include "shared/base/clock.h"
+#include "shared/base/file.h"
+#include "shared/base/packet_socket.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
+#include "shared/net/event_loop.h"
+#include "shared/net/socket_address.h"
 #include "shared/parser/progress.h"
 #include "shared/parser/protocol.h"
-#include "shared/base/packet_socket.h"
-#include "shared/memory/rate_table.h"
-#include "shared/worker/context.h"
 
 namespace restante {
 namespace {
@@ -36,13 +38,9 @@ constexpr milliseconds kAfterLoss{5};
 constexpr std::uint64_t kLongestHead = 64 * 1024;  // bytes of an attachment's name and type
 
 UniqueFd connect_to(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  const auto address = SocketAddress::of_path(path);
   UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (fd && connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    fd.reset();
-  }
+  if (!address || (fd && connect(fd.get(), address->get(), address->size()) != 0)) fd.reset();
   return fd;
 }
 
@@ -298,12 +296,11 @@ class MimeClient::Lane {
   std::array<char, mime::kInlineLimit> buffer_;
 };
 
-MimeClient::MimeClient(event_base* base, const std::string& runtime_dir, std::uint64_t count,
+MimeClient::MimeClient(event_base* base, const std::vector<std::string>& sockets,
                        std::uint64_t first, milliseconds time_limit, Tally tally)
     : time_limit_(time_limit), tally_(std::move(tally)) {
-  for (std::uint64_t i = 0; i < std::min<std::uint64_t>(count, kMostLanes); ++i) {
-    lanes_.push_back(
-        std::make_unique<Lane>(*this, base, mime_socket_path(runtime_dir, (first + i) % count)));
+  for (std::uint64_t i = 0; i < std::min(sockets.size(), kMostLanes); ++i) {
+    lanes_.push_back(std::make_unique<Lane>(*this, base, sockets[(first + i) % sockets.size()]));
   }
 }
 

@@ -13,7 +13,7 @@
 #include <variant>
 #include <vector>
 
-#include "shared/base/c_ptr.h"
+#include "shared/base/unique_fd.h"
 #include "shared/mail/message.h"
 #include "shared/memory/scoreboard.h"
 
@@ -44,10 +44,10 @@ class MimeClient {
   using Extraction = std::variant<ExtractedAttachment, NoSuchAttachment, MimeFailure>;
   using ExtractDone = std::function<void(Extraction)>;
 
-  // Keeps a connection to up to four of the `count` parsers that listen in `runtime_dir`, from
-  // number `first` on, so that workers with different numbers begin with different parsers.
-  MimeClient(event_base* base, const std::string& runtime_dir, std::uint64_t count,
-             std::uint64_t first, std::chrono::milliseconds time_limit, Tally tally = {});
+  // Keeps a connection to up to four of the parsers that listen at the paths `sockets`, from number
+  // `first` on, so that workers with different numbers begin with different parsers.
+  MimeClient(event_base* base, const std::vector<std::string>& sockets, std::uint64_t first,
+             std::chrono::milliseconds time_limit, Tally tally = {});
   ~MimeClient();
   MimeClient(const MimeClient&) = delete;
   MimeClient& operator=(const MimeClient&) = delete;

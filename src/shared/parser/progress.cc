@@ -8,7 +8,8 @@
 
 #include <array>
 
-#include "shared/worker/context.h"
+#include "shared/base/file.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante {
 namespace {

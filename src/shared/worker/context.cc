@@ -2,17 +2,18 @@
 // All that a worker is born with: unpacked from the descriptors that the master named.
 #include "shared/worker/context.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
+#include <memory>
 #include <utility>
 
+#include "shared/base/file.h"
+#include "shared/base/number.h"
 #include "shared/base/secrets.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante {
 namespace {
@@ -59,53 +60,7 @@ bool is_listener(std::string_view name) {
 
 }  // namespace
 
-Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view content) {
-  UniqueFd fd(memfd_create(std::string(name).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  if (!fd) return fail(ErrorKind::kSystem, "memfd_create: {}", errno_text());
-  if (!write_all(fd.get(), content)) {
-    return fail(ErrorKind::kSystem, "memfd {}: {}", name, errno_text());
-  }
-  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-  if (fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) {
-    return fail(ErrorKind::kSystem, "memfd {}: {}", name, errno_text());
-  }
-  return fd;
-}
-
-bool write_all(int fd, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t written = write(fd, bytes.data(), bytes.size());
-    if (written < 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return true;
-}
-
-Result<std::string> read_all(int fd) {
-  std::string content;
-  struct stat status{};
-  if (fstat(fd, &status) == 0 && status.st_size > 0) {
-    content.reserve(static_cast<std::size_t>(status.st_size) + 1);
-  }
-  // Into its place, so that no second copy of a secret stays on the stack.
-  constexpr std::size_t kPiece = 16384;
-  for (;;) {
-    const std::size_t had = content.size();
-    ssize_t got = 0;
-    int error_number = 0;
-    content.resize_and_overwrite(
-        std::max(content.capacity(), had + (had == content.capacity() ? kPiece : 0)),
-        [&](char* bytes, std::size_t size) {
-          got = pread(fd, bytes + had, size - had, static_cast<off_t>(had));
-          error_number = errno;
-          return had + static_cast<std::size_t>(std::max<ssize_t>(got, 0));
-        });
-    if (got < 0) return fail(ErrorKind::kSystem, "read: {}", errno_text(error_number));
-    if (got == 0) return content;
-  }
-}
-
-std::string mime_socket_path(std::string_view runtime_dir, std::uint64_t index) {
+std::string parser_socket(std::string_view runtime_dir, std::uint64_t index) {
   return fmt::format("{}/mimed.{}.sock", runtime_dir, index);
 }
 
@@ -114,13 +69,12 @@ std::string format_expiry(const FirstExpiry& expiry) {
 }
 
 std::optional<FirstExpiry> parse_expiry(std::string_view text) {
-  FirstExpiry expiry;
-  const char* const end = text.data() + text.size();
-  const auto index = std::from_chars(text.data(), end, expiry.index);
-  if (index.ec != std::errc() || index.ptr == end || *index.ptr != ' ') return {};
-  const auto time = std::from_chars(index.ptr + 1, end, expiry.time);
-  if (time.ec != std::errc() || time.ptr != end) return {};
-  return expiry;
+  const std::size_t blank = text.find(' ');
+  if (blank == text.npos) return {};
+  const auto index = parse_number<std::size_t>(text.substr(0, blank));
+  const auto time = parse_number<std::uint64_t>(text.substr(blank + 1));
+  if (!index || !time) return {};
+  return FirstExpiry{*index, *time};
 }
 
 Result<WorkerContext> WorkerContext::unpack() {
@@ -163,13 +117,8 @@ Result<WorkerContext> WorkerContext::unpack() {
 }
 
 void WorkerContext::read_arguments(std::span<const char* const> arguments) {
-  const auto read = [&](std::size_t index, auto& into) {
-    if (arguments.size() <= index) return false;
-    const std::string_view text = arguments[index];
-    return std::from_chars(text.data(), text.data() + text.size(), into).ec == std::errc();
-  };
-  read(1, number);
-  if (std::size_t slot = 0; read(2, slot)) board_slot = slot;
+  if (arguments.size() > 1) number = parse_number<std::uint64_t>(arguments[1]).value_or(0);
+  if (arguments.size() > 2) board_slot = parse_number<std::size_t>(arguments[2]);
 }
 
 void WorkerContext::use_log() {
@@ -183,6 +132,14 @@ void WorkerContext::announce_ready() {
   // The pipe is the master's and holds many pids; should it be full or gone, nobody is waiting.
   [[maybe_unused]] const ssize_t written = write(ready.get(), &pid, sizeof pid);
   ready.reset();
+}
+
+std::vector<std::string> WorkerContext::parser_sockets() const {
+  std::vector<std::string> paths;
+  for (std::uint64_t i = 0; i < config.mimed_workers; ++i) {
+    paths.push_back(parser_socket(config.runtime_dir, i));
+  }
+  return paths;
 }
 
 int WorkerContext::listener(std::string_view name) const {

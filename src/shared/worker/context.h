@@ -14,9 +14,10 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/base/c_ptr.h"
-#include "shared/config/config.h"
 #include "shared/base/error.h"
+#include "shared/base/file.h"
+#include "shared/base/unique_fd.h"
+#include "shared/config/config.h"
 
 namespace restante {
 
@@ -84,20 +85,14 @@ struct WorkerContext {
   // Tells the master that this worker serves. To be called once.
   void announce_ready();
 
+  // The paths on which the parsers of this worker's generation listen.
+  [[nodiscard]] std::vector<std::string> parser_sockets() const;
+
   // The first listener's descriptor of that name, or -1.
   [[nodiscard]] int listener(std::string_view name) const;
 };
 
-// A memfd with `content`, sealed against every change.
-[[nodiscard]] Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view content);
-
-// False with errno set: not all of it could be written.
-[[nodiscard]] bool write_all(int fd, std::string_view bytes);
-
-// Reads a whole file by descriptor, from its start, leaving the offset where it was.
-[[nodiscard]] Result<std::string> read_all(int fd);
-
 // The path on which mimed number `index` listens.
-[[nodiscard]] std::string mime_socket_path(std::string_view runtime_dir, std::uint64_t index);
+[[nodiscard]] std::string parser_socket(std::string_view runtime_dir, std::uint64_t index);
 
 }  // namespace restante

@@ -5,9 +5,9 @@
 
 #include <chrono>
 
-#include "shared/net/event_loop.h"
-#include "shared/memory/rate_table.h"
+#include "shared/base/clock.h"
 #include "shared/memory/scoreboard.h"
+#include "shared/net/event_loop.h"
 
 namespace restante {
 

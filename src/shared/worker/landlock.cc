@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shared/base/c_ptr.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante {
 namespace {

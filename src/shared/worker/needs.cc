@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "shared/base/program.h"
 #include "shared/config/redis_address.h"
 
 namespace restante {
@@ -54,14 +55,14 @@ void reach_redis(const RedisAddress& redis, Reach& reach) {
 
 }  // namespace
 
-Reach reach_of(WorkerKind kind, const Config& config) {
+Reach reach_of(Program program, const Config& config) {
   Reach reach;
   reach.syslog = config.log_to == "syslog";
   reach.rules.ports.emplace();
-  if (kind == WorkerKind::kMimed) return reach;
+  if (program == Program::kMimed) return reach;
   reach.sockets = true;
   if (const auto redis = parse_redis_address(config.redis)) reach_redis(*redis, reach);
-  const bool has_files = kind == WorkerKind::kApid && !config.acme_directory.empty();
+  const bool has_files = program == Program::kApid && !config.acme_directory.empty();
   if (has_files) reach.rules.readable.push_back(config.acme_directory);
   return reach;
 }

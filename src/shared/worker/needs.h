@@ -2,12 +2,11 @@
 // What a worker has to reach beyond what it was handed over, by its kind and its configuration.
 #pragma once
 
+#include "shared/base/program.h"
 #include "shared/config/config.h"
 #include "shared/worker/landlock.h"
 
 namespace restante {
-
-enum class WorkerKind : std::uint8_t { kSmtpd, kApid, kMimed };
 
 struct Reach {
   bool sockets = false;  // makes connections: Unix sockets at least
@@ -19,6 +18,6 @@ struct Reach {
   [[nodiscard]] bool files() const { return !rules.readable.empty(); }
 };
 
-[[nodiscard]] Reach reach_of(WorkerKind kind, const Config& config);
+[[nodiscard]] Reach reach_of(Program program, const Config& config);
 
 }  // namespace restante

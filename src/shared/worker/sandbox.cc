@@ -20,8 +20,9 @@
 #include <string_view>
 
 #include "shared/base/c_ptr.h"
-#include "shared/worker/sandbox_state.h"
+#include "shared/base/program.h"
 #include "shared/base/secrets.h"
+#include "shared/worker/sandbox_state.h"
 
 namespace restante {
 namespace {
@@ -184,12 +185,12 @@ void let_connect(Filter& filter, const Reach& reach) {
   filter.refuse("socket", EAFNOSUPPORT, {is(0, AF_NETLINK)});  // getaddrinfo(3) does without
 }
 
-Result<void> filter_calls(WorkerKind kind, const Reach& reach) {
+Result<void> filter_calls(Program program, const Reach& reach) {
   Filter filter;
   let_everybody(filter);
   let_read_files(filter, reach);
   let_send(filter, reach);
-  if (kind == WorkerKind::kMimed) {
+  if (program == Program::kMimed) {
     for (const char* name : kMimed) filter.allow(name);
   } else {
     let_connect(filter, reach);
@@ -199,14 +200,14 @@ Result<void> filter_calls(WorkerKind kind, const Reach& reach) {
 
 }  // namespace
 
-Result<void> enter_sandbox(WorkerKind kind, const Config& config) {
+Result<void> enter_sandbox(Program program, const Config& config) {
   if (!sandbox_state(config).on) return {};
-  const Reach reach = reach_of(kind, config);
+  const Reach reach = reach_of(program, config);
   tzset();  // reads a file, for the time in lines to syslog
   forbid_core_dumps();
   close_to_debuggers();
   auto entered = enter_landlock(reach.rules);
-  if (entered) entered = filter_calls(kind, reach);
+  if (entered) entered = filter_calls(program, reach);
   if (entered) return {};
   return fail(ErrorKind::kConfig,
               "cannot enter the sandbox: {}; sandbox = no does without, see restante.conf(5)",

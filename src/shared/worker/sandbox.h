@@ -3,6 +3,7 @@
 // needs and no other. SECURITY.md says what that is good for.
 #pragma once
 
+#include "shared/base/program.h"
 #include "shared/worker/needs.h"
 
 namespace restante {
@@ -11,6 +12,6 @@ namespace restante {
 // that makes another system call afterwards ends by SIGSYS; what libraries only try, and do
 // without, fails instead. Nothing is done where the setting `sandbox` is off or the build has a
 // sanitizer; the error says what the operator can do.
-[[nodiscard]] Result<void> enter_sandbox(WorkerKind kind, const Config& config);
+[[nodiscard]] Result<void> enter_sandbox(Program program, const Config& config);
 
 }  // namespace restante

@@ -6,7 +6,7 @@
 #include <cstring>
 #include <utility>
 
-#include "shared/mail/address.h"
+#include "shared/base/utf8.h"
 #include "smtpd/protocol/release_memory.h"
 
 namespace restante::smtpd {

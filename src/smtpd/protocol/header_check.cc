@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "shared/mail/address.h"
 #include "shared/base/ascii.h"
 
 namespace restante::smtpd {

@@ -7,6 +7,8 @@
 #include <charconv>
 
 #include "shared/base/ascii.h"
+#include "shared/base/number.h"
+#include "shared/base/utf8.h"
 
 namespace restante::smtpd {
 namespace {
@@ -155,13 +157,12 @@ std::expected<Address, Reply> parse_rcpt(std::string_view arguments, bool smtput
 // (RFC 3030 section 2). A size that 64 bits do not hold is as good as none: nobody sends so much.
 std::optional<Chunk> parse_bdat(std::string_view arguments) {
   const std::string_view digits = arguments.substr(0, arguments.find(' '));
-  std::uint64_t octets = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), octets);
-  if (error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  const auto octets = parse_number<std::uint64_t>(digits);
+  if (!octets) return std::nullopt;
   arguments.remove_prefix(digits.size());
-  if (arguments.empty()) return Chunk{octets, /*last=*/false};
+  if (arguments.empty()) return Chunk{*octets, /*last=*/false};
   if (!equal_ignoring_case(arguments, " LAST")) return std::nullopt;
-  return Chunk{octets, /*last=*/true};
+  return Chunk{*octets, /*last=*/true};
 }
 
 }  // namespace restante::smtpd

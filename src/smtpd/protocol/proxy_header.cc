@@ -10,6 +10,8 @@
 #include <cstring>
 #include <string>
 
+#include "shared/base/number.h"
+
 namespace restante::smtpd {
 namespace {
 
@@ -29,20 +31,8 @@ bool may_become(std::string_view bytes, std::string_view start) {
   return bytes.substr(0, common) == start.substr(0, common);
 }
 
-std::optional<ClientAddress> make_client(int family, const void* address) {
-  sockaddr_storage storage{};
-  if (family == AF_INET) {
-    sockaddr_in ipv4{};
-    ipv4.sin_family = AF_INET;
-    std::memcpy(&ipv4.sin_addr, address, sizeof ipv4.sin_addr);
-    std::memcpy(&storage, &ipv4, sizeof ipv4);
-  } else {
-    sockaddr_in6 ipv6{};
-    ipv6.sin6_family = AF_INET6;
-    std::memcpy(&ipv6.sin6_addr, address, sizeof ipv6.sin6_addr);
-    std::memcpy(&storage, &ipv6, sizeof ipv6);
-  }
-  return describe_client(reinterpret_cast<const sockaddr*>(&storage));
+ClientAddress make_client(int family, const void* bytes) {
+  return family == AF_INET ? describe_ipv4(bytes) : describe_ipv6(bytes);
 }
 
 // Words are separated by exactly one space.
@@ -54,10 +44,7 @@ std::string_view next_word(std::string_view& line) {
 
 // Section 2.1: decimal, without leading zeros.
 bool is_port(std::string_view word) {
-  std::uint16_t port = 0;
-  const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), port);
-  const bool whole = error == std::errc{} && end == word.data() + word.size();
-  return whole && (word.size() == 1 || word.front() != '0');
+  return parse_number<std::uint16_t>(word) && (word.size() == 1 || word.front() != '0');
 }
 
 // "TCP4" or "TCP6", source, destination, both ports.

@@ -115,7 +115,7 @@ void check_rates(RateTable table) {
 
 // As the master does with its slots and a worker with its own.
 void check_board(const Scoreboard& board) {
-  const auto slot = board.take(ProcessRole::kSmtpd, 0, 1);
+  const auto slot = board.take(Program::kSmtpd, 0, 1);
   if (!slot) return;
   board.started(*slot, 1);
   board.is_now(*slot, ProcessState::kReady);

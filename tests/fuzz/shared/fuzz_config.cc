@@ -31,7 +31,7 @@ void check_error(const Error& error, std::string_view place) {
 }
 
 // As a worker reads what the master has written for it.
-void check_written(const Config& config, Audience audience) {
+void check_written(const Config& config, Program audience) {
   const std::string text = format_config(config, audience);
   ConfigReader reader;
   require(reader.read_file(text, "w").has_value());
@@ -41,8 +41,8 @@ void check_written(const Config& config, Audience audience) {
 void check_config(const Config& config) {
   require(!config.domain.empty() && config.smtpd_workers > 0 && !config.hostname.empty());
   for (const std::string& domain : config.domain) require(config.has_domain(domain));
-  for (const Audience one :
-       {Audience::kMaster, Audience::kSmtpd, Audience::kApid, Audience::kMimed}) {
+  for (const Program one :
+       {Program::kMaster, Program::kSmtpd, Program::kApid, Program::kMimed}) {
     check_written(config, one);
   }
   ConfigReader shown;  // what restante -T prints is a configuration, if without secrets
@@ -96,7 +96,7 @@ void check_line(std::string_view line) {
   if (const auto done = reader.read_environment(variables); !done) {
     require(done.error().what.starts_with("environment "));
   }
-  const std::string written = format_config(reader.config(), Audience::kMaster);
+  const std::string written = format_config(reader.config(), Program::kMaster);
   const auto lines = static_cast<std::size_t>(std::ranges::count(written, '\n'));
   require(lines == all_settings().size() && !written.contains('\0'));
 }

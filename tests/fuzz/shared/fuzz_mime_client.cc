@@ -47,13 +47,13 @@ class Parser {
     directory_ = name;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    mime_socket_path(directory_, 0).copy(address.sun_path, sizeof address.sun_path - 1);
+    (directory_ + "/mimed.sock").copy(address.sun_path, sizeof address.sun_path - 1);
     listener_ = UniqueFd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     require(bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
     require(listen(listener_.get(), 8) == 0);
   }
   ~Parser() {
-    unlink(mime_socket_path(directory_, 0).c_str());
+    unlink((directory_ + "/mimed.sock").c_str());
     rmdir(directory_.c_str());
   }
   Parser(const Parser&) = delete;
@@ -127,7 +127,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const bool extracts = take(input, 1).starts_with('x');
   constexpr std::string_view kRaw = "Subject: s\r\n\r\ntext\r\n";
   unsigned parsed = 0, extracted = 0;
-  MimeClient client(loop.base(), parser.directory(), 1, 0, std::chrono::seconds(10));
+  MimeClient client(loop.base(), std::vector{parser.directory() + "/mimed.sock"}, 0, std::chrono::seconds(10));
   const UniqueFd connection = parser.accepted();
   require(static_cast<bool>(connection));
   SharedMimeProgress progress = greeted(connection.get());

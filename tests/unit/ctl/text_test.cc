@@ -69,7 +69,7 @@ void a_silent_worker_hangs(void**) {
   Status status;
   status.now = 1000;
   status.taken = std::chrono::milliseconds(100'000);
-  const auto hangs = [&](ProcessRole role, std::int64_t beat, std::uint64_t started_at) {
+  const auto hangs = [&](Program role, std::int64_t beat, std::uint64_t started_at) {
     return status.hangs({.slot = 0,
                          .role = role,
                          .state = ProcessState::kReady,
@@ -80,12 +80,12 @@ void a_silent_worker_hangs(void**) {
                          .heartbeat = std::chrono::milliseconds(beat),
                          .open = 0});
   };
-  assert_false(hangs(ProcessRole::kSmtpd, 95'000, 0));
-  assert_true(hangs(ProcessRole::kSmtpd, 94'999, 0));
-  assert_false(hangs(ProcessRole::kApid, 100'001, 0));  // it has beaten meanwhile
-  assert_false(hangs(ProcessRole::kApid, 0, 995));      // it has just been started
-  assert_true(hangs(ProcessRole::kApid, 0, 994));
-  assert_false(hangs(ProcessRole::kMimed, 0, 0));  // has no heartbeat
+  assert_false(hangs(Program::kSmtpd, 95'000, 0));
+  assert_true(hangs(Program::kSmtpd, 94'999, 0));
+  assert_false(hangs(Program::kApid, 100'001, 0));  // it has beaten meanwhile
+  assert_false(hangs(Program::kApid, 0, 995));      // it has just been started
+  assert_true(hangs(Program::kApid, 0, 994));
+  assert_false(hangs(Program::kMimed, 0, 0));  // has no heartbeat
 }
 
 void a_quantile_is_the_end_of_its_bucket(void**) {

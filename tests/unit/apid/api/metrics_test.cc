@@ -21,7 +21,7 @@ Score example() {
   score.latencies[0].buckets[kBuckets - 1] = 1;
   score.latencies[0].microseconds = 12'345'000;
   score.processes.push_back({.slot = 0,
-                             .role = ProcessRole::kApid,
+                             .role = Program::kApid,
                              .state = ProcessState::kReady,
                              .pid = 1,
                              .number = 0,

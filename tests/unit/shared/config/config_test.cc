@@ -207,7 +207,7 @@ void an_empty_variable_counts_as_unset(void**) {
 
 void every_default_passes_its_own_check_and_is_what_is_written_back(void**) {
   const ConfigReader reader;
-  const std::string text = format_config(reader.config(), Audience::kMaster);
+  const std::string text = format_config(reader.config(), Program::kMaster);
   for (const SettingInfo& info : all_settings()) {
     const std::string line =
         std::string(info.name) + " = " + std::string(info.default_value) + "\n";
@@ -223,10 +223,10 @@ void what_is_written_is_read_back_the_same(void**) {
                              "smtp_tls = optional\nlog_level = debug\nredis_timeout = 250ms\n",
                              "f")
                   .has_value());
-  const std::string once = format_config(*reader.finish(), Audience::kMaster);
+  const std::string once = format_config(*reader.finish(), Program::kMaster);
   ConfigReader again;
   assert_true(again.read_file(once, "f").has_value());
-  assert_same(format_config(again.config(), Audience::kMaster), once);
+  assert_same(format_config(again.config(), Program::kMaster), once);
 }
 
 void a_worker_is_told_only_what_is_its_own(void**) {
@@ -237,15 +237,15 @@ void a_worker_is_told_only_what_is_its_own(void**) {
                              "f")
                   .has_value());
   const Config config = *reader.finish();
-  const auto has = [&](Audience audience, const char* what) {
+  const auto has = [&](Program audience, const char* what) {
     return format_config(config, audience).find(what) != std::string::npos;
   };
-  assert_true(has(Audience::kApid, "topsecret"));
-  assert_false(has(Audience::kSmtpd, "topsecret"));
-  assert_false(has(Audience::kMimed, "topsecret"));
-  assert_true(has(Audience::kSmtpd, "hush"));
-  assert_false(has(Audience::kMimed, "hush"));
-  assert_false(has(Audience::kSmtpd, "privkey.pem"));
+  assert_true(has(Program::kApid, "topsecret"));
+  assert_false(has(Program::kSmtpd, "topsecret"));
+  assert_false(has(Program::kMimed, "topsecret"));
+  assert_true(has(Program::kSmtpd, "hush"));
+  assert_false(has(Program::kMimed, "hush"));
+  assert_false(has(Program::kSmtpd, "privkey.pem"));
   const std::string shown = describe_config(config);
   assert_true(shown.find("topsecret") == std::string::npos);
   assert_true(shown.find("hush") == std::string::npos);
@@ -315,8 +315,8 @@ void a_policy_is_published_when_asked_for(void**) {
     assert_true(reader.set(std::string("mta_sts=") + name, "-o").has_value());
     assert_true(reader.config().mta_sts == mode);
     const std::string line = std::string("mta_sts = ") + name + "\n";
-    assert_true(format_config(reader.config(), Audience::kApid).contains(line));
-    assert_false(format_config(reader.config(), Audience::kSmtpd).contains(line));
+    assert_true(format_config(reader.config(), Program::kApid).contains(line));
+    assert_false(format_config(reader.config(), Program::kSmtpd).contains(line));
   }
   assert_same(fault_in("mta_sts = on"),
               "r.conf:1: mta_sts: on is not one of none, testing, enforce");

@@ -50,8 +50,8 @@ pid_t in_child(const std::function<void()>& work) {
 void a_worker_counts_in_its_slot_and_the_sum_is_over_all(void**) {
   const SharedBoard shared;
   const Scoreboard board = shared.board();
-  const auto first = board.take(ProcessRole::kSmtpd, 0, 1);
-  const auto second = board.take(ProcessRole::kApid, 1, 1);
+  const auto first = board.take(Program::kSmtpd, 0, 1);
+  const auto second = board.take(Program::kApid, 1, 1);
   assert_true(first && second && *first != *second);
   board.started(*first, 100);
   board.is_now(*first, ProcessState::kReady);
@@ -63,7 +63,7 @@ void a_worker_counts_in_its_slot_and_the_sum_is_over_all(void**) {
   assert_int_equal(score.of(Count::kMailsStored), 7);
   assert_int_equal(score.processes.size(), 2);
   const ProcessScore& smtpd = score.processes[0];
-  assert_true(smtpd.role == ProcessRole::kSmtpd && smtpd.state == ProcessState::kReady);
+  assert_true(smtpd.role == Program::kSmtpd && smtpd.state == ProcessState::kReady);
   assert_true(smtpd.pid == 100 && smtpd.open == 1 && smtpd.heartbeat == milliseconds(0));
   const ProcessScore& apid = score.processes[1];
   assert_true(apid.number == 1 && apid.state == ProcessState::kStarting);
@@ -73,7 +73,7 @@ void a_worker_counts_in_its_slot_and_the_sum_is_over_all(void**) {
 void what_the_dead_have_counted_stays_and_what_they_had_open_goes(void**) {
   const SharedBoard shared;
   const Scoreboard board = shared.board();
-  const auto slot = board.take(ProcessRole::kSmtpd, 0, 1);
+  const auto slot = board.take(Program::kSmtpd, 0, 1);
   board.tally(slot).add(Count::kMailsStored, 3);
   board.tally(slot).add(Count::kSmtpOpen, 2);
   board.tally(slot).observe(Latency::kDelivery, microseconds(700));
@@ -81,7 +81,7 @@ void what_the_dead_have_counted_stays_and_what_they_had_open_goes(void**) {
   assert_int_equal(board.read().of(Count::kMailsStored), 3);
   assert_int_equal(board.read().of(Count::kSmtpOpen), 0);
   assert_int_equal(board.read().processes.size(), 0);
-  const auto next = board.take(ProcessRole::kApid, 0, 2);
+  const auto next = board.take(Program::kApid, 0, 2);
   assert_true(next == slot);  // slots are used again
   assert_int_equal(board.read().of(Count::kMailsStored), 3);
   board.tally(next).add(Count::kMailsStored);
@@ -93,9 +93,9 @@ void more_workers_than_slots_work_without_one(void**) {
   const SharedBoard shared;
   const Scoreboard board = shared.board();
   for (std::size_t i = 0; i < kScoreSlots; ++i) {
-    assert_true(board.take(ProcessRole::kSmtpd, i, 1).has_value());
+    assert_true(board.take(Program::kSmtpd, i, 1).has_value());
   }
-  const auto none = board.take(ProcessRole::kSmtpd, kScoreSlots, 1);
+  const auto none = board.take(Program::kSmtpd, kScoreSlots, 1);
   assert_false(none.has_value());
   board.tally(none).add(Count::kMailsStored);
   board.tally(kScoreSlots).add(Count::kMailsStored);  // a number that no slot has
@@ -105,9 +105,9 @@ void more_workers_than_slots_work_without_one(void**) {
 void a_worker_knows_whether_another_has_fewer(void**) {
   const SharedBoard shared;
   const Scoreboard board = shared.board();
-  const auto own = board.take(ProcessRole::kApid, 0, 1);
-  const auto other = board.take(ProcessRole::kApid, 1, 1);
-  const auto smtpd = board.take(ProcessRole::kSmtpd, 0, 1);
+  const auto own = board.take(Program::kApid, 0, 1);
+  const auto other = board.take(Program::kApid, 1, 1);
+  const auto smtpd = board.take(Program::kSmtpd, 0, 1);
   for (const auto slot : {own, other, smtpd}) board.is_now(*slot, ProcessState::kReady);
   board.tally(own).add(Count::kHttpOpen);
   assert_true(board.others_have_fewer(own, Count::kHttpOpen));
@@ -149,7 +149,7 @@ void no_count_goes_back_when_workers_are_killed(void**) {
     }
   });
   for (int i = 0; i < 60; ++i) {
-    const auto slot = board.take(ProcessRole::kSmtpd, 0, 1);
+    const auto slot = board.take(Program::kSmtpd, 0, 1);
     const std::uint64_t before = board.read().of(Count::kMailsStored);
     const pid_t worker = in_child([&] {
       const Tally tally = board.tally(slot);

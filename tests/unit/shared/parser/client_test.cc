@@ -64,16 +64,16 @@ class Bench {
     directory_ = name;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    mime_socket_path(directory_, 0).copy(address.sun_path, sizeof address.sun_path - 1);
+    (directory_ + "/mimed.sock").copy(address.sun_path, sizeof address.sun_path - 1);
     listener_.reset(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
         listen(listener_.get(), 8) != 0) {
       std::abort();
     }
-    client_.emplace(loop_.base(), directory_, 1, 0, time_limit);
+    client_.emplace(loop_.base(), std::vector{directory_ + "/mimed.sock"}, 0, time_limit);
   }
   ~Bench() {
-    unlink(mime_socket_path(directory_, 0).c_str());
+    unlink((directory_ + "/mimed.sock").c_str());
     rmdir(directory_.c_str());
   }
   Bench(const Bench&) = delete;

@@ -11,9 +11,9 @@ namespace {
 
 using restante::Config;
 using restante::Reach;
-using restante::WorkerKind;
+using restante::Program;
 
-Reach reach(WorkerKind kind, const std::string& redis, const std::string& acme = "") {
+Reach reach(Program kind, const std::string& redis, const std::string& acme = "") {
   Config config;
   config.redis = redis;
   config.acme_directory = acme;
@@ -33,13 +33,13 @@ bool reads(const Reach& reach, const std::string& path) {
 }
 
 void mimed_reaches_nothing(void**) {
-  const Reach none = reach(WorkerKind::kMimed, "redis.example.com", "/acme");
+  const Reach none = reach(Program::kMimed, "redis.example.com", "/acme");
   assert_false(none.sockets || none.tcp || none.names || none.files());
   assert_same(ports(none), "");
 }
 
 void a_redis_at_a_unix_socket_needs_no_network_and_no_file(void**) {
-  const Reach local = reach(WorkerKind::kSmtpd, "unix:/run/redis.sock");
+  const Reach local = reach(Program::kSmtpd, "unix:/run/redis.sock");
   assert_true(local.sockets);
   assert_false(local.tcp || local.names || local.files());
   assert_same(ports(local), "");
@@ -47,7 +47,7 @@ void a_redis_at_a_unix_socket_needs_no_network_and_no_file(void**) {
 
 void a_redis_by_address_needs_its_port_alone(void**) {
   for (const char* redis : {"127.0.0.1:7000", "redis://:password@[::1]:7000/2"}) {
-    const Reach one = reach(WorkerKind::kSmtpd, redis);
+    const Reach one = reach(Program::kSmtpd, redis);
     assert_true(one.tcp);
     assert_false(one.names || one.files());
     assert_same(ports(one), "7000");
@@ -55,29 +55,29 @@ void a_redis_by_address_needs_its_port_alone(void**) {
 }
 
 void a_redis_on_localhost_needs_etc_hosts_and_no_name_server(void**) {
-  const Reach one = reach(WorkerKind::kApid, "localhost:7000");
+  const Reach one = reach(Program::kApid, "localhost:7000");
   assert_true(one.tcp && reads(one, "/etc/hosts"));
   assert_false(one.names);
   assert_same(ports(one), "7000");
 }
 
 void a_redis_by_name_needs_the_resolver(void**) {
-  const Reach one = reach(WorkerKind::kApid, "redis.example.com");
+  const Reach one = reach(Program::kApid, "redis.example.com");
   assert_true(one.tcp && one.names && reads(one, "/etc/resolv.conf"));
   assert_same(ports(one), "6379 53");
 }
 
 void behind_sentinels_redis_may_be_anywhere(void**) {
-  const Reach one = reach(WorkerKind::kSmtpd, "sentinel://127.0.0.1:26379/mail");
+  const Reach one = reach(Program::kSmtpd, "sentinel://127.0.0.1:26379/mail");
   assert_true(one.tcp && one.names);
   assert_same(ports(one), "any");
 }
 
 void apid_alone_reads_the_challenges(void**) {
   const std::string redis = "unix:/run/redis.sock";
-  assert_true(reads(reach(WorkerKind::kApid, redis, "/acme"), "/acme"));
-  assert_false(reach(WorkerKind::kApid, redis).files());
-  assert_false(reach(WorkerKind::kSmtpd, redis, "/acme").files());
+  assert_true(reads(reach(Program::kApid, redis, "/acme"), "/acme"));
+  assert_false(reach(Program::kApid, redis).files());
+  assert_false(reach(Program::kSmtpd, redis, "/acme").files());
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ using restante::Config;
 using restante::Sandbox;
 using restante::SandboxState;
 using restante::UniqueFd;
-using restante::WorkerKind;
+using restante::Program;
 
 constexpr int kNoSandbox = 100;  // as the status of a child
 constexpr const char* kPasswords = "/etc/passwd";
@@ -49,7 +49,7 @@ Config config_with(const std::string& redis) {
 // What becomes of a worker that does `job`: the name of the signal that ended it; else the error
 // that job left in errno when it gave a negative number, or "done".
 template <class Job>
-std::string fate(WorkerKind kind, const Config& config, const Job& job) {
+std::string fate(Program kind, const Config& config, const Job& job) {
   const pid_t pid = fork();
   if (pid == 0) {
     if (!restante::enter_sandbox(kind, config)) _exit(kNoSandbox);
@@ -65,11 +65,11 @@ std::string fate(WorkerKind kind, const Config& config, const Job& job) {
 }
 
 template <class Job>
-std::string fate(WorkerKind kind, const Job& job) {
+std::string fate(Program kind, const Job& job) {
   return fate(kind, config_with("unix:/run/redis.sock"), job);
 }
 
-constexpr WorkerKind kAll[] = {WorkerKind::kSmtpd, WorkerKind::kApid, WorkerKind::kMimed};
+constexpr Program kAll[] = {Program::kSmtpd, Program::kApid, Program::kMimed};
 
 bool has_port_rules() { return restante::landlock_version() >= restante::kLandlockPorts; }
 
@@ -99,7 +99,7 @@ long connect_to(std::uint16_t port) {
 }
 
 void what_a_worker_does_works(void**) {
-  for (const WorkerKind kind : kAll) {
+  for (const Program kind : kAll) {
     assert_same(fate(kind,
                      [] {
                        const std::string much(std::size_t{4} << 20, 'x');
@@ -117,7 +117,7 @@ void what_a_worker_does_works(void**) {
 }
 
 void no_file_can_be_opened(void**) {
-  for (const WorkerKind kind : kAll) {
+  for (const Program kind : kAll) {
     assert_same(fate(kind, [] { return long{open(kPasswords, O_RDONLY)}; }), "EACCES");
     assert_same(fate(kind, [] { return long{open("/proc/self/mem", O_RDONLY)}; }), "EACCES");
     assert_same(fate(kind, [] { return long{open("/tmp/new", O_WRONLY | O_CREAT, 0600)}; }), "SYS");
@@ -131,7 +131,7 @@ void where_some_files_are_needed_the_others_stay_closed(void**) {
   if (restante::landlock_version() == 0) skip();
   const Config config = config_with("localhost:6379");
   const auto try_to_read = [&](const char* path) {
-    return fate(WorkerKind::kSmtpd, config, [path] { return long{open(path, O_RDONLY)}; });
+    return fate(Program::kSmtpd, config, [path] { return long{open(path, O_RDONLY)}; });
   };
   assert_same(try_to_read("/etc/hosts"), "done");
   assert_same(try_to_read(kPasswords), "EACCES");
@@ -146,12 +146,12 @@ void apid_reads_below_the_directory_of_challenges_alone(void**) {
   close(open(token.c_str(), O_WRONLY | O_CREAT, 0600));
   Config config = config_with("unix:/run/redis.sock");
   config.acme_directory = directory;
-  const auto try_to_read = [&](WorkerKind kind, const std::string& path) {
+  const auto try_to_read = [&](Program kind, const std::string& path) {
     return fate(kind, config, [&] { return long{open(path.c_str(), O_RDONLY)}; });
   };
-  const std::string there = try_to_read(WorkerKind::kApid, token);
-  const std::string elsewhere = try_to_read(WorkerKind::kApid, kPasswords);
-  const std::string of_smtpd = try_to_read(WorkerKind::kSmtpd, token);
+  const std::string there = try_to_read(Program::kApid, token);
+  const std::string elsewhere = try_to_read(Program::kApid, kPasswords);
+  const std::string of_smtpd = try_to_read(Program::kSmtpd, token);
   unlink(token.c_str());
   rmdir(directory);
   assert_same(there, "done");
@@ -160,7 +160,7 @@ void apid_reads_below_the_directory_of_challenges_alone(void**) {
 }
 
 void nothing_can_be_started(void**) {
-  for (const WorkerKind kind : kAll) {
+  for (const Program kind : kAll) {
     assert_same(fate(kind, [] { return long{execl("/bin/true", "true", nullptr)}; }), "SYS");
     assert_same(fate(kind, [] { return syscall(SYS_execveat, -1, "/bin/true", 0, 0, 0); }), "SYS");
     assert_same(fate(kind, [] { return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }), "SYS");
@@ -170,7 +170,7 @@ void nothing_can_be_started(void**) {
 
 void no_code_can_be_added(void**) {
   constexpr int kCode = PROT_READ | PROT_EXEC;
-  for (const WorkerKind kind : kAll) {
+  for (const Program kind : kAll) {
     assert_same(fate(kind,
                      [] {
                        void* map = mmap(nullptr, 4096, kCode, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -189,7 +189,7 @@ void no_code_can_be_added(void**) {
 
 void other_processes_are_out_of_reach(void**) {
   const pid_t other = getppid();
-  for (const WorkerKind kind : kAll) {
+  for (const Program kind : kAll) {
     assert_same(fate(kind, [=] { return long{kill(other, 0)}; }), "SYS");
     assert_same(fate(kind, [=] { return syscall(SYS_tgkill, other, other, 0); }), "SYS");
     assert_same(fate(kind, [=] { return ptrace(PTRACE_ATTACH, other, nullptr, nullptr); }), "SYS");
@@ -206,7 +206,7 @@ void the_kernel_is_asked_for_nothing_unusual(void**) {
   for (const long number :
        {SYS_bpf, SYS_mount, SYS_keyctl, SYS_io_uring_setup, SYS_unshare, SYS_setns, SYS_userfaultfd,
         SYS_perf_event_open, SYS_seccomp, SYS_setuid, SYS_chroot, SYS_shmget, SYS_pidfd_open}) {
-    for (const WorkerKind kind : kAll) {
+    for (const Program kind : kAll) {
       assert_same(fate(kind, [=] { return syscall(number, 0, 0, 0, 0, 0); }), "SYS");
     }
   }
@@ -214,26 +214,26 @@ void the_kernel_is_asked_for_nothing_unusual(void**) {
 
 void limits_stay(void**) {
   const rlimit more{1 << 20, 1 << 20};
-  for (const WorkerKind kind : kAll) {
+  for (const Program kind : kAll) {
     assert_same(fate(kind, [&] { return long{setrlimit(RLIMIT_NOFILE, &more)}; }), "SYS");
   }
 }
 
 void an_abort_is_one_still(void**) {
-  for (const WorkerKind kind : kAll) {
+  for (const Program kind : kAll) {
     assert_same(fate(kind, []() -> long { std::abort(); }), "ABRT");
   }
 }
 
 void mimed_makes_no_socket(void**) {
   for (const int family : {AF_UNIX, AF_INET, AF_INET6}) {
-    assert_same(fate(WorkerKind::kMimed, [=] { return long{socket(family, SOCK_STREAM, 0)}; }),
+    assert_same(fate(Program::kMimed, [=] { return long{socket(family, SOCK_STREAM, 0)}; }),
                 "SYS");
   }
 }
 
 void with_redis_at_a_unix_socket_there_is_no_network(void**) {
-  for (const WorkerKind kind : {WorkerKind::kSmtpd, WorkerKind::kApid}) {
+  for (const Program kind : {Program::kSmtpd, Program::kApid}) {
     assert_same(fate(kind, [] { return long{socket(AF_UNIX, SOCK_STREAM, 0)}; }), "done");
     for (const int family : {AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_VSOCK, AF_ALG}) {
       assert_same(fate(kind, [=] { return long{socket(family, SOCK_STREAM, 0)}; }), "SYS");
@@ -244,7 +244,7 @@ void with_redis_at_a_unix_socket_there_is_no_network(void**) {
 void with_redis_at_a_port_there_is_no_other_protocol(void**) {
   const Config config = config_with("127.0.0.1:6379");
   const auto make = [&](int type, int protocol) {
-    return fate(WorkerKind::kSmtpd, config, [=] { return long{socket(AF_INET, type, protocol)}; });
+    return fate(Program::kSmtpd, config, [=] { return long{socket(AF_INET, type, protocol)}; });
   };
   assert_same(make(SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP), "done");
   assert_same(make(SOCK_DGRAM, 0), "EACCES");
@@ -258,7 +258,7 @@ void no_port_but_that_of_redis_can_be_connected_to(void**) {
   std::uint16_t redis = 0, other = 0;
   const UniqueFd there = listen_somewhere(redis), elsewhere = listen_somewhere(other);
   const Config config = config_with("127.0.0.1:" + std::to_string(redis));
-  for (const WorkerKind kind : {WorkerKind::kSmtpd, WorkerKind::kApid}) {
+  for (const Program kind : {Program::kSmtpd, Program::kApid}) {
     assert_same(fate(kind, config, [=] { return connect_to(redis); }), "done");
     assert_same(fate(kind, config, [=] { return connect_to(other); }), "EACCES");
     assert_same(
@@ -275,7 +275,7 @@ void no_port_but_that_of_redis_can_be_connected_to(void**) {
 
 void no_port_can_be_listened_on(void**) {
   const Config config = config_with("127.0.0.1:6379");
-  for (const WorkerKind kind : {WorkerKind::kSmtpd, WorkerKind::kApid}) {
+  for (const Program kind : {Program::kSmtpd, Program::kApid}) {
     assert_same(
         fate(kind, config,
              [] {
@@ -292,7 +292,7 @@ void no_port_can_be_listened_on(void**) {
 void switched_off_it_takes_nothing_away(void**) {
   Config config = config_with("unix:/run/redis.sock");
   config.sandbox = Sandbox::kNo;
-  assert_same(fate(WorkerKind::kMimed, config, [] { return long{open(kPasswords, O_RDONLY)}; }),
+  assert_same(fate(Program::kMimed, config, [] { return long{open(kPasswords, O_RDONLY)}; }),
               "done");
 }
 

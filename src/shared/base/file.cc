@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: ISC
+#include "shared/base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace restante {
+
+Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view content) {
+  UniqueFd fd(memfd_create(std::string(name).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd) return fail(ErrorKind::kSystem, "memfd_create: {}", errno_text());
+  if (!write_all(fd.get(), content)) {
+    return fail(ErrorKind::kSystem, "memfd {}: {}", name, errno_text());
+  }
+  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
+  if (fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) {
+    return fail(ErrorKind::kSystem, "memfd {}: {}", name, errno_text());
+  }
+  return fd;
+}
+
+bool write_all(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = write(fd, bytes.data(), bytes.size());
+    if (written < 0) return false;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return true;
+}
+
+Result<std::string> read_all(int fd) {
+  std::string content;
+  struct stat status{};
+  if (fstat(fd, &status) == 0 && status.st_size > 0) {
+    content.reserve(static_cast<std::size_t>(status.st_size) + 1);
+  }
+  // Into its place, so that no second copy of a secret stays on the stack.
+  constexpr std::size_t kPiece = 16384;
+  for (;;) {
+    const std::size_t had = content.size();
+    ssize_t got = 0;
+    int error_number = 0;
+    content.resize_and_overwrite(
+        std::max(content.capacity(), had + (had == content.capacity() ? kPiece : 0)),
+        [&](char* bytes, std::size_t size) {
+          got = pread(fd, bytes + had, size - had, static_cast<off_t>(had));
+          error_number = errno;
+          return had + static_cast<std::size_t>(std::max<ssize_t>(got, 0));
+        });
+    if (got < 0) return fail(ErrorKind::kSystem, "read: {}", errno_text(error_number));
+    if (got == 0) return content;
+  }
+}
+
+}  // namespace restante

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: ISC
+// Files by descriptor: read and written as a whole.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "shared/base/error.h"
+#include "shared/base/unique_fd.h"
+
+namespace restante {
+
+// A memfd (memfd_create(2)) with `content`, sealed against every change.
+[[nodiscard]] Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view content);
+
+// False with errno set: not all of the bytes could be written.
+[[nodiscard]] bool write_all(int fd, std::string_view bytes);
+
+// Reads a whole file, from its start, and leaves the offset where it was. Leaves no other copy of
+// the content in memory.
+[[nodiscard]] Result<std::string> read_all(int fd);
+
+}  // namespace restante
