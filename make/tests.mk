@@ -49,7 +49,7 @@ fuzz-run: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 			-artifact_prefix=tests/fuzz/$$target-crash- -print_final_stats=1 -verbosity=0 \
 			$(BUILD)/corpus/$$target tests/fuzz/$$target.corpus || exit 1; done
 
-# Debian's own Python, since pytest is Debian's.
+# Debian's own Python, since pytest is Debian's. tests/pytest.ini says where it finds modules.
 PYTEST = RESTANTE_BUILD=$(abspath $(BUILD)) RESTANTE_TEST_SLOW=$(if $(filter release,$(VARIANT)),1,4) \
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider
 TESTS ?= tests/integration
@@ -77,7 +77,7 @@ bench-session: $(BUILD)/bench/bench_session ## print what the SMTP session alone
 BENCH ?=
 bench: bench-deps ## measure beside smtp-sink, Postfix and nginx; writes tests/bench/RESULTS.md
 	@$(PARALLEL_MAKE) all $(BUILD)/bench/smtp_load
-	@RESTANTE_BUILD=$(abspath $(BUILD)) /usr/bin/python3 tests/bench/run.py $(BENCH)
+	@PYTHONPATH=tests RESTANTE_BUILD=$(abspath $(BUILD)) /usr/bin/python3 -m bench.run $(BENCH)
 $(BUILD)/bench/%: tests/bench/%.cc $(call archives,smtpd)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  BENCH $<")

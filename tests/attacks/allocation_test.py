@@ -7,18 +7,20 @@ import pathlib
 import re
 import shutil
 import struct
-import sys
 import time
 import types
 
 import pytest
 
-from harness import SLOW, SOURCE, Redis, Restante, new_directory, programs, run, wait_until
-
-sys.path.append(str(SOURCE / "tests/faults"))
-from book import Book  # noqa: E402
-from load import Load  # noqa: E402
-from reader import Verdict  # noqa: E402
+from testbed.book import Book
+from testbed.build import programs
+from testbed.daemon import Restante
+from testbed.load import Load
+from testbed.machine import new_directory
+from testbed.processes import run
+from testbed.reader import Verdict
+from testbed.redis import Redis
+from testbed.waiting import SLOW, wait_until
 
 pytestmark = pytest.mark.skipif(SLOW != 1, reason="nothing can be preloaded before a sanitizer")
 FAILURES = int(os.environ.get("ALLOCATION_FAILURES", "200"))

@@ -7,7 +7,12 @@ import os
 
 import pytest
 
-from harness import BUILD, KEY, LOCAL, Restante, Dialogue, run, run_restante
+from testbed.api import KEY
+from testbed.build import BUILD, run_restante
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.processes import run
+from testbed.smtp import Dialogue
 
 TIMINGS = os.environ.get("KEY_TIMINGS", "1000000")
 HASH = "sha256:" + hashlib.sha256(KEY.encode()).hexdigest()

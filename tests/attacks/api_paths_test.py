@@ -8,7 +8,11 @@ import subprocess
 
 import pytest
 
-from harness import KEY, Restante, ask, deliver, installed, wait_until
+from testbed.api import KEY, ask
+from testbed.daemon import Restante
+from testbed.processes import installed
+from testbed.smtp import deliver
+from testbed.waiting import wait_until
 
 VICTIMS = ["victim", "a", "b", "{victim}", "*", "inbox", "victim+tag"]
 # %-encoded already; none is the name of a mailbox with mail.

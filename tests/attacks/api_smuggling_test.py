@@ -9,7 +9,11 @@ import ssl
 
 import pytest
 
-from harness import KEY, LOCAL, Restante, seconds, tls
+from testbed.api import KEY
+from testbed.certificates import tls
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.waiting import seconds
 
 HEAD = f"Host: localhost\r\nX-API-KEY: {KEY}\r\n"
 HIDDEN = f"DELETE /emails/victim HTTP/1.1\r\n{HEAD}\r\n"

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import Restante
+from testbed.daemon import Restante
 
 CLONE_NEWNET = 0x40000000
 REACHED = []

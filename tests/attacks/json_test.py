@@ -7,7 +7,10 @@ import os
 import random
 import subprocess
 
-from harness import SOURCE, Restante, ask, installed
+from testbed.api import ask
+from testbed.build import SOURCE
+from testbed.daemon import Restante
+from testbed.processes import installed
 
 MAILS = int(os.environ.get("JSON_MAILS", "3000"))
 BATCH, BOX = 20, 500  # mails of one write to the server, and of one mailbox

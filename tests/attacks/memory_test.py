@@ -7,8 +7,13 @@ import re
 import threading
 import time
 
-from crowd import Besieged
-from harness import KEY, LOCAL, SOURCE, Restante, deliver, run_restante, wait_until
+from attacks.crowd import Besieged
+from testbed.api import KEY
+from testbed.build import SOURCE, run_restante
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.smtp import deliver
+from testbed.waiting import wait_until
 
 KIB, MIB = 1024, 1024 * 1024
 UNITS = {"": 1, "K": KIB, "M": MIB, "G": KIB * MIB}
@@ -137,7 +142,7 @@ def test_row19_memory_stays_below_the_bound_of_the_manual(reached):
 
 
 class Anyone:
-    """For harness.Restante.killed: any process may die."""
+    """For Restante.killed: any process may die."""
 
     def __ge__(self, _):
         return True

@@ -10,7 +10,10 @@ import time
 
 import pytest
 
-from harness import SLOW, Redis, Restante, deliver, seconds, wait_until
+from testbed.daemon import Restante
+from testbed.redis import Redis
+from testbed.smtp import deliver
+from testbed.waiting import SLOW, seconds, wait_until
 
 MAILS = 1000 if SLOW == 1 else 100  # of each kind
 KILLED = 40

@@ -12,7 +12,9 @@ from email.message import EmailMessage
 
 import pytest
 
-from harness import KEY, LOCAL, Restante
+from testbed.api import KEY
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
 
 MIB = 1024 * 1024
 IMAGES = {

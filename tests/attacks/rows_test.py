@@ -2,7 +2,7 @@
 # ROWS: in order, and each test that it names is there.
 import pathlib
 
-from harness import SOURCE
+from testbed.build import SOURCE
 
 
 def lines():

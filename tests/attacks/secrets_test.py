@@ -8,9 +8,13 @@ import subprocess
 
 import pytest
 
-from harness import (
-    IS_ROOT, KEY, LOCAL, Restante, certificate, deliver, environment, installed, programs, run,
-    run_restante)
+from testbed.api import KEY
+from testbed.build import programs, run_restante
+from testbed.certificates import certificate
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, LOCAL
+from testbed.processes import environment, installed, run
+from testbed.smtp import deliver
 
 WRONG = "a-wrong-key-that-a-client-sent-in-vain"
 

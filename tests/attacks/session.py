@@ -4,7 +4,8 @@ import collections
 import struct
 import subprocess
 
-from harness import BUILD, seconds
+from testbed.build import BUILD
+from testbed.waiting import seconds
 
 TLS_REQUIRED, TLS_OFFERED = 1, 2
 NO_SENDER, NO_MESSAGE, NO_DELIVERY = 1, 2, 4

@@ -7,8 +7,12 @@ import time
 
 import pytest
 
-from crowd import Besieged
-from harness import LOCAL, SLOW, Restante, deliver, seconds, tls
+from attacks.crowd import Besieged
+from testbed.certificates import tls
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.smtp import deliver
+from testbed.waiting import SLOW, seconds
 
 CROWD, TLS_CROWD = 10_000, 1_000
 REQUESTS = 300

@@ -5,7 +5,8 @@ import os
 import re
 import subprocess
 
-from harness import BUILD, SOURCE, seconds
+from testbed.build import BUILD, SOURCE
+from testbed.waiting import seconds
 
 
 def test_row41_every_two_cuts(reached):

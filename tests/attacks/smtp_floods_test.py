@@ -15,7 +15,10 @@ import time
 
 import pytest
 
-from harness import LOCAL, Restante, seconds, tls, wait_until
+from testbed.certificates import tls
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.waiting import seconds, wait_until
 
 BURST = 5000
 PATIENCE = 1  # seconds, p99

@@ -11,8 +11,13 @@ import unicodedata
 
 import pytest
 
-from harness import (IS_ROOT, KEY, LOCAL, SLOW, UNPRIVILEGED, Lines, Restante, certificate,
-                     environment, new_directory, programs, wait_until)
+from testbed.api import KEY
+from testbed.build import programs
+from testbed.certificates import certificate
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED, new_directory
+from testbed.processes import Lines, environment
+from testbed.waiting import SLOW, wait_until
 
 ROUNDS = 1500 if SLOW == 1 else 200
 LINE = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (error  |warning|notice |info   |debug  ) "

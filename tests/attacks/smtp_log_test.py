@@ -9,7 +9,11 @@ import threading
 
 import pytest
 
-from harness import Lines, Restante, deliver, new_directory, seconds
+from testbed.daemon import Restante
+from testbed.machine import new_directory
+from testbed.processes import Lines
+from testbed.smtp import deliver
+from testbed.waiting import seconds
 
 MAILS, ROUNDS = 200, 20
 # Becomes the rest of its command line, with its standard error at the Unix socket in front of it.

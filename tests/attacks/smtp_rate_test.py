@@ -7,7 +7,11 @@ import subprocess
 
 import pytest
 
-from harness import BUILD, SLOW, Redis, Restante, deliver, seconds
+from testbed.build import BUILD
+from testbed.daemon import Restante
+from testbed.redis import Redis
+from testbed.smtp import deliver
+from testbed.waiting import SLOW, seconds
 
 KEYS = 5_000_000 if SLOW == 1 else 500_000
 MICROSECOND = 1000  # ns

@@ -11,7 +11,9 @@ import time
 
 import pytest
 
-from harness import LOCAL, SLOW, Restante, seconds
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.waiting import SLOW, seconds
 
 TIMEOUT = 2  # seconds
 LATE = 1  # seconds that are allowed past that

@@ -9,8 +9,9 @@ import re
 
 import pytest
 
-import session
-from harness import SLOW, Restante
+from attacks import session
+from testbed.daemon import Restante
+from testbed.waiting import SLOW
 
 LONGEST = 6 if SLOW == 1 else 4  # of what stands between the two mails
 ALPHABET = (b"\r", b"\n", b".", b"\0", b" ")

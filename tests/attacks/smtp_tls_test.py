@@ -8,7 +8,10 @@ import subprocess
 
 import pytest
 
-from harness import LOCAL, certificate, run, seconds, tls
+from testbed.certificates import certificate, tls
+from testbed.machine import LOCAL
+from testbed.processes import run
+from testbed.waiting import seconds
 
 CUTS = 10_000
 SMUGGLED = b"\r\n.\r\nMAIL FROM:<evil@example.org>\r\nRCPT TO:<cut@example.com>\r\nDATA\r\n"

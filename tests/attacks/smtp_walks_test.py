@@ -8,9 +8,11 @@ import random
 
 import pytest
 
-import session
-from harness import SLOW, Restante
-from smtp_model import ERRORS, LAST_OF_GROUP, MAIL, OFF, OFFERED, RCPT, RECIPIENTS, REQUIRED, SIZE, Model
+from attacks import session
+from attacks.smtp_model import (ERRORS, LAST_OF_GROUP, MAIL, OFF, OFFERED, RCPT, RECIPIENTS,
+                                REQUIRED, SIZE, Model)
+from testbed.daemon import Restante
+from testbed.waiting import SLOW
 
 WALKS = int(os.environ.get("WALKS", 20_000 if SLOW == 1 else 2000))
 WALKS_OVER_SOCKETS = 300 if SLOW == 1 else 50

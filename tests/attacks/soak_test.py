@@ -9,7 +9,11 @@ import pathlib
 import re
 import time
 
-from harness import IS_ROOT, KEY, SLOW, Redis, Restante, ask, at_once, seconds, wait_until
+from testbed.api import KEY, ask
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT
+from testbed.redis import Redis
+from testbed.waiting import SLOW, at_once, seconds, wait_until
 
 MIB = 1024 * 1024
 MAILS = int(os.environ.get("SOAK_MAILS", "20000"))
@@ -83,7 +87,7 @@ def send(daemon, first, count):
 
 
 def at_once_for_long(jobs):
-    """harness.at_once has a limit of a minute."""
+    """As at_once, which has a limit of a minute."""
     with concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
         return list(pool.map(lambda job: job(), jobs))
 

@@ -3,9 +3,10 @@
 import re
 import subprocess
 
-from harness import KEY, LOCAL
-from pairs import compare
-from peers import Nginx, Subject
+from bench.pairs import compare
+from bench.peers import Nginx, Subject
+from testbed.api import KEY
+from testbed.machine import LOCAL
 
 TEXT = "The quick brown fox jumps over the lazy dog, and then it does so again.\r\n"
 

@@ -12,12 +12,13 @@ import statistics
 import subprocess
 import tempfile
 
-import api_bench
-import counted
-from harness import ask, new_directory
-from pairs import Figure
-from peers import SmtpSink, Subject
-from smtp_bench import load
+from bench import api_bench
+from bench.pairs import Figure
+from bench.peers import SmtpSink, Subject
+from bench.smtp_bench import load
+from testbed import counted
+from testbed.api import ask
+from testbed.machine import new_directory
 
 COUNT = 400  # mails or requests
 # How mails of 2 KB come, and how many in one turn.

@@ -2,11 +2,11 @@
 """Whether a mail, or a list of ten, costs more the more mail there is: in the mailbox, and in others."""
 import contextlib
 
-from costs import time_of
-from harness import ask
-from pairs import compare
-from peers import Subject
-from smtp_bench import load
+from bench.costs import time_of
+from bench.pairs import compare
+from bench.peers import Subject
+from bench.smtp_bench import load
+from testbed.api import ask
 
 BOX = "u0"  # the only mailbox of smtp_load -m 1
 # More mails like the newest one of BOX, whatever it consists of: into BOX, or one into each of as

@@ -9,10 +9,13 @@ import ssl
 import statistics
 import time
 
-from harness import LOCAL, Redis, Restante, tls
-from pairs import Figure
-from peers import Subject
-from smtp_bench import load
+from bench.pairs import Figure
+from bench.peers import Subject
+from bench.smtp_bench import load
+from testbed.certificates import tls
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.redis import Redis
 
 CONNECTIONS = 10_000
 AT_ONCE = 200  # connections being opened

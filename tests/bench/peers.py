@@ -4,9 +4,11 @@ import re
 import socket
 import subprocess
 
-import postfix as an_instance
-from harness import (IS_ROOT, LOCAL, UNPRIVILEGED, Restante, certificate, free_ports,
-                     new_directory, wait_until)
+from testbed import postfix as an_instance
+from testbed.certificates import certificate
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED, free_ports, new_directory
+from testbed.waiting import wait_until
 
 NO_LIMITS = {"smtp_client_connection_limit": 0, "smtp_tls": "optional"}
 

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: ISC
 """Measures restante beside its peers, all in one run. `make bench` calls it; numbers only: nothing
 passes or fails. A whole run writes RESULTS.md and growth.svg beside this file.
@@ -16,15 +15,9 @@ import sys
 import textwrap
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE), str(HERE.parent / "integration"), str(HERE.parent / "interop")]
-import api_bench  # noqa: E402
-import costs  # noqa: E402
-import growth  # noqa: E402
-import memory  # noqa: E402
-import smtp_bench  # noqa: E402
-import waits  # noqa: E402
+from bench import api_bench, costs, growth, memory, smtp_bench, waits
 
+HERE = pathlib.Path(__file__).resolve().parent
 # Each part: its title, what it is, and what gives its rows.
 PARTS = {
     "smtp": ("SMTP", "Mails a second from 20 connections (10 MB: from 4). A mail to restante is parsed, "

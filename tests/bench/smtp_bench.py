@@ -4,8 +4,8 @@ import json
 import os
 import subprocess
 
-from pairs import compare
-from peers import Postfix, SmtpSink, Subject
+from bench.pairs import compare
+from bench.peers import Postfix, SmtpSink, Subject
 
 # What is sent, how often in one turn, options of smtp_load, and what the ratio should be at least.
 TO_SINK = [

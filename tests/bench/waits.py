@@ -8,10 +8,12 @@ import socket
 import statistics
 import time
 
-from costs import redis_stat, time_of
-from harness import KEY, LOCAL, tls
-from pairs import Figure
-from peers import Subject
+from bench.costs import redis_stat, time_of
+from bench.pairs import Figure
+from bench.peers import Subject
+from testbed.api import KEY
+from testbed.certificates import tls
+from testbed.machine import LOCAL
 
 CLIENTS = 100
 GAP = 0.01  # seconds between two mails

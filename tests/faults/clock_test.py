@@ -11,8 +11,12 @@ from email.utils import parsedate_to_datetime
 
 import pytest
 
-from harness import SLOW, Redis, new_directory, programs, run, seconds
-from storm import Fault, Service, storm
+from faults.storm import Fault, Service, storm
+from testbed.build import programs
+from testbed.machine import new_directory
+from testbed.processes import run
+from testbed.redis import Redis
+from testbed.waiting import SLOW, seconds
 
 pytestmark = pytest.mark.skipif(SLOW != 1, reason="nothing can be preloaded before a sanitizer")
 

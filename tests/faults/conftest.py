@@ -6,8 +6,8 @@ import subprocess
 
 import pytest
 
-from harness import Redis
-from storm import COLUMNS, Service
+from faults.storm import COLUMNS, Service
+from testbed.redis import Redis
 
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 TABLE = []

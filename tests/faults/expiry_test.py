@@ -8,8 +8,11 @@ import smtplib
 import threading
 import time
 
-from harness import Redis, ask, deliver, wait_until
-from storm import FAULT_SECONDS, Row, Service
+from faults.storm import FAULT_SECONDS, Row, Service
+from testbed.api import ask
+from testbed.redis import Redis
+from testbed.smtp import deliver
+from testbed.waiting import wait_until
 
 RETENTION = 6.0  # seconds
 SLACK = 0.01

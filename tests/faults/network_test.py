@@ -6,10 +6,11 @@ import socket
 
 import pytest
 
-from harness import IS_ROOT, LOCAL, Redis
-from network import HERE, THERE, TUN, Network
-from storm import Fault, Service, storm
-from wire import Wire
+from faults.network import HERE, THERE, TUN, Network
+from faults.storm import Fault, Service, storm
+from faults.wire import Wire
+from testbed.machine import IS_ROOT, LOCAL
+from testbed.redis import Redis
 
 needs_network = pytest.mark.skipif(
     not (IS_ROOT and os.path.exists(TUN)),

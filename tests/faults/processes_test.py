@@ -8,8 +8,10 @@ import signal
 import subprocess
 import time
 
-from harness import IS_ROOT, UNPRIVILEGED, installed, seconds, wait_until
-from storm import Fault, storm
+from faults.storm import Fault, storm
+from testbed.machine import IS_ROOT, UNPRIVILEGED
+from testbed.processes import installed
+from testbed.waiting import seconds, wait_until
 
 
 class Kill(Fault):

@@ -10,8 +10,9 @@ import smtplib
 import threading
 import time
 
-from harness import ask, deliver
-from storm import FAULT_SECONDS, Row
+from faults.storm import FAULT_SECONDS, Row
+from testbed.api import ask
+from testbed.smtp import deliver
 
 SENDERS, OTHERS, MAILBOXES = 3, 5, 3
 FOREVER = float("inf")

@@ -9,9 +9,12 @@ import time
 
 import pytest
 
-from harness import (IS_ROOT, SLOW, Redis, deliver, environment, new_directory, run, seconds,
-                     wait_until)
-from storm import Fault, Service, storm
+from faults.storm import Fault, Service, storm
+from testbed.machine import IS_ROOT, new_directory
+from testbed.processes import environment, run
+from testbed.redis import Redis
+from testbed.smtp import deliver
+from testbed.waiting import SLOW, seconds, wait_until
 
 RSS_LIMIT = 256 * 1024  # KiB of one smtpd
 ROOM = 1 << 30  # more than the mail of a storm

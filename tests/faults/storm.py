@@ -5,10 +5,12 @@ import os
 import random
 import time
 
-from book import Book
-from harness import SLOW, Files, Restante, seconds
-from load import Load
-from reader import Verdict
+from testbed.book import Book
+from testbed.certificates import Files
+from testbed.daemon import Restante
+from testbed.load import Load
+from testbed.reader import Verdict
+from testbed.waiting import SLOW, seconds
 
 FAULT_SECONDS = float(os.environ.get("FAULT_SECONDS", "60"))
 INJECTIONS = 2_000  # at most

@@ -8,7 +8,7 @@ import struct
 import threading
 import time
 
-from harness import LOCAL
+from testbed.machine import LOCAL
 
 AT_ONCE = 65536
 LIBC = ctypes.CDLL(None)

@@ -10,7 +10,13 @@ import time
 
 import pytest
 
-from harness import FIELDS, LOCAL, Restante, at_once, certificate, deliver, run, seconds
+from testbed.api import FIELDS
+from testbed.certificates import certificate
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.processes import run
+from testbed.smtp import deliver
+from testbed.waiting import at_once, seconds
 
 
 def mail(subject, body="Hello.\r\n"):

@@ -5,7 +5,8 @@ import ssl
 
 import pytest
 
-from harness import Restante, tls
+from testbed.certificates import tls
+from testbed.daemon import Restante
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 # What is stored of a mail as it came: the trace header on top, then the bytes of the sender.
 import re
 
-from harness import LOCAL, Restante
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
 
 
 def test_the_stored_mail_has_one_trace_header_on_top_and_then_the_bytes_as_they_came():

@@ -4,7 +4,9 @@ import ssl
 
 import pytest
 
-from harness import Restante, certificate, run
+from testbed.certificates import certificate
+from testbed.daemon import Restante
+from testbed.processes import run
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])

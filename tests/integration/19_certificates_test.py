@@ -6,7 +6,11 @@ import subprocess
 
 import pytest
 
-from harness import KEY, LOCAL, NEW_KEY, Restante, new_directory, run
+from testbed.api import KEY
+from testbed.certificates import NEW_KEY
+from testbed.daemon import Restante
+from testbed.machine import LOCAL, new_directory
+from testbed.processes import run
 
 
 @functools.cache

@@ -2,12 +2,17 @@
 # The API apart from reading mail: what is refused how, in which order, and the redirect.
 import contextlib
 import http.client
-import json
 import signal
 
 import pytest
 
-from harness import KEY, LOCAL, Redis, Restante, ask, certificate, run, wait_until
+from testbed.api import KEY, ask
+from testbed.certificates import certificate
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.processes import run
+from testbed.redis import Redis
+from testbed.waiting import wait_until
 
 
 def error_of(answer, status):

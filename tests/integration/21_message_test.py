@@ -5,7 +5,9 @@ import time
 
 import pytest
 
-from harness import FIELDS, LUA_FRAME, Restante
+from testbed.api import FIELDS
+from testbed.daemon import Restante
+from testbed.redis import LUA_FRAME
 
 NO_ID = "1" * 19
 

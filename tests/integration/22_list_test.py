@@ -5,7 +5,7 @@ import urllib.parse
 
 import pytest
 
-from harness import LUA_FRAME, Restante
+from testbed.redis import LUA_FRAME
 
 # Puts ARGV[2] mails with a subject into an inbox, as a delivery would but for the raw mail.
 FILL = LUA_FRAME + """for i = 1, ARGV[2] do redis.call('XADD', KEYS[1], '*', 's',

@@ -9,9 +9,13 @@ import re
 
 import pytest
 
-import generated_mails
-from generated_mails import SEED
-from harness import FIELDS, SLOW, Redis, Restante, ask, deliver
+from integration import generated_mails
+from integration.generated_mails import SEED
+from testbed.api import FIELDS, ask
+from testbed.daemon import Restante
+from testbed.redis import Redis
+from testbed.smtp import deliver
+from testbed.waiting import SLOW
 
 COUNT = 1000 if SLOW == 1 else 200
 PAGE = 100  # mails of one connection, and of one list

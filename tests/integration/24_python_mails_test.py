@@ -9,7 +9,10 @@ import sysconfig
 
 import pytest
 
-from harness import Redis, Restante, ask, deliver
+from testbed.api import ask
+from testbed.daemon import Restante
+from testbed.redis import Redis
+from testbed.smtp import deliver
 
 DATA = pathlib.Path(sysconfig.get_path("stdlib")) / "test/test_email/data"
 MAILS = sorted(DATA.glob("*.txt"))

@@ -15,7 +15,11 @@ import time
 
 import pytest
 
-from harness import KEY, SOURCE, Restante, ask, at_once, tls, wait_until
+from testbed.api import KEY, ask
+from testbed.build import SOURCE
+from testbed.certificates import tls
+from testbed.daemon import Restante
+from testbed.waiting import at_once, wait_until
 
 GOLDEN = SOURCE / "tests/golden/mime"
 MIB = 2**20

@@ -8,7 +8,10 @@ import time
 
 import pytest
 
-from harness import KEY, LUA_FRAME, Redis, Restante, at_once, ask, seconds, wait_until
+from testbed.api import KEY, ask
+from testbed.daemon import Restante
+from testbed.redis import LUA_FRAME, Redis
+from testbed.waiting import at_once, seconds, wait_until
 
 
 class Waiter:

@@ -11,7 +11,12 @@ import time
 
 import pytest
 
-from harness import KEY, LOCAL, LUA_FRAME, Redis, Restante, at_once, ask, seconds, tls, wait_until
+from testbed.api import KEY, ask
+from testbed.certificates import tls
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.redis import LUA_FRAME, Redis
+from testbed.waiting import at_once, seconds, wait_until
 
 # Puts ARGV[1] mails into an inbox, as a delivery would but for the raw mail.
 FILL = LUA_FRAME + """for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 's',

@@ -8,7 +8,11 @@ import time
 
 import pytest
 
-from harness import KEY, LOCAL, LUA_FRAME, Redis, Restante, seconds, wait_until
+from testbed.api import KEY
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.redis import LUA_FRAME, Redis
+from testbed.waiting import seconds, wait_until
 
 
 class Events:

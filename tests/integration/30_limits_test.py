@@ -6,7 +6,12 @@ import http.client
 import re
 import socket
 
-from harness import LOCAL, Restante, ask, at_once, deliver, tls
+from testbed.api import ask
+from testbed.certificates import tls
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.smtp import deliver
+from testbed.waiting import at_once
 
 
 def test_of_60_mails_at_once_from_one_sender_exactly_50_are_taken(limited):

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from harness import Restante
+from testbed.daemon import Restante
 
 APP = "https://app.example.com"
 PREFLIGHT = {"Origin": APP, "Access-Control-Request-Method": "GET",

@@ -8,8 +8,11 @@ import threading
 
 import pytest
 
-from harness import KEY, LOCAL, certificate, environment, new_directory, run
-from readme import code_block
+from testbed.api import KEY
+from testbed.certificates import certificate
+from testbed.machine import LOCAL, new_directory
+from testbed.processes import environment, run
+from testbed.readme import code_block
 
 CODE = "493817"
 MAIL = "Subject: Your code\r\n\r\nYour code is {}. It is good for ten minutes.\r\n"

@@ -5,7 +5,11 @@ import http.client
 
 import pytest
 
-from harness import KEY, LOCAL, Restante, ask, new_directory, run, seconds
+from testbed.api import KEY, ask
+from testbed.daemon import Restante
+from testbed.machine import LOCAL, new_directory
+from testbed.processes import run
+from testbed.waiting import seconds
 
 WELL_KNOWN = "/.well-known/acme-challenge/"
 

@@ -11,8 +11,12 @@ import time
 
 import pytest
 
-from harness import (
-    IS_ROOT, KEY, LOCAL, UNPRIVILEGED, Restante, ask, deliver, run, seconds, tls, wait_until)
+from testbed.api import KEY, ask
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED
+from testbed.processes import run
+from testbed.smtp import deliver
+from testbed.waiting import seconds, wait_until
 
 
 @pytest.fixture(scope="module")

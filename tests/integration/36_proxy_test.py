@@ -8,8 +8,12 @@ import struct
 
 import pytest
 
-from harness import LOCAL, Dialogue, Restante, deliver, seconds, tls
-from proxies import haproxy
+from integration.proxies import haproxy
+from testbed.certificates import tls
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.smtp import Dialogue, deliver
+from testbed.waiting import seconds
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 

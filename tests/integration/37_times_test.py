@@ -8,7 +8,8 @@ import math
 import threading
 import time
 
-from harness import Restante, seconds
+from testbed.daemon import Restante
+from testbed.waiting import seconds
 
 PROMPT = ("banner", "MAIL", "RCPT", "354")
 SMALL = b"Subject: small\r\n\r\nHello.\r\n"

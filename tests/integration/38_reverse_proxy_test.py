@@ -11,9 +11,12 @@ import stat
 
 import pytest
 
-from harness import (
-    IS_ROOT, KEY, LOCAL, UNPRIVILEGED, Restante, ask, new_directory, run, seconds, wait_until)
-from proxies import haproxy
+from integration.proxies import haproxy
+from testbed.api import KEY, ask
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED, new_directory
+from testbed.processes import run
+from testbed.waiting import seconds, wait_until
 
 
 def open_directory():

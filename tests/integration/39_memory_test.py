@@ -6,7 +6,12 @@ import os
 import pathlib
 import re
 
-from harness import KEY, LOCAL, Restante, ask, at_once, deliver, tls, wait_until
+from testbed.api import KEY, ask
+from testbed.certificates import tls
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.smtp import deliver
+from testbed.waiting import at_once, wait_until
 
 MIB = 1024 * 1024
 IS_MEASURED = "asan" not in os.environ.get("RESTANTE_BUILD", "")

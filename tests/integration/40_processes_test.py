@@ -11,7 +11,11 @@ import ssl
 
 import pytest
 
-from harness import IS_ROOT, KEY, LOCAL, UNPRIVILEGED, Restante, certificate, new_directory, run
+from testbed.api import KEY
+from testbed.certificates import certificate
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED, new_directory
+from testbed.processes import run
 
 ROLES = {"smtpd": 3, "apid": 2, "mimed": 2}
 LARGEST_REGION = 64 * 2**20  # the sanitizers' own are larger

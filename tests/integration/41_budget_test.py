@@ -2,8 +2,8 @@
 # What a mail, a request and a connection may cost: a change that costs more is seen here.
 import pytest
 
-from counted import Cost, cost_of, measure
-from harness import BUILD, has_sanitizer
+from testbed.build import BUILD, has_sanitizer
+from testbed.counted import Cost, cost_of, measure
 
 # At most. System calls and allocations are a few percent above what was counted, and the same on
 # every machine. Instructions differ by compiler and libraries, so they have 15 % of room.

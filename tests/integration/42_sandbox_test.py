@@ -13,10 +13,13 @@ import sys
 
 import pytest
 
-from harness import (IS_ROOT, LOCAL, UNPRIVILEGED, Files, Restante, environment, has_sanitizer,
-                     programs, run)
-from inject import IS_KNOWN, Killed, Puppet
-from redis_on_port import redis_on_a_port
+from integration.inject import IS_KNOWN, Killed, Puppet
+from integration.redis_on_port import redis_on_a_port
+from testbed.build import has_sanitizer, programs
+from testbed.certificates import Files
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED
+from testbed.processes import environment, run
 
 ROLES = ("smtpd", "apid", "mimed")
 PASSWORDS = b"/etc/passwd"

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness import SOURCE
+from testbed.build import SOURCE
 
 TEXT = (SOURCE / "SECURITY.md").read_text()
 

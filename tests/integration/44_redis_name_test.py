@@ -8,8 +8,10 @@ import threading
 
 import pytest
 
-from harness import IS_ROOT, LOCAL, Restante, new_directory, run
-from redis_on_port import redis_on_a_port
+from integration.redis_on_port import redis_on_a_port
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, LOCAL, new_directory
+from testbed.processes import run
 
 SERVER = "127.0.0.53"  # of our own mounts' resolv.conf alone
 NAME = "redis.restante.test"

@@ -11,9 +11,14 @@ import time
 
 import pytest
 
-import harness
-from harness import (BUILD, KEY, LOCAL, PROGRAMS, Lines, Restante, ask, certificate, environment,
-                     new_directory, programs, seconds, wait_until)
+from testbed import build
+from testbed.api import KEY
+from testbed.build import BUILD, PROGRAMS, programs
+from testbed.certificates import certificate
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED, new_directory
+from testbed.processes import Lines, environment, run
+from testbed.waiting import seconds, wait_until
 
 # Binds what it is told to, and passes it on as systemd does.
 ACTIVATOR = """#!/usr/bin/python3
@@ -52,7 +57,7 @@ def activated(monkeypatch, sockets, **settings):
     script.write_text(ACTIVATOR.format(sockets=sockets, program=str(programs() / "restante")))
     script.chmod(0o755)
     with monkeypatch.context() as patch:
-        patch.setattr(harness, "programs", lambda: directory)
+        patch.setattr(build, "programs", lambda: directory)
         with Restante(**settings) as restante:
             yield restante
 
@@ -72,8 +77,8 @@ def test_passed_sockets_take_the_place_of_those_of_the_settings(monkeypatch):
         restante.send("alice@example.com")
         assert restante.mails("alice")
         pathlib.Path(path).chmod(0o777)
-        said = harness.run("curl", "-s", "--unix-socket", path, "-H", f"X-API-KEY: {KEY}",
-                           "http://localhost/emails/alice")
+        said = run("curl", "-s", "--unix-socket", path, "-H", f"X-API-KEY: {KEY}",
+                   "http://localhost/emails/alice")
         assert "hello" in said.stdout
         restante.process.send_signal(signal.SIGHUP)
         restante.log.wait_for("event=generation_ended")
@@ -116,7 +121,7 @@ def test_systemds_own_activator_starts_it_with_the_first_client():
                 "smtp_listen": "192.0.2.1:25", "https_listen": "192.0.2.1:443", "http_listen": "",
                 "tls_certificate": certificate()[0], "tls_key": certificate()[1],
                 "runtime_dir": new_directory() / "run",
-                **({"user": harness.UNPRIVILEGED} if harness.IS_ROOT else {})}
+                **({"user": UNPRIVILEGED} if IS_ROOT else {})}
     options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
     process = subprocess.Popen(
         ["systemd-socket-activate", "-l", smtp, "-l", https, "--fdname=smtp:https",
@@ -200,7 +205,7 @@ def test_the_watchdog_is_fed_while_there_are_workers_of_every_kind(monkeypatch):
     directory = new_directory()
     for program in PROGRAMS:
         shutil.copy(BUILD / program, directory)
-    monkeypatch.setattr(harness, "programs", lambda: directory)
+    monkeypatch.setattr(build, "programs", lambda: directory)
     listener = Listener()
     with Restante(variables={**listener.variables, "WATCHDOG_USEC": "400000"}) as restante:
         listener.next()

@@ -10,8 +10,13 @@ import threading
 
 import pytest
 
-from harness import (IS_ROOT, KEY, UNPRIVILEGED, Lines, Restante, certificate, new_directory,
-                     run_restante, seconds, wait_until)
+from testbed.api import KEY
+from testbed.build import run_restante
+from testbed.certificates import certificate
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, UNPRIVILEGED, new_directory
+from testbed.processes import Lines
+from testbed.waiting import seconds, wait_until
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (error  |warning|notice |info   |debug  ) "
                   r"restante(-\w+)?\[\d+\] event=\w+( \w+=(\"[ -~]*\"|[!-~]*))*")

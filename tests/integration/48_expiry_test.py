@@ -8,7 +8,12 @@ import subprocess
 
 import pytest
 
-from harness import NEW_KEY, Restante, environment, new_directory, programs, wait_until
+from testbed.build import programs
+from testbed.certificates import NEW_KEY
+from testbed.daemon import Restante
+from testbed.machine import new_directory
+from testbed.processes import environment
+from testbed.waiting import wait_until
 
 
 def make_certificate(days, directory=None, kind="ec"):

@@ -9,7 +9,10 @@ import signal
 import smtplib
 import threading
 
-from harness import Restante, ask, at_once, deliver, seconds, wait_until
+from testbed.api import ask
+from testbed.daemon import Restante
+from testbed.smtp import deliver
+from testbed.waiting import at_once, seconds, wait_until
 
 KILLS = 100
 SENDERS = 4

@@ -5,7 +5,10 @@ import time
 
 import pytest
 
-from harness import FIELDS, Restante, deliver, seconds
+from testbed.api import FIELDS
+from testbed.daemon import Restante
+from testbed.smtp import deliver
+from testbed.waiting import seconds
 
 # What another sender may have to wait for its 250 meanwhile; far above a parser's start-up, far
 # below the time that the parser is given for the poison.

@@ -9,7 +9,12 @@ import time
 
 import pytest
 
-from harness import LOCAL, Redis, Restante, ask, deliver, seconds, wait_until
+from testbed.api import ask
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.redis import Redis
+from testbed.smtp import deliver
+from testbed.waiting import seconds, wait_until
 
 IMPATIENCE = 1  # second
 

@@ -8,8 +8,13 @@ import time
 
 import pytest
 
-from harness import (SOURCE, Lines, Redis, Restante, deliver, environment, new_directory, programs,
-                     run, seconds, wait_until)
+from testbed.build import SOURCE, programs
+from testbed.daemon import Restante
+from testbed.machine import new_directory
+from testbed.processes import Lines, environment, run
+from testbed.redis import Redis
+from testbed.smtp import deliver
+from testbed.waiting import seconds, wait_until
 
 NOTICED_WITHIN = 5  # seconds
 

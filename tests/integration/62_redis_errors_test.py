@@ -6,8 +6,11 @@ import time
 
 import pytest
 
-from fake_redis import INFO, FakeRedis, bulk
-from harness import LOCAL, Restante, deliver, seconds, wait_until
+from integration.fake_redis import INFO, FakeRedis, bulk
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.smtp import deliver
+from testbed.waiting import seconds, wait_until
 
 ERRORS = [
     "LOADING Redis is loading the dataset in memory",

@@ -7,9 +7,13 @@ import time
 
 import pytest
 
-from fake_redis import FakeRedis, bulk
-from harness import (LOCAL, Lines, Restante, deliver, environment, free_ports, new_directory,
-                     programs, run, seconds, wait_until)
+from integration.fake_redis import FakeRedis, bulk
+from testbed.build import programs
+from testbed.daemon import Restante
+from testbed.machine import LOCAL, free_ports, new_directory
+from testbed.processes import Lines, environment, run
+from testbed.smtp import deliver
+from testbed.waiting import seconds, wait_until
 
 BACK_WITHIN = 15  # seconds, of which the Sentinels take one to believe that the master is down
 

@@ -5,8 +5,13 @@ import socket
 
 import pytest
 
-from harness import (LOCAL, Files, Redis, Restante, certificate, deliver, environment, free_ports,
-                     new_directory, programs, run, run_restante)
+from testbed.build import programs, run_restante
+from testbed.certificates import Files, certificate
+from testbed.daemon import Restante
+from testbed.machine import LOCAL, free_ports, new_directory
+from testbed.processes import environment, run
+from testbed.redis import Redis
+from testbed.smtp import deliver
 
 STRANGE = "127.0.0.2"  # no certificate is for it
 SECRET = "p:ss/w@rd"  # all that an address is cut at

@@ -8,7 +8,11 @@ import time
 
 import pytest
 
-from harness import LOCAL, Redis, Restante, ask, seconds
+from testbed.api import ask
+from testbed.daemon import Restante
+from testbed.machine import LOCAL
+from testbed.redis import Redis
+from testbed.waiting import seconds
 
 
 def test_sigterm_lets_a_transaction_end_and_tells_idle_clients():

@@ -16,9 +16,14 @@ import time
 
 import pytest
 
-import harness
-from harness import (IS_ROOT, KEY, LOCAL, PROGRAMS, SLOW, Files, Restante, ask, certificate,
-                     deliver, new_directory, seconds, wait_until)
+from testbed import build
+from testbed.api import KEY, ask
+from testbed.build import PROGRAMS
+from testbed.certificates import Files, certificate
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, LOCAL, new_directory
+from testbed.smtp import deliver
+from testbed.waiting import SLOW, seconds, wait_until
 
 RELOADS = int(os.environ.get("RELOADS", 20 if SLOW == 1 else 8))
 
@@ -170,7 +175,7 @@ class Load:
 def copy_programs():
     directory = new_directory()
     for program in PROGRAMS:
-        shutil.copy(harness.BUILD / program, directory)
+        shutil.copy(build.BUILD / program, directory)
     return directory
 
 
@@ -188,7 +193,7 @@ def replace(directory, program, content=None):
 @pytest.mark.parametrize("renewed", ["certificates", "certificates and programs"])
 def test_many_reloads_under_load_lose_nothing(monkeypatch, renewed):
     directory = copy_programs()
-    monkeypatch.setattr(harness, "programs", lambda: directory)
+    monkeypatch.setattr(build, "programs", lambda: directory)
     files = Files()
     pairs = [certificate(), certificate("other.example.com")]
     with Restante(**files.settings()) as restante:
@@ -289,7 +294,7 @@ def test_a_file_that_only_root_can_read_is_named_with_the_way_out():
 @pytest.mark.skipif(not IS_ROOT, reason="the processes are closed to their own user")
 def test_programs_that_were_replaced_run_after_a_reload(monkeypatch):
     directory = copy_programs()
-    monkeypatch.setattr(harness, "programs", lambda: directory)
+    monkeypatch.setattr(build, "programs", lambda: directory)
     with Restante(**Files().settings()) as restante:
         def running():
             return {os.readlink(f"/proc/{pid}/exe") for pid in restante.pids()}
@@ -313,7 +318,7 @@ def test_programs_that_were_replaced_run_after_a_reload(monkeypatch):
 ])
 def test_a_new_program_that_does_not_work_changes_nothing(monkeypatch, role, content, words):
     directory = copy_programs()
-    monkeypatch.setattr(harness, "programs", lambda: directory)
+    monkeypatch.setattr(build, "programs", lambda: directory)
     with Restante(drain_timeout="1s", redis_timeout="100ms", **Files().settings()) as restante:
         shutil.copy(directory / f"restante-{role}", directory / "good")
         replace(directory, f"restante-{role}", content)
@@ -425,7 +430,7 @@ def test_a_signal_that_comes_too_early_is_kept(monkeypatch):
 if [ "$1" = --check ] && mkdir {directory}/done 2>/dev/null; then kill -HUP $PPID; fi
 exec {smtpd} "$@"
 """)
-    monkeypatch.setattr(harness, "programs", lambda: directory)
+    monkeypatch.setattr(build, "programs", lambda: directory)
     with Restante(**Files().settings()) as restante:
         assert (directory / "done").is_dir()
         restante.log.wait_for("event=generation_ended generation=1")

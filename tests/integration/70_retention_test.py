@@ -5,7 +5,11 @@ import random
 import re
 import time
 
-from harness import Redis, Restante, ask, deliver, seconds, wait_until
+from testbed.api import ask
+from testbed.daemon import Restante
+from testbed.redis import Redis
+from testbed.smtp import deliver
+from testbed.waiting import seconds, wait_until
 
 RETENTION = 2.0  # seconds
 

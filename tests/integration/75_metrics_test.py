@@ -4,7 +4,6 @@ import contextlib
 import functools
 import http.client
 import math
-import os
 import re
 import shutil
 import signal
@@ -13,10 +12,12 @@ import subprocess
 import threading
 import time
 
-import pytest
-
-from harness import KEY, SOURCE, Restante, ask, deliver, seconds, wait_until
-from unpacked import unpack
+from testbed.api import KEY
+from testbed.build import SOURCE
+from testbed.daemon import Restante
+from testbed.packages import unpack
+from testbed.smtp import deliver
+from testbed.waiting import seconds, wait_until
 
 KILLS = 20
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
@@ -117,7 +118,7 @@ def test_what_is_so_now_is_told(restante):
     assert now["restante_redis_up", ()] == 1
     assert abs(now["restante_start_time_seconds", ()] - time.time()) < seconds(600)
     expiry = now["restante_certificate_expiry_timestamp_seconds", ()]
-    assert 1.9 * 86400 < expiry - time.time() < 2.1 * 86400  # the harness makes it for two days
+    assert 1.9 * 86400 < expiry - time.time() < 2.1 * 86400  # certificate() is valid for two days
     assert types["restante_delivery_duration_seconds"] == "histogram"
 
 

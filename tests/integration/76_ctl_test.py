@@ -10,8 +10,13 @@ import time
 
 import pytest
 
-from harness import (IS_ROOT, KEY, Files, Restante, certificate, environment, new_directory,
-                     programs, seconds, wait_until)
+from testbed.api import KEY
+from testbed.build import programs
+from testbed.certificates import Files, certificate
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, new_directory
+from testbed.processes import environment
+from testbed.waiting import seconds, wait_until
 
 FINE, PROBLEM, USAGE, NOT_RUNNING = range(4)
 
@@ -192,7 +197,7 @@ def check(restante, *words):
 def test_check_names_what_could_lose_mail(restante):
     found = check(restante)
     assert found[0][:2] == ("good", "configuration")
-    assert found[1][:2] == ("bad", "certificate")  # the harness makes it for two days
+    assert found[1][:2] == ("bad", "certificate")  # certificate() is valid for two days
     assert [grade for grade, subject, _ in found if subject == "redis"] == ["good"] * 3
     assert found[-1][1] == "dns example.com"  # whatever this machine's resolver says
     for name, value, word in [("appendfsync", "everysec", "appendfsync always"),

@@ -7,8 +7,12 @@ import subprocess
 
 import pytest
 
-from harness import (IS_ROOT, KEY, LOCAL, UNPRIVILEGED, certificate, environment, new_directory,
-                     programs, run_restante, seconds)
+from testbed.api import KEY
+from testbed.build import programs, run_restante
+from testbed.certificates import certificate
+from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED, new_directory
+from testbed.processes import environment
+from testbed.waiting import seconds
 
 OK, FAILURE, USAGE, CONFIG = 0, 1, 64, 78
 

@@ -8,8 +8,10 @@ import subprocess
 
 import pytest
 
-from harness import (LOCAL, SANITIZER_REPORT, Lines, environment, new_directory, programs, run,
-                     seconds, wait_until)
+from testbed.build import SANITIZER_REPORT, programs
+from testbed.machine import LOCAL, new_directory
+from testbed.processes import Lines, environment, run
+from testbed.waiting import seconds, wait_until
 
 FREE_PORTS = [word for name in ("smtp", "http", "https")
               for word in ("-o", f"{name}_listen={LOCAL}:0")]

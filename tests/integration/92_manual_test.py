@@ -12,10 +12,14 @@ import threading
 
 import pytest
 
-from harness import (IS_ROOT, KEY, LOCAL, SOURCE, UNPRIVILEGED, Lines, Restante, certificate,
-                     environment, free_ports, installed, new_directory, programs, run_restante,
-                     seconds)
-from manual import blocks_of_page, blocks_of_readme, examples_of, matches
+from integration.manual import blocks_of_page, blocks_of_readme, examples_of, matches
+from testbed.api import KEY
+from testbed.build import SOURCE, programs, run_restante
+from testbed.certificates import certificate
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED, free_ports, new_directory
+from testbed.processes import Lines, environment, installed
+from testbed.waiting import seconds
 
 PAGES = sorted(path.name for path in (SOURCE / "man").iterdir())
 HOST = "mail.example.com"

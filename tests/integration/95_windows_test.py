@@ -3,7 +3,7 @@
 import re
 import time
 
-from harness import deliver
+from testbed.smtp import deliver
 
 
 def wait_for_clock(moment):

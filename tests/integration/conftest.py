@@ -4,7 +4,10 @@ import time
 
 import pytest
 
-from harness import Restante, ask, at_once, deliver
+from testbed.api import ask
+from testbed.daemon import Restante
+from testbed.smtp import deliver
+from testbed.waiting import at_once
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import socketserver
 import threading
 import time
 
-from harness import LOCAL
+from testbed.machine import LOCAL
 
 SAFE = {"appendfsync": "always", "save": "", "min-replicas-to-write": "1"}
 INFO = ("role:master\r\naof_enabled:1\r\naof_last_write_status:ok\r\nmaxmemory:0\r\n"

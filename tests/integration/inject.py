@@ -9,7 +9,7 @@ import pathlib
 import platform
 import signal
 
-from harness import wait_until
+from testbed.waiting import wait_until
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 LIBC.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]

@@ -7,7 +7,7 @@ import collections
 import re
 import subprocess
 
-from harness import SOURCE
+from testbed.build import SOURCE
 
 Example = collections.namedtuple("Example", "command output")
 

@@ -4,7 +4,9 @@ import contextlib
 import socket
 import subprocess
 
-from harness import LOCAL, Lines, installed, new_directory, seconds
+from testbed.machine import LOCAL, new_directory
+from testbed.processes import Lines, installed
+from testbed.waiting import seconds
 
 
 @contextlib.contextmanager

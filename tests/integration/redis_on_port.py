@@ -4,7 +4,9 @@ import contextlib
 import socket
 import subprocess
 
-from harness import LOCAL, environment, free_ports, new_directory, wait_until
+from testbed.machine import LOCAL, free_ports, new_directory
+from testbed.processes import environment
+from testbed.waiting import wait_until
 
 
 @contextlib.contextmanager

@@ -2,8 +2,8 @@
 # The daemon that all mails of one sender go to.
 import pytest
 
-from harness import Restante
-from mails import IDN
+from interop.mails import IDN
+from testbed.daemon import Restante
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,9 @@
 # curl, which checks the certificate.
 import pytest
 
-from harness import certificate, run
-from mails import KINDS, Mail
+from interop.mails import KINDS, Mail
+from testbed.certificates import certificate
+from testbed.processes import run
 
 
 @pytest.mark.parametrize("kind", KINDS)

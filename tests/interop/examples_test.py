@@ -6,9 +6,13 @@ import subprocess
 
 import pytest
 
-from harness import KEY, SOURCE, Lines, certificate, environment, new_directory, run
-from nodemailer_test import install
-from readme import code_block
+from interop.nodemailer_test import install
+from testbed.api import KEY
+from testbed.build import SOURCE
+from testbed.certificates import certificate
+from testbed.machine import new_directory
+from testbed.processes import Lines, environment, run
+from testbed.readme import code_block
 
 
 @pytest.fixture(scope="module")

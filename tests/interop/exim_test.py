@@ -4,9 +4,11 @@ import os
 
 import pytest
 
-from harness import certificate, new_directory, run
-from mails import KINDS, Mail, offers
-from unpacked import apart, unpack
+from interop.mails import KINDS, Mail, offers
+from testbed.certificates import certificate
+from testbed.machine import new_directory
+from testbed.packages import apart, unpack
+from testbed.processes import run
 
 UID = 64999
 CONFIGURATION = """

@@ -6,7 +6,9 @@ import urllib.parse
 
 import pytest
 
-from harness import LOCAL, seconds, tls, wait_until
+from testbed.certificates import tls
+from testbed.machine import LOCAL
+from testbed.waiting import seconds, wait_until
 
 IDN = "bücher.example"
 A_LABELS = {"müller": "xn--mller-kva", "bücher": "xn--bcher-kva"}
@@ -80,6 +82,13 @@ class Mail:
             path = urllib.parse.quote(user)
             wait_until(lambda path=path: restante.mails(path), f"{user} has mail", timeout)
         self.check(restante, users)
+
+
+def hand_over(mail, port):
+    """Sends the mail over SMTP to a mail server on this port, which is to relay it."""
+    options = ["BODY=8BITMIME", "SMTPUTF8"] if mail.utf8 else []
+    with smtplib.SMTP(LOCAL, port, timeout=seconds(60)) as client:
+        assert not client.sendmail(mail.sender, mail.recipients, mail.data, options)
 
 
 def offers(restante, extension):

@@ -2,8 +2,11 @@
 # msmtp, which checks the certificate.
 import pytest
 
-from harness import LOCAL, certificate, run, seconds
-from mails import KINDS, Mail
+from interop.mails import KINDS, Mail
+from testbed.certificates import certificate
+from testbed.machine import LOCAL
+from testbed.processes import run
+from testbed.waiting import seconds
 
 
 # That of Debian 12 knows no SMTPUTF8: it sends such an address bare, and is refused.

@@ -7,9 +7,11 @@ import shutil
 
 import pytest
 
-from harness import certificate, environment, new_directory, run
-from mails import KINDS, Mail
-from unpacked import unpack
+from interop.mails import KINDS, Mail
+from testbed.certificates import certificate
+from testbed.machine import new_directory
+from testbed.packages import unpack
+from testbed.processes import environment, run
 
 SCRIPT = pathlib.Path(__file__).with_name("nodemailer.js")
 

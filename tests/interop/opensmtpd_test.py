@@ -4,10 +4,12 @@ import subprocess
 
 import pytest
 
-from harness import LOCAL, Lines, new_directory, seconds, wait_until
-from mails import KINDS, Mail
-from relays import free_port, greets, hand_over
-from unpacked import apart, unpack
+from interop.mails import KINDS, Mail, hand_over
+from testbed.machine import LOCAL, free_ports, new_directory
+from testbed.packages import apart, unpack
+from testbed.processes import Lines
+from testbed.smtp import greets
+from testbed.waiting import seconds, wait_until
 
 CONFIGURATION = """
 smtp max-message-size 64M
@@ -22,7 +24,7 @@ class OpenSmtpd:
     """Mail goes in over SMTP on `port`, and on to restante over STARTTLS."""
 
     def __init__(self, program, restante):
-        self.port = free_port()
+        self.port, = free_ports(1)
         directory = new_directory()
         config = directory / "smtpd.conf"
         config.write_text(CONFIGURATION.format(local=LOCAL, port=self.port,

@@ -5,10 +5,12 @@ import shutil
 
 import pytest
 
-import postfix as an_instance
-from harness import IS_ROOT, LOCAL, Restante, certificate, wait_until
-from mails import KINDS, Mail
-from relays import hand_over
+from interop.mails import KINDS, Mail, hand_over
+from testbed import postfix as an_instance
+from testbed.certificates import certificate
+from testbed.daemon import Restante
+from testbed.machine import IS_ROOT, LOCAL
+from testbed.waiting import wait_until
 
 pytestmark = [
     pytest.mark.skipif(not IS_ROOT, reason="Postfix starts as root only"),

@@ -10,7 +10,12 @@ import threading
 
 import pytest
 
-from harness import BUILD, KEY, LOCAL, Restante, new_directory, run, seconds
+from testbed.api import KEY
+from testbed.build import BUILD
+from testbed.daemon import Restante
+from testbed.machine import LOCAL, new_directory
+from testbed.processes import run
+from testbed.waiting import seconds
 
 VERSION = "4.32.5"
 HOOKS = pathlib.Path(__file__).with_name("schemathesis_hooks.py")

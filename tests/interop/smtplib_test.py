@@ -2,7 +2,7 @@
 # Python's smtplib, and the verbs that it leaves to its caller: pipelined, and BDAT.
 import pytest
 
-from mails import KINDS, Mail, offers
+from interop.mails import KINDS, Mail, offers
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,8 +2,9 @@
 # swaks: the tool that postmasters try a server with.
 import pytest
 
-from harness import LOCAL, run
-from mails import KINDS, Mail
+from interop.mails import KINDS, Mail
+from testbed.machine import LOCAL
+from testbed.processes import run
 
 
 def send(restante, mail, directory, *options):

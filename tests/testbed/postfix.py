@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: ISC
-# An instance of Postfix that is ours alone, beside the one that the machine may have.
+"""An instance of Postfix for tests, separate from one that the machine may run."""
 import os
 import shutil
 import subprocess
 
-from harness import LOCAL, new_directory, run, wait_until
-from relays import free_port, greets
+from testbed.machine import LOCAL, free_ports, new_directory
+from testbed.processes import run
+from testbed.smtp import greets
+from testbed.waiting import wait_until
 
-# Service, type, and command; none is in a chroot, so that no file has to be copied.
+# The rows of master.cf. No service runs in a chroot, so no file has to be copied into one.
 SERVICES = """
 {port} inet n - n - - smtpd
 pickup unix n - n 60 1 pickup
@@ -32,11 +34,12 @@ postlog unix-dgram n - n - 1 postlogd
 
 
 class Postfix:
-    """Mail goes in over SMTP on `port`, and where the settings say. Only root can start it."""
+    """A running Postfix that accepts mail on `port`. The settings, those of main.cf, say where the mail
+    goes. Only root can start it."""
 
     def __init__(self, **settings):
         self.directory = new_directory()
-        self.port = free_port()
+        self.port, = free_ports(1)
         self.log = self.directory / "log"
         config, queue, data = (self.directory / name for name in ("config", "queue", "data"))
         for directory in (config, queue, data):
@@ -62,16 +65,18 @@ class Postfix:
             raise
 
     def command(self, program, *arguments):
+        """Runs a program of Postfix on this instance."""
         return run(f"/usr/sbin/{program}", "-c", self.config, *arguments,
                    stdin=subprocess.DEVNULL)
 
     def text(self):
+        """The log so far."""
         return self.log.read_text() if self.log.exists() else ""
 
     def stop(self):
         self.command("postfix", "stop")
         pid = (self.directory / "queue/pid/master.pid").read_text().strip()
-        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "Postfix has gone")
+        wait_until(lambda: not os.path.exists(f"/proc/{pid}"), "Postfix has exited")
 
     def __enter__(self):
         return self

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: ISC
-# Debian packages that are used without being installed: apt lets only one mail server stay, and starts
-# what it installs.
+"""Unpacks Debian packages, and runs their programs without installing them."""
+# apt would remove one mail server for another, and start the one that it installs.
 import pathlib
 import subprocess
 
 import pytest
 
-from harness import IS_ROOT, new_directory, run
+from testbed.machine import IS_ROOT, new_directory
+from testbed.processes import run
 
 
 def unpack(package):
-    """The directory with the files of the package; skips the test when it cannot be fetched."""
+    """Downloads a package and returns the directory with its files. Skips the test if that fails."""
     directory = new_directory()
     fetched = run("apt-get", "-q", "download", package, cwd=directory)
     if fetched.returncode:
@@ -21,8 +22,10 @@ def unpack(package):
 
 
 def apart(directory, users, mounts=()):
-    """The words before a command that sees `users` (name to id), and what `mounts` (path to path)
-    puts over the system's; in a mount namespace of its own, so that no other process sees them."""
+    """The start of a command line that runs the rest of it in a mount namespace of its own.
+
+    There /etc/passwd and /etc/group also have `users`, a dictionary from name to id. `mounts` is a
+    dictionary from a path to the file or directory that is mounted over it. Needs root."""
     if not IS_ROOT or run("unshare", "--mount", "true").returncode:
         pytest.skip("needs root and a mount namespace, for the users that the package would make")
     lines = {"passwd": "{0}:x:{1}:{1}::/:/bin/false\n", "group": "{0}:x:{1}:\n"}

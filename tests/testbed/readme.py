@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: ISC
-# What README.md shows, to be run as it stands there.
+"""The code examples of README.md, for tests that run them unchanged."""
 import re
 
-from harness import SOURCE
+from testbed.build import SOURCE
 
 
 def code_block(language):
-    """The only fenced block of this language."""
+    """The only fenced block of README.md in this language."""
     text = (SOURCE / "README.md").read_text()
     block, = re.findall(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
     return block

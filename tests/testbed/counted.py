@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: ISC
-"""What workers do, counted instead of timed: a virtual processor counts the same however busy the
-real one is. It needs no right to look into other processes, as a tracer would."""
+"""Counts what workers do: instructions, allocations and system calls, with valgrind.
+
+Counts do not depend on how busy the machine is, as times would. valgrind also counts system calls, so
+no permission to trace other processes is needed."""
 import collections
 import contextlib
 import pathlib
@@ -8,16 +10,20 @@ import re
 import shutil
 import time
 
-from harness import (PROGRAMS, Dialogue, Restante, ask, installed, programs, seconds,
-                     wait_until)
+from testbed.api import ask
+from testbed.build import PROGRAMS, programs
+from testbed.daemon import Restante
+from testbed.processes import installed
+from testbed.smtp import Dialogue
+from testbed.waiting import seconds, wait_until
 
 ROLES = ("smtpd", "mimed", "apid")
 BOX = "counted"
 ALLOCATIONS, INSTRUCTIONS = "allocations", "instructions"  # beside names of system calls
-# What the kernel answers without a call, save under valgrind.
+# Outside valgrind the vDSO answers these without a system call.
 NO_CALLS = {"clock_gettime", "gettimeofday", "time", "getcpu"}
 ALLOCATES = re.compile(r"(malloc|calloc|realloc|memalign|aligned_alloc|posix_memalign)('\d+)?$")
-# GLib 2.76 and later have no allocator of their own; so earlier ones count alike.
+# GLib before 2.76 has an allocator of its own; G_SLICE turns it off, so that all versions count alike.
 VALGRIND = """#!/bin/sh
 G_SLICE=always-malloc exec {valgrind} --tool=callgrind --vgdb=no --trace-syscalls=yes \\
     --callgrind-out-file={out}/{program}.%p.profile --log-file={out}/{program}.%p.calls {real} "$@"
@@ -36,7 +42,7 @@ Cost = collections.namedtuple("Cost", "system_calls allocations instructions")
 
 
 class Counted(Restante):
-    """One worker of each role, which valgrind runs: some fifty times slower than else."""
+    """A daemon with one worker of each role, which valgrind runs about fifty times slower."""
     ready_within = 200
 
     def __init__(self):
@@ -62,27 +68,27 @@ class Counted(Restante):
         return place
 
     def pids(self, role=None):
-        """Their own names are that of valgrind."""
+        """Finds workers by their command line, because their process name is that of valgrind."""
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        with contextlib.suppress(FileNotFoundError):  # the master has gone
+        with contextlib.suppress(FileNotFoundError):  # the master has exited
             return {int(pid) for pid in children.read_text().split()
                     if f"/restante-{role or ''}" in pathlib.Path(f"/proc/{pid}/cmdline").read_text()}
         return set()
 
     def rest(self):
-        """Returns once no worker has anything to do: what comes then finds each in the same state."""
+        """Waits until every worker sleeps, so that each request finds the workers in the same state."""
         for pid in self.workers.values():
             end = time.monotonic() + seconds(20)
             while pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "S":
-                assert time.monotonic() < end, "a worker does not come to rest"
+                assert time.monotonic() < end, "a worker does not become idle"
                 time.sleep(0.0005)
 
     def questions(self):
-        """How often an smtpd has asked Redis how it is configured, which it does from time to time."""
+        """How many CONFIG GET commands Redis has received; smtpd sends them periodically."""
         return int(re.search(r"config.get:calls=(\d+)", self.redis.cli("INFO", "commandstats"))[1])
 
     def result(self, role):
-        """What its worker, which has ended, has done."""
+        """The counts of the worker of a role. Call it after `stop()`."""
         calls = self.directory / f"out/restante-{role}.{self.workers[role]}.calls"
         names = re.findall(r"^SYSCALL\[.*?\]\(.*?\) +(?:sys_)?(\w+)", calls.read_text(), re.M)
         found = collections.Counter(name for name in names if name not in NO_CALLS)
@@ -92,7 +98,7 @@ class Counted(Restante):
 
 
 class Client(Dialogue):
-    """It says nothing before all workers rest."""
+    """An SMTP client that sends each command when all workers are idle."""
 
     def __init__(self, restante):
         self.restante = restante
@@ -113,7 +119,7 @@ class Client(Dialogue):
 
 
 def profile_counts(text):
-    """(allocations, instructions) of a file of callgrind: see its manual for the format."""
+    """Allocations and instructions in a profile of callgrind, whose manual has the format."""
     allocations, names, callee = 0, {}, ""
     for line in text.splitlines():
         if match := re.match(r"c?fn=(\(\d+\))(?: (.*))?", line):
@@ -126,8 +132,10 @@ def profile_counts(text):
 
 
 def work(mails=0, connections=0, requests=0, questions=0):
-    """Does so much of each, one after the other, on top of some of each; what each role has done, and
-    the number of questions, of which there are so many at least."""
+    """Counts a run of 10 mails, 1 connection and 1 list request, plus the given numbers of each.
+
+    The run lasts until Redis has received at least `questions` CONFIG GET commands. Returns the counts
+    by role, and the number of these commands as "questions"."""
     with Counted() as restante:
         with Client(restante) as client:
             for number in range(10 + mails):
@@ -146,7 +154,10 @@ def work(mails=0, connections=0, requests=0, questions=0):
 
 
 def measure(count=100):
-    """What a mail, a list and a connection cost, by who pays for it: counts by name."""
+    """What a mail, a list and a connection cost in each role: a dictionary of counts for each.
+
+    It is the difference between a run with `count` more of them and one without, divided by `count`.
+    The cost of the periodic CONFIG GET is subtracted."""
     once = work()
     longer = work(questions=once["questions"] + 1)
     busy = {"mail": work(mails=count, requests=count), "connection": work(connections=count)}
@@ -165,7 +176,7 @@ def measure(count=100):
 
 
 def cost_of(counts):
-    """The Cost in these counts."""
+    """Adds up a dictionary of counts, as `measure()` returns them."""
     counts = dict(counts)
     allocations, instructions = counts.pop(ALLOCATIONS), counts.pop(INSTRUCTIONS)
     return Cost(sum(counts.values()), allocations, instructions)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: ISC
-# Reads what is stored, over the API: while mail flows, and at the end against the book.
+"""Reads stored mail over the API, while mail is sent and at the end, and compares it with the Book."""
 import collections
 import contextlib
 import hashlib
@@ -9,23 +9,25 @@ import re
 import threading
 import time
 
-from harness import FIELDS, ask
+from testbed.api import FIELDS, ask
 
 TRACE = re.compile(rb"(?:(?:Return-Path|Received):[^\r\n]*\r\n(?:[ \t][^\r\n]*\r\n)*)*\Z")
 
 
 def raw_mail(connection, mailbox, mail_id):
+    """The bytes of a mail, or None if the status is not 200."""
     answer = ask(connection, f"/emails/{mailbox}/{mail_id}/raw")
     return answer.body if answer.status == 200 else None
 
 
 def number_of(raw):
+    """The number that the Book has for this mail; None if no Writer wrote it."""
     found = re.search(rb"^Message-ID: <(\S+)@faults\.example\.org>\r$", raw, re.M)
     return found[1].decode() if found else None
 
 
 class Watcher:
-    """Looks into mailboxes while mail flows: whatever is shown is whole."""
+    """Reads mailboxes while mail is sent, and checks that no mail is ever shown in part."""
 
     def __init__(self, load, index):
         self.load, self.looked, self.wrong = load, 0, []
@@ -68,7 +70,10 @@ class Watcher:
 
 
 class Verdict:
-    """What the book and the store say of each other."""
+    """Compares the Book with all stored mail.
+
+    `lost` are acknowledged mails that are missing, `doubled` those that are stored twice, and `altered`
+    stored mails that differ from what was sent."""
 
     def __init__(self, book, service, patience=30):
         self.lost, self.doubled, self.altered = [], [], []
@@ -89,6 +94,7 @@ class Verdict:
 
     @staticmethod
     def read_all(connection, mailbox, patience):
+        """The bytes of all mails of a mailbox. Repeats a 503 for `patience` seconds."""
         path, before = f"/emails/{mailbox}?limit=1000&view=summary", ""
         end = time.monotonic() + patience
         while True:
@@ -108,7 +114,7 @@ class Verdict:
         number = number_of(raw) if raw else None
         mail = self.book.mails.get(number)
         if mail is None or mailbox not in mail.mailboxes:
-            self.altered.append((mailbox, number or "a mail that nobody has sent"))
+            self.altered.append((mailbox, number or "a mail that was never sent"))
             return
         seen[number, mailbox] += 1
         trace, data = raw[:-mail.size], raw[-mail.size:]

@@ -1,22 +1,24 @@
 # SPDX-License-Identifier: ISC
-# Senders that do as a mail server does: what was not acknowledged is sent again, the same bytes.
+"""Sends mail without pause, and as a mail server does: a mail is repeated until it is acknowledged."""
 import contextlib
 import random
 import threading
 import time
 
-from book import Writer
-from harness import Dialogue
-from reader import Watcher
+from testbed.book import Writer
+from testbed.reader import Watcher
+from testbed.smtp import Dialogue
 
 SENDERS, WATCHERS = 6, 2
 TRY_AGAIN_AFTER = 0.3  # seconds
 PATIENCE = 40  # seconds for a reply
-WAITING = 4  # mails of one sender that are not acknowledged; above that it writes no new one
+WAITING = 4  # unacknowledged mails of one sender; at this limit it writes no new mail
 MAIL_LIMIT = 200_000
 
 
 class Sender:
+    """One sending mail server: a thread that opens one connection after the other."""
+
     def __init__(self, load, index):
         self.load, self.index = load, index
         self.dice = random.Random(f"{load.name} {index}")
@@ -26,7 +28,7 @@ class Sender:
 
     def work(self):
         while not self.load.is_over(self):
-            # A connection that cannot be made, or is refused, costs no mail.
+            # When a connection fails or is refused, its mail is repeated over the next one.
             with contextlib.suppress(OSError, AssertionError, ValueError):
                 with Dialogue(self.load.fault.smtp_port) as client:
                     client.socket.settimeout(PATIENCE)
@@ -39,6 +41,7 @@ class Sender:
             time.sleep(0.02)
 
     def next_mail(self):
+        """A mail that is due to be repeated, or else a new one; None if there is nothing to send."""
         now = time.monotonic()
         if self.waiting and self.waiting[0][0] <= now:
             return self.waiting.pop(0)[1]
@@ -50,7 +53,7 @@ class Sender:
         return mail
 
     def send_one(self, client):
-        """False: the connection is of no more use."""
+        """Sends one mail, if there is one. Returns False if the connection cannot be used any more."""
         mail = self.next_mail()
         if mail is None:
             time.sleep(0.02)
@@ -72,7 +75,7 @@ class Sender:
                 self.waiting.append((time.monotonic() + TRY_AGAIN_AFTER, mail))
 
     def converse(self, client, mail):
-        """The code that ended it, None when none came."""
+        """Runs one transaction; returns the code that ended it, or None if there was no reply."""
         code = client.say(f"MAIL FROM:<{mail.sender}>")
         for mailbox in mail.mailboxes:
             if code == 250:
@@ -80,7 +83,7 @@ class Sender:
         if code == 250:
             code = client.say("DATA")
         if code == 421:
-            raise ConnectionError("it closes, as it may between two mails")
+            raise ConnectionError("the server closes the connection, as it may between two mails")
         if code != 354:
             return code
         client.send(mail.on_the_wire())
@@ -96,7 +99,7 @@ class Sender:
 
 
 class Load:
-    """Senders and watchers that go on until told to finish."""
+    """Runs senders and watchers while its context lasts. `fault` has the service and its smtp_port."""
 
     def __init__(self, name, fault, book, pause=0.02):
         self.name, self.fault, self.book, self.pause = name, fault, book, pause
@@ -117,7 +120,7 @@ class Load:
         return self.book.wait_for_flow(since, SENDERS, timeout)
 
     def finish(self, timeout=60):
-        """No new mail; what is not acknowledged is sent until it is."""
+        """Writes no new mail, and waits until every mail is acknowledged."""
         self.finishing = True
         end = time.monotonic() + timeout
         for sender in self.senders:

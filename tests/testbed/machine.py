@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: ISC
+"""What a test gets from the machine: a loopback address, users, temporary directories and ports."""
+import contextlib
+import functools
+import os
+import pathlib
+import socket
+import tempfile
+
+LOCAL = "127.0.0.1"
+IS_ROOT = os.geteuid() == 0
+UNPRIVILEGED = "nobody"
+
+
+@functools.cache
+def scratch():
+    """A directory that is removed at the end of the run. Every user can enter it."""
+    holder = tempfile.TemporaryDirectory(prefix="restante-test.", ignore_cleanup_errors=True)
+    os.chmod(holder.name, 0o755)
+    scratch.holder = holder
+    return pathlib.Path(holder.name)
+
+
+def new_directory():
+    """An empty directory inside `scratch()`, which every user can enter."""
+    directory = pathlib.Path(tempfile.mkdtemp(dir=scratch()))
+    directory.chmod(0o755)
+    return directory
+
+
+def free_ports(count):
+    """Free ports of the loopback address, for programs that cannot let the system choose."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind((LOCAL, 0))
+        return [one.getsockname()[1] for one in sockets]
