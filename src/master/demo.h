@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "shared/config/config.h"
 #include "shared/base/error.h"
+#include "shared/config/config.h"
 
 namespace restante::master {
 

@@ -20,14 +20,14 @@ void Supervisor::on_reload(Prepare prepare, std::function<void()> adopt) {
 }
 
 // It becomes `next_`, and its processes are due to be started.
-Result<void> Supervisor::add_generation(Staff staff) {
+Result<void> Supervisor::add_generation(WorkerSet workers) {
   auto life = make_pipe();
   if (!life) return std::unexpected(life.error());
   next_ = std::make_shared<Generation>(Generation{.number = last_generation_,
-                                                  .staff = std::move(staff),
+                                                  .workers = std::move(workers),
                                                   .life = std::move(*life),
                                                   .begun = monotonic_now()});
-  for (const Role& role : next_->staff.roles) {
+  for (const Role& role : next_->workers.roles) {
     for (std::uint64_t number = 0; number < role.count; ++number) {
       slots_.push_back({.role = &role, .number = number, .generation = next_});
     }
@@ -41,14 +41,14 @@ bool Supervisor::serves(const Generation* generation) const {
   });
 }
 
-void Supervisor::press_on_with_reload() {
+void Supervisor::continue_reload() {
   if (!announced_ || stopping_) return;
   if (!next_ && std::exchange(reload_wanted_, false)) begin_reload();
   if (!next_) return;
   if (serves(next_.get())) return finish_reload();
-  if (monotonic_now() < next_->begun + next_->staff.ready_limit) return;
+  if (monotonic_now() < next_->begun + next_->workers.ready_limit) return;
   give_up_reload(fmt::format("not all of the new workers were ready within {} s",
-                             next_->staff.ready_limit.count() / 1000));
+                             next_->workers.ready_limit.count() / 1000));
 }
 
 void Supervisor::begin_reload() {
@@ -56,9 +56,9 @@ void Supervisor::begin_reload() {
   ++last_generation_;
   log::notice("reload_started", {{"generation", last_generation_}});
   notify::reloading();
-  auto staff = prepare_(last_generation_);
-  if (!staff) return give_up_reload(staff.error().what);
-  if (auto added = add_generation(std::move(*staff)); !added) {
+  auto workers = prepare_(last_generation_);
+  if (!workers) return give_up_reload(workers.error().what);
+  if (auto added = add_generation(std::move(*workers)); !added) {
     return give_up_reload(added.error().what);
   }
   next_->begun = begun;
@@ -85,7 +85,8 @@ void Supervisor::give_up_reload(std::string_view reason) {
 void Supervisor::leave(const std::shared_ptr<Generation>& generation) {
   generation->leaving = true;
   // Workers end by themselves within drain_timeout; a second more, and they hang.
-  generation->kill_at = monotonic_now() + generation->staff.drain_timeout + std::chrono::seconds(1);
+  generation->kill_at =
+      monotonic_now() + generation->workers.drain_timeout + std::chrono::seconds(1);
   const char word = 0;
   [[maybe_unused]] const ssize_t written = write(generation->life.writer.get(), &word, sizeof word);
   for (Slot& slot : slots_) {
@@ -96,7 +97,7 @@ void Supervisor::leave(const std::shared_ptr<Generation>& generation) {
   leaving_.push_back(generation);
 }
 
-void Supervisor::press_on_with_leaving() {
+void Supervisor::continue_draining() {
   if (leaving_.empty() || stopping_) return;
   const Time now = monotonic_now();
   for (const auto& generation : leaving_) {

@@ -8,8 +8,8 @@
 
 #include "master/certificate_expiry.h"
 #include "shared/base/c_ptr.h"
-#include "shared/config/config.h"
 #include "shared/base/error.h"
+#include "shared/config/config.h"
 
 namespace restante::master {
 

@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "master/privileges.h"
-#include "shared/config/config.h"
 #include "shared/base/error.h"
+#include "shared/config/config.h"
 #include "shared/worker/context.h"
 
 namespace restante::master {

@@ -7,8 +7,8 @@
 
 #include "master/privileges.h"
 #include "shared/base/c_ptr.h"
-#include "shared/config/config.h"
 #include "shared/base/error.h"
+#include "shared/config/config.h"
 #include "shared/log/shared_file.h"
 
 namespace restante::master {

@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "master/demo.h"
-#include "master/generation.h"
 #include "master/key_files.h"
 #include "master/log_file.h"
 #include "master/options.h"
@@ -22,10 +21,11 @@
 #include "master/service.h"
 #include "master/sources.h"
 #include "master/supervisor.h"
+#include "master/worker_set.h"
 #include "shared/base/build_kind.h"
+#include "shared/base/secrets.h"
 #include "shared/config/config.h"
 #include "shared/log/log.h"
-#include "shared/base/secrets.h"
 #include "shared/worker/context.h"
 
 namespace restante::master {
@@ -54,16 +54,16 @@ Result<int> print_config(const ConfigReader& reader) {
 }
 
 // From here on without root.
-Result<int> supervise(const Sources& sources, const Basis& basis, Staff first, Service& service,
-                      const std::filesystem::path& programs) {
-  const Config& config = basis.config;
-  Supervisor supervisor(Service::companions(config), std::move(first), service.scoreboard());
-  Reloader reloader(sources, basis, service, programs);
+Result<int> supervise(const Sources& sources, const ActiveConfiguration& active, WorkerSet first,
+                      Service& service, const std::filesystem::path& programs) {
+  const Config& config = active.config;
+  Supervisor supervisor(Service::auxiliary(config), std::move(first), service.scoreboard());
+  Reloader reloader(sources, active, service, programs);
   supervisor.on_reload([&](std::uint64_t generation) { return reloader.prepare(generation); },
                        [&] { reloader.adopt(); });
   supervisor.on_reopen([&] { reloader.reopen_log(); });
-  reloader.tell_state();
-  supervisor.repeat(std::chrono::days(1), [&] { reloader.tell_expiry(); });
+  reloader.report_state();
+  supervisor.repeat(std::chrono::days(1), [&] { reloader.report_expiry(); });
   supervisor.repeat(kTicketKeyLife, [&] { service.rotate_ticket_keys(); });
   const int status = supervisor.run([&] {
     if (!sources.options.demo) return;
@@ -95,10 +95,10 @@ Result<int> serve(const Sources& sources, const Config& config, std::vector<TlsF
   }
   if (auto made = service->make_as_user(); !made) return std::unexpected(made.error());
   auto first =
-      make_staff(config, kFirstGeneration, {std::move(pairs), *log_file}, *service, programs);
+      make_worker_set(config, kFirstGeneration, {std::move(pairs), *log_file}, *service, programs);
   if (!first) return std::unexpected(first.error());
-  const Basis basis{config, std::move(*log_file), std::move(expiry)};
-  return supervise(sources, basis, std::move(*first), *service, programs);
+  const ActiveConfiguration active{config, std::move(*log_file), std::move(expiry)};
+  return supervise(sources, active, std::move(*first), *service, programs);
 }
 
 Result<int> run(const Options& options) {

@@ -20,8 +20,8 @@ struct Identity {
 [[nodiscard]] Result<Identity> find_identity(const std::string& user);
 
 // Becomes `identity` for good, with its own group alone, and can gain no privilege again. Without
-// root it gives up the capabilities that it was started with. Where there was nothing to drop, or for
-// the user root, a log line says so.
+// root it gives up the capabilities that it was started with. Where there was nothing to drop, or
+// for the user root, a log line says so.
 [[nodiscard]] Result<void> drop_privileges(const Identity& identity);
 
 // Makes `path` if it is not there, owned by `identity` and closed to others.

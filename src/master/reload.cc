@@ -10,12 +10,12 @@
 #include <string_view>
 #include <utility>
 
-#include "master/generation.h"
 #include "master/key_files.h"
-#include "shared/worker/landlock.h"
-#include "shared/log/log.h"
-#include "shared/worker/sandbox_state.h"
+#include "master/worker_set.h"
 #include "shared/config/settings.h"
+#include "shared/log/log.h"
+#include "shared/worker/landlock.h"
+#include "shared/worker/sandbox_state.h"
 
 namespace restante::master {
 namespace {
@@ -55,7 +55,7 @@ std::vector<std::string> keep_what_needs_restart(const Config& current, Config& 
   return kept;
 }
 
-Reloader::Reloader(Sources sources, Basis current, const Service& service,
+Reloader::Reloader(Sources sources, ActiveConfiguration current, const Service& service,
                    std::filesystem::path programs)
     : sources_(std::move(sources)),
       current_(std::move(current)),
@@ -70,7 +70,7 @@ Result<std::shared_ptr<LogFile>> Reloader::prepare_log(const Config& config) {
   return current_.log;
 }
 
-Result<Staff> Reloader::prepare(std::uint64_t generation) {
+Result<WorkerSet> Reloader::prepare(std::uint64_t generation) {
   const auto reader = read_sources(sources_);
   if (!reader) return std::unexpected(reader.error());
   auto config = finish_config(*reader);
@@ -82,21 +82,22 @@ Result<Staff> Reloader::prepare(std::uint64_t generation) {
   if (!expiry) return std::unexpected(expiry.error());
   auto log_file = prepare_log(*config);
   if (!log_file) return std::unexpected(log_file.error());
-  auto staff = make_staff(*config, generation, {std::move(*pairs), *log_file}, service_, programs_);
-  if (!staff) return staff;
+  auto workers =
+      make_worker_set(*config, generation, {std::move(*pairs), *log_file}, service_, programs_);
+  if (!workers) return workers;
   if (!kept.empty()) {
     log::warning("reload_partly", {{"generation", generation},
                                    {"needs_restart", fmt::format("{}", fmt::join(kept, " "))}});
   }
   prepared_ = {std::move(*config), std::move(*log_file), std::move(*expiry)};
-  return staff;
+  return workers;
 }
 
 void Reloader::adopt() {
   current_ = prepared_;
   use_log(current_.config, current_.log.get());
   reopen_log();  // it may have been rotated since it was prepared
-  tell_state();
+  report_state();
 }
 
 void Reloader::reopen_log() {
@@ -104,14 +105,14 @@ void Reloader::reopen_log() {
 }
 
 // Of what has just begun.
-void Reloader::tell_state() const {
-  tell_expiry();
+void Reloader::report_state() const {
+  report_expiry();
   const SandboxState sandbox = sandbox_state(current_.config);
   service_.scoreboard().head().sandbox.store(sandbox.packed());
   log_sandbox(sandbox);
 }
 
-void Reloader::tell_expiry() const {
+void Reloader::report_expiry() const {
   const CertificateExpiry& expiry = current_.expiry;
   service_.scoreboard().head().certificate_expiry.store(static_cast<std::uint64_t>(expiry.time));
   log_expiry(expiry, std::time(nullptr));

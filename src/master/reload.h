@@ -13,8 +13,8 @@
 #include "master/service.h"
 #include "master/sources.h"
 #include "master/supervisor.h"
-#include "shared/config/config.h"
 #include "shared/base/error.h"
+#include "shared/config/config.h"
 
 namespace restante::master {
 
@@ -24,7 +24,7 @@ namespace restante::master {
                                                                Config& fresh);
 
 // What a generation was made from and the master goes on to use.
-struct Basis {
+struct ActiveConfiguration {
   Config config;
   std::shared_ptr<LogFile> log;  // none: the log is no file
   CertificateExpiry expiry;
@@ -33,23 +33,24 @@ struct Basis {
 class Reloader {
  public:
   // `service` has to outlive what is prepared.
-  Reloader(Sources sources, Basis current, const Service& service, std::filesystem::path programs);
+  Reloader(Sources sources, ActiveConfiguration current, const Service& service,
+           std::filesystem::path programs);
 
   // From the sources, as they are now, to what is ready to be started. Changes nothing.
-  [[nodiscard]] Result<Staff> prepare(std::uint64_t generation);
+  [[nodiscard]] Result<WorkerSet> prepare(std::uint64_t generation);
   // What was prepared last serves now.
   void adopt();
   // The log's file may be another one now.
   void reopen_log();
   // The log and the scoreboard have when the certificate expires, and what the sandbox is worth.
-  void tell_state() const;
-  void tell_expiry() const;
+  void report_state() const;
+  void report_expiry() const;
 
  private:
   [[nodiscard]] Result<std::shared_ptr<LogFile>> prepare_log(const Config& config);
 
   Sources sources_;
-  Basis current_, prepared_;
+  ActiveConfiguration current_, prepared_;
   const Service& service_;
   std::filesystem::path programs_;
 };

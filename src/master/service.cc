@@ -71,7 +71,7 @@ std::vector<Inherited> Service::for_apid() const {
   return result;
 }
 
-std::vector<Role> Service::companions(const Config& config) {
+std::vector<Role> Service::auxiliary(const Config& config) {
   if (config.redis != "private") return {};
   // A 250 is worth what Redis' persistence is worth: every write is on disk before its reply. What
   // is rewritten is compressed already.
@@ -133,9 +133,10 @@ Result<void> check_private_redis(const Config& config) {
     if (access(program.c_str(), X_OK) == 0) return {};
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  return fail(ErrorKind::kConfig,
-              "redis: private needs the program redis-server, and there is none in PATH: apt install "
-              "redis-server, or give the address of a Redis");
+  return fail(
+      ErrorKind::kConfig,
+      "redis: private needs the program redis-server, and there is none in PATH: apt install "
+      "redis-server, or give the address of a Redis");
 }
 
 }  // namespace restante::master

@@ -11,8 +11,8 @@
 #include "master/privileges.h"
 #include "master/spawn.h"
 #include "master/supervisor.h"
-#include "shared/config/config.h"
 #include "shared/base/error.h"
+#include "shared/config/config.h"
 #include "shared/memory/segment.h"
 
 namespace restante::master {
@@ -25,7 +25,7 @@ class Service {
   [[nodiscard]] Result<void> make_as_user();
 
   // What runs beside the workers, whatever their generation: redis-server, if it is ours.
-  [[nodiscard]] static std::vector<Role> companions(const Config& config);
+  [[nodiscard]] static std::vector<Role> auxiliary(const Config& config);
 
   // What every smtpd, or apid, inherits. Points into this object.
   [[nodiscard]] std::vector<Inherited> for_smtpd() const;

@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "master/key_files.h"
-#include "shared/config/api_key.h"
 #include "shared/base/c_ptr.h"
-#include "shared/log/log.h"
 #include "shared/base/secrets.h"
+#include "shared/config/api_key.h"
+#include "shared/log/log.h"
 #include "shared/worker/context.h"
 
 namespace restante::master {

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "master/options.h"
-#include "shared/config/config.h"
 #include "shared/base/error.h"
+#include "shared/config/config.h"
 
 namespace restante::master {
 

@@ -20,10 +20,10 @@
 
 namespace restante::master {
 
-Supervisor::Supervisor(std::vector<Role> companions, Staff first, Scoreboard board)
-    : companions_(std::move(companions)), board_(board), first_(std::move(first)) {
+Supervisor::Supervisor(std::vector<Role> auxiliary, WorkerSet first, Scoreboard board)
+    : auxiliary_(std::move(auxiliary)), board_(board), first_(std::move(first)) {
   board_.head().started_at.store(static_cast<std::uint64_t>(std::time(nullptr)));
-  for (const Role& role : companions_) {
+  for (const Role& role : auxiliary_) {
     for (std::uint64_t number = 0; number < role.count; ++number) {
       slots_.push_back({.role = &role, .number = number, .generation = {}});
     }
@@ -71,9 +71,9 @@ int Supervisor::run(const std::function<void()>& ready) {
     wait_for_event(signal_fd.get());
     take_signals(signal_fd.get());
     take_ready_words();
-    press_on_with_reload();
-    press_on_with_leaving();
-    press_on_with_stop();
+    continue_reload();
+    continue_draining();
+    continue_stop();
   }
   return exit_status_;
 }
@@ -147,7 +147,7 @@ void Supervisor::wait_for_event(int signal_fd) {
   }
   for (const Repeated& repeated : repeated_) until(repeated.next);
   for (const auto& generation : leaving_) until(generation->kill_at);
-  if (next_) until(next_->begun + next_->staff.ready_limit);
+  if (next_) until(next_->begun + next_->workers.ready_limit);
   if (stopping_) until(kill_at_);
   pollfd watched[] = {{signal_fd, POLLIN, 0}, {ready_.reader.get(), POLLIN, 0}};
   poll(watched, std::size(watched), timeout);
@@ -206,7 +206,7 @@ void Supervisor::reap() {
   }
 }
 
-void Supervisor::tell_of_broken_sandbox(const Slot& slot, pid_t pid) {
+void Supervisor::log_broken_sandbox(const Slot& slot, pid_t pid) {
   log::error("sandbox_broken",
              {{"role", slot.role->name},
               {"number", slot.number},
@@ -231,7 +231,7 @@ void Supervisor::ended(Slot& slot, int wait_status) {
   const bool by_signal = WIFSIGNALED(wait_status);
   const int how = by_signal ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
   const bool broke_out = by_signal && how == SIGSYS;
-  if (broke_out) tell_of_broken_sandbox(slot, pid);
+  if (broke_out) log_broken_sandbox(slot, pid);
   // By itself, or because the sandbox does not fit this system: nobody else has knocked it over.
   const bool own_fault = !by_signal || (broke_out && !was_ready);
   if (leaving) {
@@ -263,7 +263,7 @@ void Supervisor::begin_stop(int exit_status) {
   stopping_ = true;
   exit_status_ = exit_status;
   // Workers end open transactions within drain_timeout by themselves; a second more, and they hang.
-  kill_at_ = monotonic_now() + current_->staff.drain_timeout + std::chrono::seconds(1);
+  kill_at_ = monotonic_now() + current_->workers.drain_timeout + std::chrono::seconds(1);
   notify::stopping();
   log::notice("stopping");
   for (const Slot& slot : slots_) {
@@ -274,7 +274,7 @@ void Supervisor::begin_stop(int exit_status) {
 }
 
 // Workers first, since they still need Redis; then what is none; force where time is up.
-void Supervisor::press_on_with_stop() {
+void Supervisor::continue_stop() {
   if (!stopping_) return;
   const bool workers_gone = std::ranges::all_of(
       slots_, [](const Slot& slot) { return slot.pid < 0 || !slot.role->is_worker; });

@@ -39,21 +39,21 @@ struct Role {
 };
 
 // The workers of one configuration.
-struct Staff {
+struct WorkerSet {
   std::vector<Role> roles;
   std::chrono::milliseconds drain_timeout;  // for their clients to end
   std::chrono::milliseconds ready_limit;    // for all of them to serve
-  std::shared_ptr<const void> heritage;     // owns descriptors of the roles; let go with the last
+  std::shared_ptr<const void> resources;    // owns descriptors of the roles; let go with the last
 };
 
 class Supervisor {
  public:
   // Gives the workers of the next generation, or says why there will be none.
-  using Prepare = std::function<Result<Staff>(std::uint64_t generation)>;
+  using Prepare = std::function<Result<WorkerSet>(std::uint64_t generation)>;
 
-  // `companions` are no workers, and stay whatever is reloaded. Descriptors that no Staff owns, and
-  // the board's memory, outlive the supervisor.
-  Supervisor(std::vector<Role> companions, Staff first, Scoreboard board);
+  // `auxiliary` are no workers, and stay whatever is reloaded. Descriptors that no WorkerSet owns,
+  // and the board's memory, outlive the supervisor.
+  Supervisor(std::vector<Role> auxiliary, WorkerSet first, Scoreboard board);
 
   // From run() on, `job` is done every `period`.
   void repeat(std::chrono::milliseconds period, std::function<void()> job);
@@ -79,7 +79,7 @@ class Supervisor {
 
   struct Generation {
     std::uint64_t number;
-    Staff staff;
+    WorkerSet workers;
     Pipe life;
     Time begun;
     bool leaving = false;
@@ -117,23 +117,23 @@ class Supervisor {
   void leave_board(Slot& slot) const;
   void reap();
   void ended(Slot& slot, int wait_status);
-  static void tell_of_broken_sandbox(const Slot& slot, pid_t pid);
+  static void log_broken_sandbox(const Slot& slot, pid_t pid);
   void begin_stop(int exit_status);
-  void press_on_with_stop();
+  void continue_stop();
 
   // In generations.cc:
-  [[nodiscard]] Result<void> add_generation(Staff staff);
-  void press_on_with_reload();
+  [[nodiscard]] Result<void> add_generation(WorkerSet workers);
+  void continue_reload();
   void begin_reload();
   void finish_reload();
   void give_up_reload(std::string_view reason);
   void leave(const std::shared_ptr<Generation>& generation);
-  void press_on_with_leaving();
+  void continue_draining();
   [[nodiscard]] bool serves(const Generation* generation) const;
   [[nodiscard]] bool is_healthy() const;
   [[nodiscard]] std::string status() const;
 
-  std::vector<Role> companions_;
+  std::vector<Role> auxiliary_;
   Scoreboard board_;
   std::vector<Slot> slots_;
   std::shared_ptr<Generation> current_, next_;
@@ -142,7 +142,7 @@ class Supervisor {
   bool reload_wanted_ = false;
   Prepare prepare_;
   std::function<void()> adopt_, reopen_;
-  Staff first_;
+  WorkerSet first_;
 
   std::vector<Repeated> repeated_;
   Pipe ready_;

@@ -12,8 +12,8 @@
 #include "master/log_file.h"
 #include "master/service.h"
 #include "master/supervisor.h"
-#include "shared/config/config.h"
 #include "shared/base/error.h"
+#include "shared/config/config.h"
 
 namespace restante::master {
 
@@ -25,9 +25,9 @@ struct OpenFiles {
 
 // Makes all that, as the user that the workers run as. The sockets of its mimed are in a directory
 // of its own in runtime_dir, so that one generation never asks the parsers of another; it goes with
-// the last copy of Staff::heritage. `service` has to outlive the workers.
-[[nodiscard]] Result<Staff> make_staff(const Config& config, std::uint64_t generation,
-                                       OpenFiles files, const Service& service,
-                                       const std::filesystem::path& programs);
+// the last copy of WorkerSet::resources. `service` has to outlive the workers.
+[[nodiscard]] Result<WorkerSet> make_worker_set(const Config& config, std::uint64_t generation,
+                                                OpenFiles files, const Service& service,
+                                                const std::filesystem::path& programs);
 
 }  // namespace restante::master

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // What one generation of workers has for itself.
-#include "master/generation.h"
+#include "master/worker_set.h"
 
 #include <unistd.h>
 
@@ -19,43 +19,44 @@ namespace {
 // To start all of a generation, beside what Redis may take to answer.
 constexpr std::chrono::seconds kReadyLimit{15};
 
-struct Heritage {
+struct OwnedResources {
   std::string directory;
   OpenFiles files;
   std::vector<UniqueFd> mime_listeners;
   UniqueFd smtpd_config, apid_config, mimed_config;
 
-  Heritage() = default;
-  Heritage(const Heritage&) = delete;
-  Heritage& operator=(const Heritage&) = delete;
-  ~Heritage() {
+  OwnedResources() = default;
+  OwnedResources(const OwnedResources&) = delete;
+  OwnedResources& operator=(const OwnedResources&) = delete;
+  ~OwnedResources() {
     std::error_code ignored;
     if (!directory.empty()) std::filesystem::remove_all(directory, ignored);
   }
 };
 
-Result<void> make_directory(Heritage& heritage, const std::string& path, std::uint64_t sockets) {
+Result<void> make_directory(OwnedResources& resources, const std::string& path,
+                            std::uint64_t sockets) {
   std::error_code ignored;
   std::filesystem::remove_all(path, ignored);  // of an earlier run that was killed
   auto made = make_private_directory(path, {"", geteuid(), getegid()});
   if (!made) return fail(made.error().kind, "runtime_dir: {}", made.error().what);
-  heritage.directory = path;
+  resources.directory = path;
   for (std::uint64_t i = 0; i < sockets; ++i) {
     auto listener = listen_unix(parser_socket(path, i));
     if (!listener) return std::unexpected(listener.error());
-    heritage.mime_listeners.push_back(std::move(*listener));
+    resources.mime_listeners.push_back(std::move(*listener));
   }
   return {};
 }
 
 // Each role sees its own part of the configuration, and of the machine what is its generation's.
-Result<void> make_views(Heritage& heritage, const Config& config) {
+Result<void> make_views(OwnedResources& resources, const Config& config) {
   Config shown = config;
   if (config.redis == "private") shown.redis = "unix:" + config.runtime_dir + "/redis.sock";
-  shown.runtime_dir = heritage.directory;
-  const std::pair<UniqueFd*, Program> views[] = {{&heritage.smtpd_config, Program::kSmtpd},
-                                                 {&heritage.apid_config, Program::kApid},
-                                                 {&heritage.mimed_config, Program::kMimed}};
+  shown.runtime_dir = resources.directory;
+  const std::pair<UniqueFd*, Program> views[] = {{&resources.smtpd_config, Program::kSmtpd},
+                                                  {&resources.apid_config, Program::kApid},
+                                                  {&resources.mimed_config, Program::kMimed}};
   for (const auto& [fd, audience] : views) {
     std::string text = format_config(shown, audience);
     const WipedAtEnd has_keys(text);
@@ -78,23 +79,23 @@ void hand_over(const TlsFds& pair, std::vector<Inherited>& inherits) {
   inherits.push_back({fd_name::kTlsKey, pair.key.get()});
 }
 
-std::vector<Role> make_roles(const Heritage& heritage, const Config& config, const Service& service,
-                             const std::filesystem::path& programs) {
+std::vector<Role> worker_roles(const OwnedResources& resources, const Config& config,
+                               const Service& service, const std::filesystem::path& programs) {
   std::vector<Inherited> mime_of_each;
-  mime_of_each.reserve(heritage.mime_listeners.size());
-  for (const UniqueFd& listener : heritage.mime_listeners) {
+  mime_of_each.reserve(resources.mime_listeners.size());
+  for (const UniqueFd& listener : resources.mime_listeners) {
     mime_of_each.push_back({fd_name::kMime, listener.get()});
   }
-  const LogFile* log = heritage.files.log.get();
-  std::vector<Inherited> smtpd = with(service.for_smtpd(), heritage.smtpd_config, log);
-  for (const TlsFds& pair : heritage.files.tls_pairs) hand_over(pair, smtpd);
-  std::vector<Inherited> apid = with(service.for_apid(), heritage.apid_config, log);
-  hand_over(heritage.files.tls_pairs.front(), apid);
+  const LogFile* log = resources.files.log.get();
+  std::vector<Inherited> smtpd = with(service.for_smtpd(), resources.smtpd_config, log);
+  for (const TlsFds& pair : resources.files.tls_pairs) hand_over(pair, smtpd);
+  std::vector<Inherited> apid = with(service.for_apid(), resources.apid_config, log);
+  hand_over(resources.files.tls_pairs.front(), apid);
   return {
       {.name = "mimed",
        .command = {programs / "restante-mimed"},
        .count = config.mimed_workers,
-       .inherits = with({}, heritage.mimed_config, log),
+       .inherits = with({}, resources.mimed_config, log),
        .one_for_each = mime_of_each},
       {.name = "smtpd",
        .command = {programs / "restante-smtpd"},
@@ -111,20 +112,20 @@ std::vector<Role> make_roles(const Heritage& heritage, const Config& config, con
 
 }  // namespace
 
-Result<Staff> make_staff(const Config& config, std::uint64_t generation, OpenFiles files,
-                         const Service& service, const std::filesystem::path& programs) {
-  auto heritage = std::make_shared<Heritage>();
-  heritage->files = std::move(files);
+Result<WorkerSet> make_worker_set(const Config& config, std::uint64_t generation, OpenFiles files,
+                                  const Service& service, const std::filesystem::path& programs) {
+  auto resources = std::make_shared<OwnedResources>();
+  resources->files = std::move(files);
   const std::string directory = fmt::format("{}/{}", config.runtime_dir, generation);
-  if (auto made = make_directory(*heritage, directory, config.mimed_workers); !made) {
+  if (auto made = make_directory(*resources, directory, config.mimed_workers); !made) {
     return std::unexpected(made.error());
   }
-  if (auto made = make_views(*heritage, config); !made) return std::unexpected(made.error());
-  std::vector<Role> roles = make_roles(*heritage, config, service, programs);
-  return Staff{.roles = std::move(roles),
-               .drain_timeout = config.drain_timeout,
-               .ready_limit = kReadyLimit + config.redis_timeout,
-               .heritage = std::move(heritage)};
+  if (auto made = make_views(*resources, config); !made) return std::unexpected(made.error());
+  std::vector<Role> roles = worker_roles(*resources, config, service, programs);
+  return WorkerSet{.roles = std::move(roles),
+                   .drain_timeout = config.drain_timeout,
+                   .ready_limit = kReadyLimit + config.redis_timeout,
+                   .resources = std::move(resources)};
 }
 
 }  // namespace restante::master
