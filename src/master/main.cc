@@ -17,6 +17,7 @@
 #include "master/log_file.h"
 #include "master/options.h"
 #include "master/privileges.h"
+#include "master/process_table.h"
 #include "master/reload.h"
 #include "master/service.h"
 #include "master/sources.h"
@@ -33,8 +34,6 @@ namespace {
 
 // A ticket is good for three times this (RFC 8446 section 4.6.1 allows seven days).
 constexpr std::chrono::hours kTicketKeyLife{8};
-
-constexpr std::uint64_t kFirstGeneration = 1;
 
 // The workers' programs: beside this one (a build), else where they are installed.
 std::filesystem::path find_programs() {
@@ -94,8 +93,8 @@ Result<int> serve(const Sources& sources, const Config& config, std::vector<TlsF
                 programs.string(), errno_text(error_number));
   }
   if (auto made = service->make_as_user(); !made) return std::unexpected(made.error());
-  auto first =
-      make_worker_set(config, kFirstGeneration, {std::move(pairs), *log_file}, *service, programs);
+  auto first = make_worker_set(config, ProcessTable::kFirstGeneration,
+                               {std::move(pairs), *log_file}, *service, programs);
   if (!first) return std::unexpected(first.error());
   const ActiveConfiguration active{config, std::move(*log_file), std::move(expiry)};
   return supervise(sources, active, std::move(*first), *service, programs);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// What systemd is told of the state of the whole (sd_notify(3)).
+// Reports the state of the service to systemd (sd_notify(3)).
 #include "master/notify.h"
 
 #include <fmt/core.h>
@@ -10,19 +10,19 @@
 
 namespace restante::master::notify {
 
-void ready(std::string_view status) {
-  sd_notify(0, fmt::format("READY=1\nSTATUS={}", status).c_str());
-}
-
-void reloading() {
+void report(ServiceState state, std::string_view status) {
   using namespace std::chrono;
-  // Which is CLOCK_MONOTONIC, as systemd wants it.
-  const auto now = duration_cast<microseconds>(steady_clock::now().time_since_epoch());
-  sd_notify(0,
-            fmt::format("RELOADING=1\nMONOTONIC_USEC={}\nSTATUS=reloading", now.count()).c_str());
+  if (state == ServiceState::kReady) {
+    sd_notify(0, fmt::format("READY=1\nSTATUS={}", status).c_str());
+  } else if (state == ServiceState::kReloading) {
+    // Of CLOCK_MONOTONIC, as systemd wants it.
+    const auto now = duration_cast<microseconds>(steady_clock::now().time_since_epoch());
+    sd_notify(0,
+              fmt::format("RELOADING=1\nMONOTONIC_USEC={}\nSTATUS=reloading", now.count()).c_str());
+  } else {
+    sd_notify(0, "STOPPING=1\nSTATUS=stopping");
+  }
 }
-
-void stopping() { sd_notify(0, "STOPPING=1\nSTATUS=stopping"); }
 
 void alive() { sd_notify(0, "WATCHDOG=1"); }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The new configuration of a reload: read, checked, and made into a new generation of workers.
+// Reads and checks the new configuration of a reload, and makes the new workers from it.
 #include "master/reload.h"
 
 #include <fmt/ranges.h>
@@ -62,8 +62,8 @@ Reloader::Reloader(Sources sources, ActiveConfiguration current, const Service& 
       service_(service),
       programs_(std::move(programs)) {}
 
-// The same path is opened again for the old generation too, and is no reason to fail: a certificate
-// must not expire because of a log.
+// If the path stays the same, both generations share the file. It is opened again, but a failure
+// does not fail the reload: a certificate must not expire because of a log.
 Result<std::shared_ptr<LogFile>> Reloader::prepare_log(const Config& config) {
   if (!current_.log || config.log_to != current_.log->path()) return open_log(config);
   current_.log->reopen();
@@ -104,7 +104,6 @@ void Reloader::reopen_log() {
   if (current_.log) current_.log->reopen();
 }
 
-// Of what has just begun.
 void Reloader::report_state() const {
   report_expiry();
   const SandboxState sandbox = sandbox_state(current_.config);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The new configuration of a reload: read, checked, and made into a new generation of workers.
+// Reads and checks the new configuration of a reload, and makes the new workers from it.
 #pragma once
 
 #include <cstdint>
@@ -10,39 +10,41 @@
 
 #include "master/certificate_expiry.h"
 #include "master/log_file.h"
+#include "master/process_table.h"
 #include "master/service.h"
 #include "master/sources.h"
-#include "master/supervisor.h"
 #include "shared/base/error.h"
 #include "shared/config/config.h"
 
 namespace restante::master {
 
-// Puts back what only a restart can change (ports, user, places, whose Redis it is) to what it is
-// in `current`, and names the settings that it has put back.
+// Some settings only a restart can change: ports, user, directories, and whether Redis is private.
+// Sets them in `fresh` to their values in `current`, and returns the names of those that differed.
 [[nodiscard]] std::vector<std::string> keep_what_needs_restart(const Config& current,
                                                                Config& fresh);
 
-// What a generation was made from and the master goes on to use.
+// What the serving generation was made from, as far as the master still uses it.
 struct ActiveConfiguration {
   Config config;
-  std::shared_ptr<LogFile> log;  // none: the log is no file
+  std::shared_ptr<LogFile> log;  // null: the log is not a file
   CertificateExpiry expiry;
 };
 
 class Reloader {
  public:
-  // `service` has to outlive what is prepared.
+  // `service` must outlive the reloader and all workers that it prepares.
   Reloader(Sources sources, ActiveConfiguration current, const Service& service,
            std::filesystem::path programs);
 
-  // From the sources, as they are now, to what is ready to be started. Changes nothing.
+  // Reads `sources`, tries the certificates and makes the workers of `generation`. May take some
+  // seconds. The generation that serves is not affected, whatever the result.
   [[nodiscard]] Result<WorkerSet> prepare(std::uint64_t generation);
-  // What was prepared last serves now.
+  // The workers that were prepared last serve from now on: the log and the scoreboard follow them.
   void adopt();
-  // The log's file may be another one now.
+  // Opens the file of the log again if it was rotated.
   void reopen_log();
-  // The log and the scoreboard have when the certificate expires, and what the sandbox is worth.
+  // Writes to the scoreboard when the first certificate expires, and which parts of the sandbox are
+  // on. Logs the sandbox, and the expiry from 14 days before. report_expiry() reports that alone.
   void report_state() const;
   void report_expiry() const;
 

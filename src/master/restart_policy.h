@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// When a process that ended is started again: pure, time goes in as an argument.
+// When a process that ended is started again. The time is an argument.
 #pragma once
 
 #include <chrono>
@@ -7,15 +7,16 @@
 
 namespace restante::master {
 
-// One per process slot. A process that ends before it was ready has a fault of its own: the wait
-// doubles from 1 s to 60 s. One that was ready and dies may have been knocked over by a client, who
-// must not be able to hold it down: it is started at once, but at most ten times a second.
+// The history of one process. A process that ends before it was ready has a fault of its own, so
+// the wait before each new start doubles from 1 s to 60 s. A process that was ready may have been
+// crashed by a client, which must not be able to keep the service down. It is started again at
+// once, but at most ten times a second.
 class RestartPolicy {
  public:
   using Time = std::chrono::milliseconds;  // of the monotonic clock
 
   void started(Time now);
-  // When to start the next one; not before `now`.
+  // Returns when to start the process again: `now` or later.
   [[nodiscard]] Time ended(bool was_ready, Time now);
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// All that is made once and that every generation of workers lives on.
+// What is made once and shared by all generations of workers.
 #include "master/service.h"
 
 #include <unistd.h>
@@ -73,8 +73,9 @@ std::vector<Inherited> Service::for_apid() const {
 
 std::vector<Role> Service::auxiliary(const Config& config) {
   if (config.redis != "private") return {};
-  // A 250 is worth what Redis' persistence is worth: every write is on disk before its reply. What
-  // is rewritten is compressed already.
+  // Mail that was answered with 250 must survive a crash, so every write is on disk before its
+  // reply (appendfsync always). Mail is compressed already, so a rewrite need not compress it
+  // again.
   return {{.name = "redis-server",
            .command = {"redis-server",
                        "--port",

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// All that is made once and that every generation of workers lives on: listening sockets, shared
-// memory, keys of session tickets.
+// What is made once and shared by all generations of workers: listening sockets, shared memory and
+// the keys of TLS session tickets.
 #pragma once
 
 #include <optional>
@@ -9,8 +9,8 @@
 
 #include "master/listeners.h"
 #include "master/privileges.h"
+#include "master/process_table.h"
 #include "master/spawn.h"
-#include "master/supervisor.h"
 #include "shared/base/error.h"
 #include "shared/config/config.h"
 #include "shared/memory/segment.h"
@@ -19,28 +19,29 @@ namespace restante::master {
 
 class Service {
  public:
-  // Everything that may need root: ports, runtime directory, shared segment.
+  // Makes what may need root: ports, the runtime directory, the directory of a private Redis and
+  // the shared segment. The error names the setting that is at fault.
   [[nodiscard]] static Result<Service> make_as_root(const Config& config, const Identity& identity);
-  // What the workers' user makes.
+  // Makes the ticket keys. Call it as the user that the workers run as.
   [[nodiscard]] Result<void> make_as_user();
 
-  // What runs beside the workers, whatever their generation: redis-server, if it is ours.
+  // Returns the roles that belong to no generation: redis-server with redis = private, else none.
   [[nodiscard]] static std::vector<Role> auxiliary(const Config& config);
 
-  // What every smtpd, or apid, inherits. Points into this object.
+  // Returns the descriptors that each smtpd, or each apid, inherits. This object owns them.
   [[nodiscard]] std::vector<Inherited> for_smtpd() const;
   [[nodiscard]] std::vector<Inherited> for_apid() const;
 
-  // A fresh key for session tickets; the old ones stay good for two more rotations.
+  // Makes a fresh key for session tickets. Tickets of an old key are good for two more rotations.
   void rotate_ticket_keys();
 
   // Removes the Unix sockets that were made for http_api_listen.
   void remove_sockets(const Config& config) const;
 
-  // Of the segment, which lives as long as this object.
+  // The scoreboard of the shared segment. Do not use it after this object is gone.
   [[nodiscard]] Scoreboard scoreboard() const { return segment_map_->scoreboard(); }
 
-  // The port of the first listener of that name; 0 if there is none.
+  // Returns the port of the first listener of that name, or 0 if there is no such listener.
   [[nodiscard]] std::uint16_t port_of(std::string_view listener) const;
 
  private:
@@ -52,7 +53,7 @@ class Service {
   UniqueFd ticket_keys_;
 };
 
-// With `redis = private`: whether there is a program to start.
+// Returns kConfig if the configuration says redis = private and PATH has no redis-server.
 [[nodiscard]] Result<void> check_private_redis(const Config& config);
 
 }  // namespace restante::master

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// fork and exec of one program with named descriptors: the master's half of worker_context.h.
+// Starts a program and passes named descriptors to it: the master's half of worker/context.h.
 #pragma once
 
 #include <sys/types.h>
@@ -14,14 +14,15 @@
 namespace restante::master {
 
 struct Inherited {
-  std::string_view name;  // see restante::fd_name
+  std::string_view name;  // one of restante::fd_name; outlives the call of spawn()
   int fd;
 };
 
-// Starts `arguments[0]` (a path, or a name to be looked up in PATH) in a process group of its own,
-// with the given descriptors from 3 on and no other, and an environment of nothing but what names
-// them and what concerns the log. Returns once the program runs; the error says why it does not.
-// With `die_with_us` the process gets SIGTERM when the master dies.
+// Starts `arguments[0]`, which is a path or a name in PATH, in a process group of its own. The
+// program gets the descriptors of `inherited` from number 3 on, and no others. Its environment
+// holds LISTEN_FDS, LISTEN_FDNAMES and LISTEN_PID, and of the master's PATH, TZ, JOURNAL_STREAM and
+// the options of sanitizers. With `die_with_us` the kernel sends it SIGTERM when the master dies.
+// Returns the pid once exec(2) has succeeded, else kSystem with the reason.
 [[nodiscard]] Result<pid_t> spawn(const std::vector<std::string>& arguments,
                                   std::span<const Inherited> inherited, bool die_with_us = false);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// What one generation of workers has for itself.
+// Makes what each generation of workers owns.
 #include "master/worker_set.h"
 
 #include <unistd.h>
@@ -16,7 +16,7 @@
 namespace restante::master {
 namespace {
 
-// To start all of a generation, beside what Redis may take to answer.
+// For all workers of a generation to be ready, in addition to redis_timeout.
 constexpr std::chrono::seconds kReadyLimit{15};
 
 struct OwnedResources {
@@ -49,7 +49,8 @@ Result<void> make_directory(OwnedResources& resources, const std::string& path,
   return {};
 }
 
-// Each role sees its own part of the configuration, and of the machine what is its generation's.
+// Each role gets the settings of its audience alone, with the directory of its generation as
+// runtime_dir.
 Result<void> make_views(OwnedResources& resources, const Config& config) {
   Config shown = config;
   if (config.redis == "private") shown.redis = "unix:" + config.runtime_dir + "/redis.sock";

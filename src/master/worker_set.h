@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// What one generation of workers has for itself: its view of the configuration, certificates and
+// Makes what each generation of workers owns: its views of the configuration, its certificates and
 // keys, and the sockets between its workers.
 #pragma once
 
@@ -10,22 +10,24 @@
 
 #include "master/key_files.h"
 #include "master/log_file.h"
+#include "master/process_table.h"
 #include "master/service.h"
-#include "master/supervisor.h"
 #include "shared/base/error.h"
 #include "shared/config/config.h"
 
 namespace restante::master {
 
-// The files that the settings name, opened.
+// The files that the settings name, opened by the master.
 struct OpenFiles {
   std::vector<TlsFds> tls_pairs;
-  std::shared_ptr<const LogFile> log;  // none: the log is no file
+  std::shared_ptr<const LogFile> log;  // null: the log is not a file
 };
 
-// Makes all that, as the user that the workers run as. The sockets of its mimed are in a directory
-// of its own in runtime_dir, so that one generation never asks the parsers of another; it goes with
-// the last copy of WorkerSet::resources. `service` has to outlive the workers.
+// Makes the workers of generation `generation`. Call it as the user that the workers run as. The
+// sockets of mimed are in the directory RUNTIME_DIR/GENERATION, so that no generation uses the
+// parsers of another. The directory is removed with the last copy of WorkerSet::resources.
+// `service` must outlive the workers. The error is kSystem, or kConfig if the path of a socket is
+// too long.
 [[nodiscard]] Result<WorkerSet> make_worker_set(const Config& config, std::uint64_t generation,
                                                 OpenFiles files, const Service& service,
                                                 const std::filesystem::path& programs);
