@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Listening sockets that systemd has made and passed to the master (sd_listen_fds(3)).
+// Receives the listening sockets that systemd passed to the master (sd_listen_fds(3)).
 #include "master/activation.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Listening sockets that systemd has made and passed to the master (sd_listen_fds(3)).
+// Receives the listening sockets that systemd passed to the master (sd_listen_fds(3)).
 #pragma once
 
 #include <vector>
@@ -9,9 +9,10 @@
 
 namespace restante::master {
 
-// Each is named smtp, smtp_proxy, http, https or http_api (FileDescriptorName= of its socket unit)
-// and is checked to be fit for that; the error says what is wrong with which. None were passed:
-// none. Clears the variables; to be called once.
+// Returns the sockets that systemd passed, which may be none, and clears its variables. Call it
+// once. Each socket must have the name smtp, smtp_proxy, http, https or http_api
+// (FileDescriptorName= in its socket unit) and fit that purpose, else the error (kConfig) says
+// which one does not, and why.
 [[nodiscard]] Result<std::vector<NamedFd>> take_passed_listeners();
 
 }  // namespace restante::master

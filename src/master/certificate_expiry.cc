@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// When somebody has to hear that a certificate expires.
+// Decides when the log warns that a certificate expires.
 #include "master/certificate_expiry.h"
 
 #include <ctime>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// When somebody has to hear that a certificate expires.
+// Decides when the log warns that a certificate expires.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace restante::master {
 
-// Of the certificate that expires first.
+// The certificate that expires first.
 struct CertificateExpiry {
   std::string file;
   std::int64_t time = 0;  // Unix time in s; 0: not known
@@ -16,13 +16,13 @@ struct CertificateExpiry {
 
 struct ExpiryWarning {
   bool expired;
-  std::int64_t days;  // whole ones, that are left or have passed
+  std::int64_t days;  // whole days that are left, or that have passed since
 };
 
-// From 14 days before on. Both times are Unix time in s.
+// Returns a warning from 14 days before the expiry on. Both times are Unix time in s.
 [[nodiscard]] std::optional<ExpiryWarning> expiry_warning(std::int64_t expiry, std::int64_t now);
 
-// The line of the log, if there is something to say.
+// Logs the warning, if there is one.
 void log_expiry(const CertificateExpiry& expiry, std::int64_t now);
 
 }  // namespace restante::master

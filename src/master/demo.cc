@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// `restante --demo`: everything that a trial needs, made on the spot and removed at the end.
+// `restante --demo`: makes everything that a trial needs, and removes it at the end.
 #include "master/demo.h"
 
 #include <pwd.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// `restante --demo`: everything that a trial needs, made on the spot and removed at the end.
+// `restante --demo`: makes everything that a trial needs, and removes it at the end.
 #pragma once
 
 #include <filesystem>
@@ -12,10 +12,11 @@
 namespace restante::master {
 
 // Owns a temporary directory with a self-signed certificate for localhost, the runtime directory
-// and a private Redis' data; it goes when the object goes.
+// and the data of a private Redis. The destructor removes it.
 class Demo {
  public:
-  // `programs` is the directory of the workers' programs.
+  // `programs` is the directory of the workers' programs. A demo that root starts runs as nobody,
+  // or as root if other users cannot read `programs`. Runs openssl(1).
   [[nodiscard]] static Result<Demo> make(const std::filesystem::path& programs);
   Demo(Demo&& other) noexcept
       : directory_(std::move(other.directory_)), user_(std::move(other.user_)) {
@@ -24,10 +25,10 @@ class Demo {
   Demo& operator=(Demo&&) = delete;
   ~Demo();
 
-  // Settings in the form of -o; what the command line says goes on top.
+  // Returns settings in the form of -o, with a random API key. The command line overrides them.
   [[nodiscard]] std::vector<std::string> settings() const;
 
-  // Prints lines that work when pasted into a shell.
+  // Prints commands for a first mail, which work when pasted into a shell.
   static void print_welcome(const Config& config, std::uint16_t smtp_port, std::uint16_t http_port,
                             std::uint16_t https_port);
 

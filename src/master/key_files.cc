@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The files that are only for some eyes: API keys, certificates and their keys.
+// Reads the files that hold secrets: API keys, certificates and their keys.
 #include "master/key_files.h"
 
 #include <fcntl.h>
@@ -53,7 +53,7 @@ Result<UniqueFd> load_pem(std::string_view setting, const std::string& path,
   return make_sealed_memfd(memfd, *pem);
 }
 
-// All that comes until end of file, or `limit` has passed: then what has come is thrown away.
+// Reads until end of file. Returns kSystem if that takes longer than `limit`.
 Result<std::string> read_within(int fd, std::chrono::milliseconds limit) {
   const std::chrono::milliseconds end = monotonic_now() + limit;
   std::string text;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The files that are only for some eyes: API keys, certificates and their keys.
+// Reads the files that hold secrets: API keys, certificates and their keys.
 #pragma once
 
 #include <filesystem>
@@ -13,24 +13,25 @@
 
 namespace restante::master {
 
-// The API keys of api_key_file go into `config.api_key`.
+// Adds the API keys of api_key_file to `config.api_key`. Returns kConfig if the file cannot be
+// read, or if there is no key in either.
 [[nodiscard]] Result<void> read_key_file(Config& config);
 
-// Sealed memfds of a certificate and its key.
+// A certificate and its key, in sealed memfds.
 struct TlsFds {
   UniqueFd certificate, key;
 };
 
-// What the settings name, in their order, at least one pair.
+// Reads the pairs that tls_certificate and tls_key name, in their order. There is at least one.
 [[nodiscard]] Result<std::vector<TlsFds>> load_tls_pairs(const Config& config);
 
-// Whether a worker can serve with them, and when that will end; the error is what the worker that
-// tried has found. It has a few seconds for that.
+// Starts a restante-smtpd of `programs` that tries the pairs, and waits for up to 10 s. Returns
+// which certificate expires first, or what that process found wrong.
 [[nodiscard]] Result<CertificateExpiry> check_tls(const Config& config,
                                                   const std::vector<TlsFds>& pairs,
                                                   const std::filesystem::path& programs);
 
-// What to do, from "; " on, when this user may not read a file; empty for any other error.
+// Returns advice for EACCES, beginning with "; ", and an empty string for any other error.
 [[nodiscard]] std::string advice_to_let_read(const std::string& path, int error_number);
 
 }  // namespace restante::master

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The listening sockets: bound while the master may still bind low ports.
+// The listening sockets. The master binds them while it may still bind ports below 1024.
 #include "master/listeners.h"
 
 #include <arpa/inet.h>

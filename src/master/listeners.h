@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The listening sockets: bound while the master may still bind low ports.
+// The listening sockets. The master binds them while it may still bind ports below 1024.
 #pragma once
 
 #include <string>
@@ -15,24 +15,23 @@ namespace restante::master {
 
 struct Listeners {
   std::vector<NamedFd> fds;
-  std::vector<std::string> passed_names;  // of those that systemd has made
+  std::vector<std::string> passed_names;  // of those that systemd passed
 
   [[nodiscard]] bool passed(std::string_view name) const;
 };
 
-// Takes what systemd has passed, and binds every address that the configuration names for SMTP,
-// HTTP and HTTPS where nothing was passed for that purpose; logs each with the port that it got.
-// The error names the setting, the address and what to do. A Unix socket is for `identity` and its
-// group alone.
+// Receives the listeners that systemd passed, and binds the addresses of each setting for which it
+// passed none. Logs each listener with its port. Only `identity` and its group can connect to a
+// Unix socket. The error names the setting, the address and what to do.
 [[nodiscard]] Result<Listeners> bind_listeners(const Config& config, const Identity& identity);
 
-// Removes the Unix sockets that bind_listeners has made, where this user may.
+// Removes the Unix sockets that bind_listeners() made, if this user may remove them.
 void remove_unix_sockets(const Config& config);
 
-// A SOCK_SEQPACKET listener at `path`, for mimed. What is left there of an earlier run goes.
+// Returns a SOCK_SEQPACKET listener at `path`, for mimed. Replaces a file that an earlier run left.
 [[nodiscard]] Result<UniqueFd> listen_unix(const std::string& path);
 
-// The port that a bound socket has; 0 for a Unix socket.
+// Returns the port of a bound socket, or 0 for a Unix socket.
 [[nodiscard]] std::uint16_t bound_port(int fd);
 
 }  // namespace restante::master

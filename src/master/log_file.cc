@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The file that the log goes to: opened here alone, and again after it was rotated away.
+// The file that the log is written to.
 #include "master/log_file.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The file that the log goes to: opened here alone, and again after it was rotated away.
+// The file that the log is written to. The master opens it, and opens it again after a rotation.
 #pragma once
 
 #include <memory>
@@ -15,17 +15,19 @@ namespace restante::master {
 
 class LogFile {
  public:
-  // For appending, as a file of `identity` with mode 0640. While this is root: in a directory that
-  // `identity` may write to, as that user, so that a link that it has put there leads it nowhere.
+  // Opens `path` for appending, and makes it with mode 0640 and owner `identity` if it is missing.
+  // In a directory that `identity` may write to, root acts as that user: a symbolic link that the
+  // user made must not lead root to another file. The error (kConfig or kSystem) names path and
+  // reason.
   [[nodiscard]] static Result<std::shared_ptr<LogFile>> open(const std::string& path,
                                                              const Identity& identity);
 
-  // When another file than before is at the path, all who have the box write to that one from their
-  // next line on. When it cannot be opened, all stays as it is. The log says both.
+  // If another file is at the path now, all processes write to that file from their next line on.
+  // If it cannot be opened, they keep the old one. Logs log_reopened or log_not_reopened.
   void reopen();
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  // A LogBox, for reading.
+  // The descriptor of the LogBox, for reading. Workers inherit it.
   [[nodiscard]] int box() const { return box_.for_reading(); }
 
  private:
@@ -38,16 +40,17 @@ class LogFile {
   UniqueFd file_;
 };
 
-// What `log_to` names; nothing when it is no file.
+// Opens the file that log_to names. Returns null if log_to does not name a file.
 [[nodiscard]] Result<std::shared_ptr<LogFile>> open_log(const Config& config,
                                                         const Identity& identity);
-// The same for those who are `config.user` already.
+// The same for a process that runs as `config.user` already.
 [[nodiscard]] Result<std::shared_ptr<LogFile>> open_log(const Config& config);
 
-// The master's own lines go there too.
+// Directs the master's own lines to where log_to says. `file` is what open_log() returned.
 void use_log(const Config& config, const LogFile* file);
 
-// Whether open_log() would succeed, or somebody listens for syslog. Changes nothing.
+// Returns an error if open_log() would fail, or if log_to is syslog and no daemon listens at
+// /dev/log. Changes nothing.
 [[nodiscard]] Result<void> check_log(const Config& config);
 
 }  // namespace restante::master

@@ -17,9 +17,11 @@ struct Options {
   Mode mode = Mode::kServe;
   bool demo = false;
   std::optional<std::string> file;    // -c
-  std::vector<std::string> settings;  // -o, in order
+  std::vector<std::string> settings;  // of each -o, in their order
 };
 
+// Returns kConfig with the option that is wrong. Changes the order of `argv`, as getopt_long(3)
+// does.
 [[nodiscard]] Result<Options> parse_options(int argc, char** argv);
 
 [[nodiscard]] std::string usage();

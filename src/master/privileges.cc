@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Giving up root: who to become, becoming it, and proof that there is no way back.
+// Gives up the privileges of root for good.
 #include "master/privileges.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Giving up root: who to become, becoming it, and proof that there is no way back.
+// Gives up the privileges of root for good.
 #pragma once
 
 #include <sys/types.h>
@@ -16,15 +16,17 @@ struct Identity {
   gid_t gid;
 };
 
-// Whom the daemon runs as: the user of that name when started as root, else whoever started it.
+// Returns the identity that the daemon runs as: of the user of that name if this is root, else its
+// own. The error (kConfig) says that there is no such user.
 [[nodiscard]] Result<Identity> find_identity(const std::string& user);
 
-// Becomes `identity` for good, with its own group alone, and can gain no privilege again. Without
-// root it gives up the capabilities that it was started with. Where there was nothing to drop, or
-// for the user root, a log line says so.
+// Becomes `identity` with its own group alone, and makes sure that root cannot be regained. Without
+// root, gives up the capabilities that the process was started with. Logs privileges_dropped, or
+// privileges_kept if there was nothing to give up or the user is root.
 [[nodiscard]] Result<void> drop_privileges(const Identity& identity);
 
-// Makes `path` if it is not there, owned by `identity` and closed to others.
+// Makes the directory `path` with mode 0700 unless it exists. As root, gives it to `identity`. The
+// error says which step failed.
 [[nodiscard]] Result<void> make_private_directory(const std::string& path,
                                                   const Identity& identity);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Where the configuration comes from: read at start, and again by the same way at each reload.
+// Reads the configuration from where it comes from.
 #include "master/sources.h"
 
 #include <fcntl.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Where the configuration comes from: read at start, and again by the same way at each reload.
+// Reads the configuration from where it comes from, at the start and in the same way at each
+// reload.
 #pragma once
 
 #include <string>
@@ -13,13 +14,16 @@ namespace restante::master {
 
 struct Sources {
   Options options;
-  std::vector<std::string> demo;  // settings of --demo; everything else is above them
+  std::vector<std::string> demo;  // settings of --demo; all other sources override them
 };
 
-// Demo, file, environment, -o. What is still missing is found by finish().
+// Reads the settings of --demo, then the file, the environment and -o; the later ones win. The
+// error names the source, the line and the setting. Required settings that are missing are no error
+// here.
 [[nodiscard]] Result<ConfigReader> read_sources(const Sources& sources);
 
-// The whole configuration, with the API keys of api_key_file in `api_key`. Warns of weak keys.
+// Returns the whole configuration, with the API keys of api_key_file added to `api_key`. The error
+// (kConfig) names what is missing. Logs a warning for each key of fewer than 16 characters.
 [[nodiscard]] Result<Config> finish_config(const ConfigReader& reader);
 
 }  // namespace restante::master

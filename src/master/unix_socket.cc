@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// A Unix socket that programs of others connect to.
+// A Unix socket that other programs connect to, such as a reverse proxy.
 #include "master/unix_socket.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// A Unix socket that programs of others connect to: a reverse proxy, say.
+// A Unix socket that other programs connect to, such as a reverse proxy.
 #pragma once
 
 #include <string>
@@ -10,12 +10,12 @@
 
 namespace restante::master {
 
-// A SOCK_STREAM listener at `path`, for `identity` and its group (mode 0660). A socket there that
-// nobody listens on any more is replaced; whatever else is there stays, and is an error. The error
-// says what to do, but not which setting it is.
+// Returns a SOCK_STREAM listener at `path`, with mode 0660 and owner `identity`. Replaces a socket
+// on which no program listens any more. Anything else at `path` is an error. The error says what to
+// do, but does not name the setting.
 [[nodiscard]] Result<UniqueFd> listen_for_others(const std::string& path, const Identity& identity);
 
-// Removes a socket at `path`, if this user may.
+// Removes the socket at `path`, if there is one and this user may remove it.
 void remove_socket(const std::string& path);
 
 }  // namespace restante::master
