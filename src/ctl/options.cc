@@ -2,34 +2,15 @@
 // The command line of restantectl(8), and the settings that it works with.
 #include "ctl/options.h"
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <unistd.h>
 
 #include <charconv>
 
-#include "shared/base/file.h"
 #include "shared/base/number.h"
-#include "shared/base/unique_fd.h"
 
 namespace restante::ctl {
 namespace {
-
-constexpr const char* kDefaultFile = RESTANTE_SYSCONFDIR "/restante.conf";
-
-Result<void> read_file(ConfigReader& reader, const Options& options) {
-  if (options.runtime_dir && !options.file) return {};
-  const std::string path = options.file.value_or(kDefaultFile);
-  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) {
-    const int error_number = errno;
-    if (error_number == ENOENT && !options.file) return {};
-    return fail(ErrorKind::kConfig, "cannot read {}: {}", path, errno_text(error_number));
-  }
-  const auto text = read_all(fd.get());
-  if (!text) return fail(ErrorKind::kConfig, "cannot read {}: {}", path, text.error().what);
-  return reader.read_file(*text, path);
-}
 
 Result<void> take_option(Options& options, int found) {
   switch (found) {
@@ -113,10 +94,10 @@ restantectl(8) tells more.
 
 Result<Config> read_config(const Options& options) {
   ConfigReader reader;
-  if (auto read = read_file(reader, options); !read) return std::unexpected(read.error());
-  std::vector<const char*> variables;
-  for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
-  if (auto read = reader.read_environment(variables); !read) return std::unexpected(read.error());
+  if (options.file || !options.runtime_dir) {
+    if (auto read = reader.load_file(options.file); !read) return std::unexpected(read.error());
+  }
+  if (auto read = reader.read_own_environment(); !read) return std::unexpected(read.error());
   if (options.runtime_dir) {
     const std::string socket = *options.runtime_dir + "/redis.sock";
     const bool is_private = access(socket.c_str(), F_OK) == 0;

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "master/listeners.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 
 namespace restante::master {

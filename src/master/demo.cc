@@ -12,6 +12,7 @@
 #include <cstdlib>
 
 #include "master/spawn.h"
+#include "shared/base/hex.h"
 
 namespace restante::master {
 namespace {
@@ -23,9 +24,7 @@ constexpr const char* kCertificateFile = "/fullchain.pem";
 std::string random_key() {
   unsigned char bytes[24];
   if (getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes)) std::abort();
-  std::string key;
-  for (const unsigned char byte : bytes) key += fmt::format("{:02x}", byte);
-  return key;
+  return to_hex(bytes);
 }
 
 // Whether any user may pass through every directory on the way to `path`.

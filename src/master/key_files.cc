@@ -15,8 +15,11 @@
 #include <utility>
 
 #include "master/spawn.h"
+#include "shared/base/clock.h"
+#include "shared/base/file.h"
+#include "shared/base/program.h"
 #include "shared/base/secrets.h"
-#include "shared/memory/rate_table.h"
+#include "shared/base/unique_fd.h"
 #include "shared/worker/context.h"
 
 namespace restante::master {

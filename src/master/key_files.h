@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "master/certificate_expiry.h"
-#include "shared/base/c_ptr.h"
 #include "shared/base/error.h"
+#include "shared/base/unique_fd.h"
 #include "shared/config/config.h"
 
 namespace restante::master {

@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -13,7 +13,9 @@
 
 #include "master/activation.h"
 #include "master/unix_socket.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
+#include "shared/net/socket_address.h"
 
 namespace restante::master {
 namespace {
@@ -21,37 +23,9 @@ namespace {
 // What one wildcard address asks for is cut down to net.core.somaxconn by the kernel.
 constexpr int kBacklog = 4096;
 
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-  [[nodiscard]] const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
-
-SocketAddress make_ipv4(const ListenAddress& address) {
-  SocketAddress result;
-  sockaddr_in ipv4{};
-  ipv4.sin_family = AF_INET;
-  ipv4.sin_port = htons(address.port);
-  if (!address.host.empty()) inet_pton(AF_INET, address.host.c_str(), &ipv4.sin_addr);
-  std::memcpy(&result.storage, &ipv4, sizeof ipv4);
-  result.length = sizeof ipv4;
-  return result;
-}
-
-SocketAddress make_ipv6(const ListenAddress& address) {
-  SocketAddress result;
-  sockaddr_in6 ipv6{};
-  ipv6.sin6_family = AF_INET6;
-  ipv6.sin6_port = htons(address.port);
-  if (!address.host.empty()) inet_pton(AF_INET6, address.host.c_str(), &ipv6.sin6_addr);
-  std::memcpy(&result.storage, &ipv6, sizeof ipv6);
-  result.length = sizeof ipv6;
-  return result;
-}
-
 // -1 with errno set when it cannot be had.
 UniqueFd open_listener(const SocketAddress& address, bool both_families) {
-  const int family = address.storage.ss_family;
+  const int family = address.family();
   UniqueFd fd(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fd;
   const int on = 1, v6_only = both_families ? 0 : 1;
@@ -59,7 +33,7 @@ UniqueFd open_listener(const SocketAddress& address, bool both_families) {
   if (family == AF_INET6) {
     setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof v6_only);
   }
-  if (bind(fd.get(), address.get(), address.length) != 0 || listen(fd.get(), kBacklog) != 0) {
+  if (bind(fd.get(), address.get(), address.size()) != 0 || listen(fd.get(), kBacklog) != 0) {
     const int error_number = errno;
     fd.reset();
     errno = error_number;
@@ -69,12 +43,11 @@ UniqueFd open_listener(const SocketAddress& address, bool both_families) {
 
 UniqueFd open_listener(const ListenAddress& address) {
   if (!address.host.empty()) {
-    const bool ipv6 = address.host.find(':') != std::string::npos;
-    return open_listener(ipv6 ? make_ipv6(address) : make_ipv4(address), false);
+    return open_listener(*SocketAddress::of_host(address.host, address.port), false);
   }
-  UniqueFd fd = open_listener(make_ipv6(address), /*both_families=*/true);
-  if (!fd && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
-    fd = open_listener(make_ipv4(address), false);  // a machine without IPv6
+  UniqueFd fd = open_listener(*SocketAddress::of_host("::", address.port), /*both_families=*/true);
+  if (!fd && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {  // a machine without IPv6
+    fd = open_listener(*SocketAddress::of_host("0.0.0.0", address.port), false);
   }
   return fd;
 }
@@ -97,15 +70,8 @@ std::string advice(int error_number, std::string_view setting) {
 }  // namespace
 
 std::uint16_t bound_port(int fd) {
-  SocketAddress address;
-  address.length = sizeof address.storage;
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&address.storage), &address.length) != 0)
-    return 0;
-  if (address.storage.ss_family == AF_INET6) {
-    return ntohs(reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_port);
-  }
-  if (address.storage.ss_family != AF_INET) return 0;
-  return ntohs(reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_port);
+  const auto address = SocketAddress::of_socket(fd);
+  return address ? address->port() : std::uint16_t{0};
 }
 
 namespace {
@@ -178,15 +144,13 @@ void remove_unix_sockets(const Config& config) {
 }
 
 Result<UniqueFd> listen_unix(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.size() >= sizeof address.sun_path) {
+  const auto address = SocketAddress::of_path(path);
+  if (!address) {
     return fail(ErrorKind::kConfig, "runtime_dir: {} is too long for a socket's path", path);
   }
-  path.copy(address.sun_path, path.size());
   unlink(path.c_str());
   UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!fd || bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+  if (!fd || bind(fd.get(), address->get(), address->size()) != 0 ||
       listen(fd.get(), kBacklog) != 0) {
     const int error_number = errno;
     return fail(ErrorKind::kSystem, "cannot listen on {}: {}", path, errno_text(error_number));

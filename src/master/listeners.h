@@ -8,6 +8,7 @@
 
 #include "master/privileges.h"
 #include "shared/base/error.h"
+#include "shared/base/unique_fd.h"
 #include "shared/config/config.h"
 #include "shared/worker/context.h"
 

@@ -6,14 +6,15 @@
 #include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <vector>
 
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
+#include "shared/net/socket_address.h"
 
 namespace restante::master {
 namespace {
@@ -98,11 +99,9 @@ bool is_same_file(const UniqueFd& one, const UniqueFd& other) {
 }
 
 Result<void> check_syslog() {
-  constexpr sockaddr_un kAddress{.sun_family = AF_UNIX, .sun_path = "/dev/log"};
+  const auto address = SocketAddress::of_path("/dev/log");
   const UniqueFd client(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  if (connect(client.get(), reinterpret_cast<const sockaddr*>(&kAddress), sizeof kAddress) == 0) {
-    return {};
-  }
+  if (connect(client.get(), address->get(), address->size()) == 0) return {};
   return fail(ErrorKind::kConfig,
               "log_to: no syslog daemon takes lines at /dev/log: {}; apt install rsyslog, or set "
               "log_to to another",

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "master/privileges.h"
-#include "shared/base/c_ptr.h"
 #include "shared/base/error.h"
+#include "shared/base/unique_fd.h"
 #include "shared/config/config.h"
 #include "shared/log/shared_file.h"
 

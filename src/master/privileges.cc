@@ -14,7 +14,7 @@
 #include <algorithm>
 #include <array>
 
-#include "shared/base/c_ptr.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 
 namespace restante::master {

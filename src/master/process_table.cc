@@ -86,7 +86,7 @@ void ProcessTable::start(Process& process, Time now) {
     process.start_at = process.policy.ended(/*was_ready=*/false, now);
     if (next_ != nullptr && generation == next_) return give_up_reload(started.error().what, now);
     actions_.write_log(log::Level::kError, "start_failed",
-                       {{"role", role.name}, {"reason", started.error().what}});
+                       {{"role", program_name(role.program)}, {"reason", started.error().what}});
     if (!announced_) begin_stop(EXIT_FAILURE, now);
     return;
   }
@@ -132,13 +132,14 @@ void ProcessTable::exited(pid_t pid, ProcessExit exit, Time now) {
   const bool is_expected = process->drains() && (is_clean || process->state != State::kReady);
   if (!stopping_ && !is_expected) return died(*process, pid, exit, now);
   process->state = State::kGone;
-  actions_.write_log(log::Level::kDebug, "ended",
-                     {{"role", process->role->name}, {"number", process->number}, {"pid", pid}});
+  actions_.write_log(
+      log::Level::kDebug, "ended",
+      {{"role", program_name(process->role->program)}, {"number", process->number}, {"pid", pid}});
 }
 
 void ProcessTable::log_broken_sandbox(const Process& process, pid_t pid) {
   actions_.write_log(log::Level::kError, "sandbox_broken",
-                     {{"role", process.role->name},
+                     {{"role", program_name(process.role->program)},
                       {"number", process.number},
                       {"pid", pid},
                       {"what", "killed by the sandbox: forbidden system call"},
@@ -155,7 +156,7 @@ void ProcessTable::died(Process& process, pid_t pid, ProcessExit exit, Time now)
   if (process.drains()) {
     process.state = State::kGone;  // the workers of another generation serve in its place
     return actions_.write_log(log::Level::kError, "process_died",
-                              {{"role", role.name},
+                              {{"role", program_name(role.program)},
                                {"number", process.number},
                                {"pid", pid},
                                {exit_name(exit), exit.number}});
@@ -164,14 +165,15 @@ void ProcessTable::died(Process& process, pid_t pid, ProcessExit exit, Time now)
   const bool own_fault = !exit.by_signal || (by_sandbox && !was_ready);
   if (next_ != nullptr && process.generation == next_ && !was_ready && own_fault) {
     // As at the first start, the fault is in what was prepared. The worker's own line says more.
-    return give_up_reload(fmt::format("the new {} {} ended with {} {} before it was ready",
-                                      role.name, process.number, exit_name(exit), exit.number),
-                          now);
+    return give_up_reload(
+        fmt::format("the new {} {} ended with {} {} before it was ready",
+                    program_name(role.program), process.number, exit_name(exit), exit.number),
+        now);
   }
   process.state = State::kWaiting;
   process.start_at = process.policy.ended(was_ready, now);
   actions_.write_log(log::Level::kError, "process_died",
-                     {{"role", role.name},
+                     {{"role", program_name(role.program)},
                       {"number", process.number},
                       {"pid", pid},
                       {exit_name(exit), exit.number},

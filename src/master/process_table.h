@@ -21,6 +21,7 @@
 #include "master/restart_policy.h"
 #include "master/spawn.h"
 #include "shared/base/error.h"
+#include "shared/base/program.h"
 #include "shared/log/log.h"
 #include "shared/memory/scoreboard.h"
 
@@ -28,7 +29,7 @@ namespace restante::master {
 
 // One kind of process, and how to start it.
 struct Role {
-  std::string name;
+  Program program;
   std::vector<std::string> command;
   std::uint64_t count = 1;
   // A worker belongs to a generation, reports when it is ready, and exits when it is told to drain.

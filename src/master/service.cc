@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <utility>
 
+#include "shared/base/program.h"
 #include "shared/memory/segment.h"
 #include "shared/memory/ticket_keys.h"
 
@@ -76,7 +77,7 @@ std::vector<Role> Service::auxiliary(const Config& config) {
   // Mail that was answered with 250 must survive a crash, so every write is on disk before its
   // reply (appendfsync always). Mail is compressed already, so a rewrite need not compress it
   // again.
-  return {{.name = "redis-server",
+  return {{.program = Program::kRedisServer,
            .command = {"redis-server",
                        "--port",
                        "0",

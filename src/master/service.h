@@ -12,6 +12,7 @@
 #include "master/process_table.h"
 #include "master/spawn.h"
 #include "shared/base/error.h"
+#include "shared/base/unique_fd.h"
 #include "shared/config/config.h"
 #include "shared/memory/segment.h"
 

@@ -12,7 +12,7 @@
 #include <cerrno>
 #include <cstdlib>
 
-#include "shared/base/c_ptr.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante::master {
 namespace {

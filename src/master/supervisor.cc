@@ -13,7 +13,9 @@
 #include <ctime>
 #include <utility>
 
-#include "shared/memory/rate_table.h"
+#include "shared/base/clock.h"
+#include "shared/base/program.h"
+#include "shared/base/unique_fd.h"
 #include "shared/worker/context.h"
 
 namespace restante::master {
@@ -141,7 +143,7 @@ Result<ProcessActions::Started> Supervisor::start(const Role& role, std::uint64_
                                                   std::uint64_t generation) {
   std::vector<std::string> command = role.command;
   std::vector<Inherited> inherited = role.inherits;
-  const auto board_slot = board_.take(program_named(role.name), number, generation);
+  const auto board_slot = board_.take(role.program, number, generation);
   if (role.is_worker) {
     command.push_back(std::to_string(number));
     if (board_slot) command.push_back(std::to_string(*board_slot));
@@ -155,7 +157,7 @@ Result<ProcessActions::Started> Supervisor::start(const Role& role, std::uint64_
     return std::unexpected(pid.error());
   }
   if (board_slot) board_.started(*board_slot, static_cast<std::uint64_t>(*pid));
-  log::debug("started", {{"role", role.name}, {"number", number}, {"pid", *pid}});
+  log::debug("started", {{"role", program_name(role.program)}, {"number", number}, {"pid", *pid}});
   return Started{.pid = *pid, .board_slot = board_slot};
 }
 

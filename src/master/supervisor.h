@@ -17,8 +17,8 @@
 #include <vector>
 
 #include "master/process_table.h"
-#include "shared/base/c_ptr.h"
 #include "shared/base/error.h"
+#include "shared/base/unique_fd.h"
 #include "shared/memory/scoreboard.h"
 
 namespace restante::master {

@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+
+#include "shared/base/unique_fd.h"
+#include "shared/net/socket_address.h"
 
 namespace restante::master {
 namespace {
@@ -16,16 +18,8 @@ namespace {
 constexpr int kBacklog = 4096;
 constexpr mode_t kUmask = 0117;  // of a socket's mode that leaves 0660
 
-sockaddr_un make_address(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.copy(address.sun_path, sizeof address.sun_path - 1);  // its length has been checked
-  return address;
-}
-
-const sockaddr* as_address(const sockaddr_un& address) {
-  return reinterpret_cast<const sockaddr*>(&address);
-}
+// The path has been checked: parse_local_listen().
+SocketAddress make_address(const std::string& path) { return *SocketAddress::of_path(path); }
 
 UniqueFd make_socket() {
   return UniqueFd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -38,9 +32,9 @@ Result<void> remove_stale(const std::string& path) {
   if (!S_ISSOCK(status.st_mode)) {
     return fail(ErrorKind::kConfig, "{} is there and no socket: remove it, or name another", path);
   }
-  const sockaddr_un address = make_address(path);
+  const SocketAddress address = make_address(path);
   const UniqueFd probe = make_socket();
-  if (probe && connect(probe.get(), as_address(address), sizeof address) == 0) {
+  if (probe && connect(probe.get(), address.get(), address.size()) == 0) {
     return fail(ErrorKind::kSystem, "another program listens on {}: stop it, or name another path",
                 path);
   }
@@ -66,10 +60,10 @@ Result<void> give_to(const std::string& path, const Identity& identity) {
 
 Result<UniqueFd> listen_for_others(const std::string& path, const Identity& identity) {
   if (auto removed = remove_stale(path); !removed) return std::unexpected(removed.error());
-  const sockaddr_un address = make_address(path);
+  const SocketAddress address = make_address(path);
   UniqueFd fd = make_socket();
   const mode_t before = umask(kUmask);
-  const bool bound = fd && bind(fd.get(), as_address(address), sizeof address) == 0;
+  const bool bound = fd && bind(fd.get(), address.get(), address.size()) == 0;
   int error_number = errno;
   umask(before);
   const bool listens = bound && listen(fd.get(), kBacklog) == 0;

@@ -5,8 +5,8 @@
 #include <string>
 
 #include "master/privileges.h"
-#include "shared/base/c_ptr.h"
 #include "shared/base/error.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante::master {
 

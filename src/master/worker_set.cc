@@ -10,7 +10,10 @@
 
 #include "master/listeners.h"
 #include "master/privileges.h"
+#include "shared/base/file.h"
+#include "shared/base/program.h"
 #include "shared/base/secrets.h"
+#include "shared/base/unique_fd.h"
 #include "shared/worker/context.h"
 
 namespace restante::master {
@@ -56,8 +59,8 @@ Result<void> make_views(OwnedResources& resources, const Config& config) {
   if (config.redis == "private") shown.redis = "unix:" + config.runtime_dir + "/redis.sock";
   shown.runtime_dir = resources.directory;
   const std::pair<UniqueFd*, Program> views[] = {{&resources.smtpd_config, Program::kSmtpd},
-                                                  {&resources.apid_config, Program::kApid},
-                                                  {&resources.mimed_config, Program::kMimed}};
+                                                 {&resources.apid_config, Program::kApid},
+                                                 {&resources.mimed_config, Program::kMimed}};
   for (const auto& [fd, audience] : views) {
     std::string text = format_config(shown, audience);
     const WipedAtEnd has_keys(text);
@@ -93,17 +96,17 @@ std::vector<Role> worker_roles(const OwnedResources& resources, const Config& co
   std::vector<Inherited> apid = with(service.for_apid(), resources.apid_config, log);
   hand_over(resources.files.tls_pairs.front(), apid);
   return {
-      {.name = "mimed",
+      {.program = Program::kMimed,
        .command = {programs / "restante-mimed"},
        .count = config.mimed_workers,
        .inherits = with({}, resources.mimed_config, log),
        .one_for_each = mime_of_each},
-      {.name = "smtpd",
+      {.program = Program::kSmtpd,
        .command = {programs / "restante-smtpd"},
        .count = config.smtpd_workers,
        .inherits = smtpd,
        .one_for_each = {}},
-      {.name = "apid",
+      {.program = Program::kApid,
        .command = {programs / "restante-apid"},
        .count = config.apid_workers,
        .inherits = apid,

@@ -3,6 +3,7 @@
 #include "shared/config/config.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -16,7 +17,10 @@
 #include <thread>
 
 #include "shared/base/ascii.h"
+#include "shared/base/file.h"
 #include "shared/base/number.h"
+#include "shared/base/secrets.h"
+#include "shared/base/unique_fd.h"
 #include "shared/base/utf8.h"
 #include "shared/config/settings.h"
 #include "shared/mail/domain.h"
@@ -121,6 +125,26 @@ ConfigReader::ConfigReader() {
     // A default that does not pass its own check would be found by the unit test.
     (void)assign_value(setting, setting.default_value, config_);
   }
+}
+
+Result<void> ConfigReader::load_file(const std::optional<std::string>& name) {
+  const std::string path = name.value_or(RESTANTE_SYSCONFDIR "/restante.conf");
+  const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    const int error_number = errno;
+    if (error_number == ENOENT && !name) return {};  // the environment may say all that is needed
+    return fail(ErrorKind::kConfig, "cannot read {}: {}", path, errno_text(error_number));
+  }
+  auto text = read_all(fd.get());
+  if (!text) return fail(ErrorKind::kConfig, "cannot read {}: {}", path, text.error().what);
+  const WipedAtEnd has_keys(*text);
+  return read_file(*text, path);
+}
+
+Result<void> ConfigReader::read_own_environment() {
+  std::vector<const char*> variables;
+  for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
+  return read_environment(variables);
 }
 
 Result<void> ConfigReader::read_file(std::string_view text, std::string_view file) {

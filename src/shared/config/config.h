@@ -9,6 +9,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -110,11 +111,15 @@ class ConfigReader {
  public:
   ConfigReader();
 
+  // Reads the file of this name; without a name /etc/restante/restante.conf, which may be missing.
+  [[nodiscard]] Result<void> load_file(const std::optional<std::string>& name);
   // `text` is the content of `file`; errors name file and line.
   [[nodiscard]] Result<void> read_file(std::string_view text, std::string_view file);
   // `environ`-like "NAME=value" strings: RESTANTE_<NAME>, and DOMAIN, API_KEY, REDIS_ADDR,
   // GIN_MODE.
   [[nodiscard]] Result<void> read_environment(std::span<const char* const> variables);
+  // The same with the environment of this process.
+  [[nodiscard]] Result<void> read_own_environment();
   // "name=value", as after -o.
   [[nodiscard]] Result<void> set(std::string_view assignment, std::string_view place);
   // Fills in what depends on the machine (worker counts, hostname) and checks what is required.

@@ -24,11 +24,14 @@ constexpr ProcessExit status(int number) { return {.by_signal = false, .number =
 constexpr ProcessExit signal(int number) { return {.by_signal = true, .number = number}; }
 
 WorkerSet two_smtpd() {
-  return {
-      .roles = {{.name = "smtpd", .command = {}, .count = 2, .inherits = {}, .one_for_each = {}}},
-      .drain_timeout = 30s,
-      .ready_limit = 16s,
-      .resources = nullptr};
+  return {.roles = {{.program = Program::kSmtpd,
+                     .command = {},
+                     .count = 2,
+                     .inherits = {},
+                     .one_for_each = {}}},
+          .drain_timeout = 30s,
+          .ready_limit = 16s,
+          .resources = nullptr};
 }
 
 class Recorder : public ProcessActions {
@@ -40,8 +43,9 @@ class Recorder : public ProcessActions {
   std::string take_transcript() { return std::exchange(transcript_, {}); }
 
   Result<Started> start(const Role& role, std::uint64_t number, std::uint64_t generation) override {
-    const bool fails = cannot_start.contains(role.name);
-    add("start {} {} of {}: {}", role.name, number, generation, fails ? -1 : ++last_pid_);
+    const bool fails = cannot_start.contains(std::string(program_name(role.program)));
+    add("start {} {} of {}: {}", std::string(program_name(role.program)), number, generation,
+        fails ? -1 : ++last_pid_);
     if (fails) return restante::fail(ErrorKind::kSystem, "no memory");
     if (board_is_full) return Started{.pid = last_pid_, .board_slot = {}};
     return Started{.pid = last_pid_, .board_slot = static_cast<std::size_t>(last_pid_)};
@@ -100,7 +104,7 @@ struct Master {
       : table(std::move(auxiliary), two_smtpd(), actions) {}
 
   static std::vector<Role> redis() {
-    return {{.name = "redis-server",
+    return {{.program = Program::kRedisServer,
              .command = {},
              .is_worker = false,
              .inherits = {},
