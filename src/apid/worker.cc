@@ -15,10 +15,11 @@
 #include <vector>
 
 #include "apid/api/handlers.h"
-#include "apid/api/metrics.h"
-#include "apid/http/forwarded.h"
-#include "apid/http/server.h"
 #include "apid/public/acme.h"
+#include "apid/http/forwarded.h"
+#include "apid/api/api.h"
+#include "apid/http/server.h"
+#include "apid/api/metrics.h"
 #include "apid/public/redirect.h"
 #include "shared/base/rlimit.h"
 #include "shared/base/secrets.h"

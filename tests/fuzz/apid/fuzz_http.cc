@@ -21,7 +21,7 @@
 #include <vector>
 
 #include "apid/http/forwarded.h"
-#include "apid/api/handlers.h"
+#include "apid/api/api.h"
 #include "apid/http/server.h"
 #include "shared/base/ascii.h"
 #include "shared/net/event_loop.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Claimed mails on their way to clients: taken once they were sent, given back if they were not.
-#include "apid/api/claims.h"
+#include "apid/api/settlements.h"
 
 #include <chrono>
 #include <utility>

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "apid/api/claims.h"
+#include "apid/api/settlements.h"
 #include "apid/http/compression.h"
 #include "apid/http/cors.h"
 #include "apid/http/message.h"

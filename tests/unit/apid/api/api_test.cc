@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The API's answers, with mailboxes that live in the test.
-#include "apid/api/handlers.h"
+#include "apid/api/api.h"
 
 #include <algorithm>
 #include <memory>

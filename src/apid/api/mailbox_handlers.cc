@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "apid/api/event_feed.h"
-#include "apid/api/handlers.h"
+#include "apid/api/api.h"
 #include "apid/api/mail_json.h"
 #include "shared/mail/mailbox_name.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The API: a request in, an answer out; pure but for the mailboxes that it is given.
-#include "apid/api/handlers.h"
+#include "apid/api/api.h"
 
 #include <fmt/core.h>
 
