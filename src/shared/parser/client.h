@@ -37,28 +37,38 @@ enum class MimeFailure : std::uint8_t {
   kUnavailable,  // no parser was to be had in time
 };
 
-class MimeClient {
+// Extracts one attachment of a message.
+class Extractor {
  public:
-  // nullopt: the mail could not be parsed.
-  using ParseDone = std::function<void(std::optional<Fragments>)>;
   using Extraction = std::variant<ExtractedAttachment, NoSuchAttachment, MimeFailure>;
   using ExtractDone = std::function<void(Extraction)>;
 
-  // Keeps a connection to up to four of the parsers that listen at the paths `sockets`, from number
-  // `first` on, so that workers with different numbers begin with different parsers.
-  MimeClient(event_base* base, const std::vector<std::string>& sockets, std::uint64_t first,
-             std::chrono::milliseconds time_limit, Tally tally = {});
-  ~MimeClient();
+  virtual ~Extractor() = default;
+
+  // Extracts attachment `number`, counted from 1. The message is the first `size` bytes of `memfd`,
+  // which nobody may write to any more. `done` is called once, after extract() has returned.
+  virtual void extract(std::shared_ptr<const UniqueFd> memfd, std::uint64_t size,
+                       std::uint64_t number, ExtractDone done) = 0;
+};
+
+class MimeClient : public Extractor {
+ public:
+  // nullopt: the mail could not be parsed.
+  using ParseDone = std::function<void(std::optional<Fragments>)>;
+
+  // Keeps a connection to up to four of the `count` parsers that listen in `runtime_dir`, from
+  // number `first` on, so that workers with different numbers begin with different parsers.
+  MimeClient(event_base* base, const std::string& runtime_dir, std::uint64_t count,
+             std::uint64_t first, std::chrono::milliseconds time_limit, Tally tally = {});
+  ~MimeClient() override;
   MimeClient(const MimeClient&) = delete;
   MimeClient& operator=(const MimeClient&) = delete;
 
   // `raw` has to live until `done` is called, which is never before parse() returns.
   void parse(std::string_view raw, ParseDone done);
 
-  // The `number`-th attachment, from 1, of the mail of `size` bytes that a memfd holds, and nothing
-  // else. It is not written to any more. `done` is not called before extract() returns either.
   void extract(std::shared_ptr<const UniqueFd> memfd, std::uint64_t size, std::uint64_t number,
-               ExtractDone done);
+               ExtractDone done) override;
 
   // Past it a request is given up, once the parser that has it in hand is.
   [[nodiscard]] static std::chrono::milliseconds longest_wait(std::chrono::milliseconds time_limit);
