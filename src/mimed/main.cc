@@ -4,8 +4,8 @@
 #include <sys/resource.h>
 
 #include <csignal>
-#include <cstdlib>
-#include <exception>
+#include <expected>
+#include <utility>
 
 #include "mimed/mime.h"
 #include "mimed/server.h"
@@ -13,13 +13,12 @@
 #include "shared/base/program.h"
 #include "shared/log/log.h"
 #include "shared/worker/context.h"
+#include "shared/worker/run_main.h"
 #include "shared/worker/sandbox.h"
 
 namespace {
 
 using namespace restante;
-
-constexpr int kExitConfig = 78;  // EX_CONFIG of sysexits(3): trying again cannot help
 
 // What larger blocks are mapped for and given back at once, so that one large mail does not leave
 // the process large.
@@ -54,42 +53,28 @@ mimed::PrescanLimits limits_of(const Config& config) {
   return limits;
 }
 
-int serve() {
-  auto context = WorkerContext::unpack();
-  if (!context) {
-    log::error("start_failed", {{"reason", context.error().what}});
-    return context.error().kind == ErrorKind::kConfig ? kExitConfig : EXIT_FAILURE;
-  }
-  context->use_log();
-  const int listener = context->listener(fd_name::kMime);
-  if (listener < 0 || !context->life) {
-    log::error("start_failed", {{"reason", "no listening socket or no life pipe handed over"}});
-    return EXIT_FAILURE;
+Result<void> run(WorkerContext context) {
+  const int listener = context.listener(fd_name::kMime);
+  if (listener < 0 || !context.life) {
+    return fail(ErrorKind::kSystem, "no listening socket or no life pipe handed over");
   }
   set_signals();
-  mimed::MimeParser parser(limits_of(context->config));
+  mimed::MimeParser parser(limits_of(context.config));
   if (!parser.warm_up()) {
     log::warning("charsets_missing", {{"reason", "iconv lacks a charset; such mail is guessed"}});
   }
-  limit_memory(context->config.mime_memory_limit);
-  if (auto entered = enter_sandbox(Program::kMimed, context->config); !entered) {
-    log::error("start_failed", {{"reason", entered.error().what}});
-    return kExitConfig;
+  limit_memory(context.config.mime_memory_limit);
+  if (auto entered = enter_sandbox(Program::kMimed, context.config); !entered) {
+    return std::unexpected(std::move(entered).error());
   }
-  mimed::Server server(listener, context->life.get(), parser, context->config.mime_timeout);
-  context->announce_ready();
+  mimed::Server server(listener, context.life.get(), parser, context.config.mime_timeout);
+  context.announce_ready();
   server.run();
-  return EXIT_SUCCESS;
+  return {};
 }
 
 }  // namespace
 
-int main() {
-  log::open("restante-mimed", log::Level::kInfo);
-  try {
-    return serve();
-  } catch (const std::exception& error) {
-    log::error("died", {{"reason", error.what()}});
-    return EXIT_FAILURE;
-  }
+int main(int argc, char** argv) {
+  return run_main(argc, argv, {.name = "restante-mimed", .exception = "died", .run = run});
 }
