@@ -18,8 +18,8 @@
 #include "apid/public/acme.h"
 #include "apid/http/forwarded.h"
 #include "apid/api/api.h"
-#include "apid/http/server.h"
 #include "apid/api/metrics.h"
+#include "apid/http/server.h"
 #include "apid/public/redirect.h"
 #include "shared/base/rlimit.h"
 #include "shared/base/secrets.h"
@@ -75,42 +75,6 @@ std::uint16_t local_port(int fd) {
   return ntohs(address.sin6_port);
 }
 
-// Takes a claimed mail, and counts it.
-auto taker(MailStore& store, const Tally& tally) {
-  return [&store, &tally](auto mailbox, auto& id, auto lease, auto done) {
-    store.acknowledge(mailbox, id, lease, [&tally, done = std::move(done)](Result<bool> taken) {
-      if (taken.value_or(false)) tally.add(Count::kMailsClaimed);
-      done(std::move(taken));
-    });
-  };
-}
-
-Mailboxes mailboxes_of(MailStore& store, MailWatch& watch, MimeClient& mime, const Tally& tally) {
-  return {
-      .list = [&store](auto mailbox, auto& query,
-                       auto done) { store.list(mailbox, query, std::move(done)); },
-      .clear = [&store](auto mailbox, auto done) { store.clear(mailbox, std::move(done)); },
-      .get = [&store](auto mailbox, auto id,
-                      auto done) { store.get(mailbox, id, std::move(done)); },
-      .get_raw = [&store](
-                     auto mailbox, auto id, auto take,
-                     auto done) { store.get_raw(mailbox, id, std::move(take), std::move(done)); },
-      .remove = [&store](auto mailbox, auto id,
-                         auto done) { store.remove(mailbox, id, std::move(done)); },
-      .ping = [&store](auto done) { store.ping(std::move(done)); },
-      .claims = {.claim = [&store](auto mailbox, auto& query,
-                                   auto done) { store.claim(mailbox, query, std::move(done)); },
-                 .take = taker(store, tally),
-                 .give_back =
-                     [&store](auto mailbox, auto& id, auto lease, auto done) {
-                       store.release(mailbox, id, lease, std::move(done));
-                     }},
-      .watch = [&watch](auto mailbox,
-                        auto changed) { return watch.watch(mailbox, std::move(changed)); },
-      .extract = [&mime](auto& mail, auto number,
-                         auto done) { mime.extract(mail.fd, mail.size, number, std::move(done)); }};
-}
-
 class Worker {
  public:
   Worker(WorkerContext& context, RedisAddress redis, const Segment& segment)
@@ -123,11 +87,17 @@ class Worker {
                     segment.redis_health(), tally_),
         store_(loop_.base(), redis_, context.config.retention),
         watch_(loop_.base(), subscriber_),
-        mime_(loop_.base(), context.parser_sockets(), context.number, context.config.mime_timeout,
-              tally_),
-        api_(context.config, mailboxes_of(store_, watch_, mime_, tally_), segment.api_rates(),
-             loop_.base(),
-             {.tally = tally_, .metrics = [&segment] { return metrics_text(segment); }}),
+        mime_(loop_.base(), context.config.runtime_dir, context.config.mimed_workers,
+              context.number, context.config.mime_timeout, tally_),
+        api_(context.config,
+             {.base = loop_.base(),
+              .reader = store_,
+              .claims = store_,
+              .watch = watch_,
+              .extractor = mime_,
+              .tally = tally_,
+              .metrics = [&segment] { return metrics_text(segment); }},
+             segment.api_rates()),
         grace_over_(loop_.base(), [this] { loop_.stop(); }) {
     for (std::string& key : context.config.api_key) wipe(key);  // api_ has their hashes
   }

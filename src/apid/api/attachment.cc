@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: ISC
-// One attachment of a mail, given out as a file.
+// The response that gives one attachment of a mail as a download.
 #include "apid/api/attachment.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 #include <variant>
 
 #include "apid/api/raw_mail.h"
-#include "apid/http/uri.h"
 #include "shared/base/ascii.h"
 #include "shared/mail/message.h"
 
@@ -46,20 +44,7 @@ struct AnswerFor {
 
 }  // namespace
 
-std::expected<std::uint64_t, Response> parse_attachment_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const bool is_number = error == std::errc{} && end == text.data() + text.size();
-  if (is_number && number > 0) return number;
-  const auto shown = percent_decode(text);
-  return std::unexpected(
-      error_response(400, fmt::format("attachments are numbered from 1: {} is no number of one",
-                                      shown ? json_string(*shown) : "this")));
-}
-
-Response attachment_response(MimeClient::Extraction found) {
-  return std::visit(AnswerFor(), found);
-}
+Response attachment_response(Extractor::Extraction found) { return std::visit(AnswerFor(), found); }
 
 std::string content_disposition(std::string_view name) {
   std::string plain, extended;

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: ISC
-// One attachment of a mail, given out as a file.
+// The response that gives one attachment of a mail as a download.
 #pragma once
 
-#include <cstdint>
-#include <expected>
 #include <string>
 #include <string_view>
 
@@ -12,18 +10,16 @@
 
 namespace restante::apid {
 
-// The NUMBER of a path, still percent-encoded: from 1, or the answer to give instead.
-[[nodiscard]] std::expected<std::uint64_t, Response> parse_attachment_number(std::string_view text);
+// 200 with the attachment as a file; 404 if the mail has no such attachment; 500 if the parser
+// could not process the mail; 503 if no parser is available.
+[[nodiscard]] Response attachment_response(Extractor::Extraction found);
 
-// What mimed found, as a download, or the error.
-[[nodiscard]] Response attachment_response(MimeClient::Extraction found);
-
-// `attachment` with the name in both forms of RFC 6266: one in ASCII, and one for any characters
-// (RFC 8187). Any bytes give a value that is safe in a header.
+// Returns the value of Content-Disposition: `attachment` with `name` in both forms of RFC 6266, in
+// ASCII and in any characters (RFC 8187). It is safe in a header whatever bytes `name` has.
 [[nodiscard]] std::string content_disposition(std::string_view name);
 
-// The type when it is two tokens with a slash between (RFC 9110 section 8.3.1), else that of bytes
-// of which nothing is known. Parameters go: nothing is to be guessed from them.
+// Returns `type` if it is two tokens with a slash between (RFC 9110 section 8.3.1), without
+// parameters; else application/octet-stream.
 [[nodiscard]] std::string content_type(std::string_view type);
 
 }  // namespace restante::apid

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Who may ask for what: the key of a request, and how often a client may be wrong about it.
+// Checks the API key of a request, and counts the wrong keys of each client.
 #include "apid/api/authenticator.h"
 
 #include <algorithm>
@@ -11,8 +11,8 @@
 namespace restante::apid {
 namespace {
 
-// The key that a request has, empty if there is none. RFC 6750 section 2.1 is what Prometheus can
-// send in all its versions, and is taken where `access` says so.
+// The key of a request, or empty. A bearer token (RFC 6750 section 2.1) is what every version of
+// Prometheus can send; it is accepted where `access` allows it.
 std::string_view key_of(const Request& request, Access access) {
   constexpr std::string_view kScheme = "Bearer ";
   if (access != Access::kWithKeyOrToken || !request.api_key.empty()) return request.api_key;
@@ -35,20 +35,20 @@ Response too_often(std::chrono::milliseconds left) {
 
 }  // namespace
 
-KeyGuard::KeyGuard(const Config& config, RateTable rates)
+Authenticator::Authenticator(const Config& config, RateTable rates)
     : config_(config), rates_(rates), keys_(config.api_key) {}
 
-std::optional<Response> KeyGuard::refusal(const Request& request, Access access,
-                                          std::chrono::milliseconds now) {
+std::optional<Response> Authenticator::refusal(const Request& request, Access access,
+                                               std::chrono::milliseconds now) {
   if (access == Access::kAnyone || access == Access::kAnyoneUncounted) return {};
   const auto limit = static_cast<std::uint32_t>(config_.api_key_failure_limit);
   const std::string subject = "wrong key " + request.client.rate_key;
   if (const auto left = rates_.used_up(subject, limit, now)) return too_often(*left);
   const std::string_view key = key_of(request, access);
   if (keys_.contains(key)) return {};
-  if (key.empty()) return no_key();  // which is no guess
+  if (key.empty()) return no_key();  // no key is not a guess
   const RateVerdict verdict = rates_.take(subject, limit, now);
-  if (!verdict.admitted) return too_often(verdict.reset_in);  // another worker was quicker
+  if (!verdict.admitted) return too_often(verdict.reset_in);  // another worker counted first
   if (verdict.remaining == 0) {
     log::warning("wrong_keys", {{"ip", request.client.text}, {"limit", limit}});
   }

@@ -1,25 +1,27 @@
 // SPDX-License-Identifier: ISC
-// Who may ask for what: the key of a request, and how often a client may be wrong about it.
+// Checks the API key of a request, and limits how often a client may offer a wrong one.
 #pragma once
 
 #include <chrono>
 #include <optional>
 
 #include "apid/api/keys.h"
-#include "apid/http/message.h"
 #include "apid/api/router.h"
+#include "apid/http/message.h"
 #include "shared/config/config.h"
 #include "shared/memory/rate_table.h"
 
 namespace restante::apid {
 
-class KeyGuard {
+class Authenticator {
  public:
-  // The memory of `rates` stays mapped; the limit of `config` is looked at with each request.
-  KeyGuard(const Config& config, RateTable rates);
+  // `config` and the memory of `rates` outlive the object. The keys are copied as hashes; the limit
+  // api_key_failure_limit is read from `config` at each request.
+  Authenticator(const Config& config, RateTable rates);
 
-  // What to answer instead of doing what was asked: 401, or 429 for a client that was wrong too
-  // often, whatever key it has now; nothing for who may. `now` is of monotonic_now().
+  // Returns nothing if the request may have a route with this `access`. Otherwise returns the
+  // response: 401 without a valid key, or 429 if the client has offered too many wrong keys within
+  // a minute, even if its key is valid now. `now` is monotonic_now().
   [[nodiscard]] std::optional<Response> refusal(const Request& request, Access access,
                                                 std::chrono::milliseconds now);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// What a worker holds in memory for downloads: bounded, whoever asks and however slowly they read.
+// The limit on the memory that large responses of one worker occupy until they are sent.
 #pragma once
 
 #include <cstdint>
@@ -7,22 +7,23 @@
 
 namespace restante::apid {
 
-// Copies share the room.
+// Copies share one limit and one count.
 class DownloadRoom {
  public:
+  // `limit` in bytes.
   explicit DownloadRoom(std::uint64_t limit) : limit_(limit) {}
 
-  // Room for so many bytes, until what is returned goes; it may outlive this object. Nothing when
-  // they are past the limit, but for the only download, which always has room.
-  [[nodiscard]] std::shared_ptr<void> take(std::uint64_t bytes) {
-    if (*taken_ != 0 && (*taken_ > limit_ || bytes > limit_ - *taken_)) return nullptr;
-    *taken_ += bytes;
-    return {taken_.get(), [taken = taken_, bytes](void*) { *taken -= bytes; }};
+  // Reserves `bytes` until the returned reservation is destroyed, which may be after this object.
+  // Returns nullptr if that would exceed the limit. The only download is always admitted.
+  [[nodiscard]] std::shared_ptr<void> acquire(std::uint64_t bytes) {
+    if (*used_ != 0 && (*used_ > limit_ || bytes > limit_ - *used_)) return nullptr;
+    *used_ += bytes;
+    return {used_.get(), [used = used_, bytes](void*) { *used -= bytes; }};
   }
 
  private:
   std::uint64_t limit_;
-  std::shared_ptr<std::uint64_t> taken_ = std::make_shared<std::uint64_t>(0);
+  std::shared_ptr<std::uint64_t> used_ = std::make_shared<std::uint64_t>(0);
 };
 
 }  // namespace restante::apid

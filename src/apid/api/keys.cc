@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Whether a key is one of ours, in constant time (with tls_transport.cc the only file with GnuTLS,
-// which libmicrohttpd is built on).
+// The configured API keys, compared by hash in constant time.
 #include "apid/api/keys.h"
 
 #include <gnutls/crypto.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Whether a key is one of ours.
+// The configured API keys, and the constant-time comparison with an offered one.
 #pragma once
 
 #include <span>
@@ -11,10 +11,11 @@
 
 namespace restante::apid {
 
-// The configured keys, as hashes, so that a comparison takes the same time whatever is offered.
+// Keeps SHA-256 hashes of the keys. contains() takes the same time for every offered key of one
+// length (tests/attacks/key_timing.cc measures it).
 class ApiKeys {
  public:
-  // Each is a key, or a hash as api_key.h has it.
+  // Each element is a key or the hash of one (config/api_key.h).
   explicit ApiKeys(std::span<const std::string> configured);
   [[nodiscard]] bool contains(std::string_view offered) const;
 

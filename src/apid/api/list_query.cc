@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: ISC
-// What a list is asked for: a table of the parameters, and the link to the next page.
+// The table of query parameters, and the link to the next page.
 #include "apid/api/list_query.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <utility>
 
 #include "apid/api/mail_filter.h"
 #include "apid/http/uri.h"
+#include "shared/base/number.h"
 
 namespace restante::apid {
 namespace {
@@ -30,15 +30,8 @@ struct Parsed {
 
 // Each gives the error, or an empty text.
 
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
 std::string read_limit(Parsed& parsed, std::string_view value) {
-  const auto limit = parse_number(value);
+  const auto limit = parse_number<std::uint64_t>(value);
   if (!limit || *limit < 1 || *limit > kMaxLimit) {
     return fmt::format("limit must be a number from 1 to {}", kMaxLimit);
   }
@@ -57,7 +50,7 @@ std::string read_after(Parsed& parsed, std::string_view value) {
 }
 
 std::string read_since(Parsed& parsed, std::string_view value) {
-  const auto since = parse_number(value);
+  const auto since = parse_number<std::uint64_t>(value);
   if (!since || value.size() > kUnixDigits) return "since must be a Unix time in whole seconds";
   parsed.query.since = std::chrono::seconds(*since);
   return {};
@@ -89,7 +82,7 @@ std::string read_view(Parsed& parsed, std::string_view value) {
 }
 
 std::string read_wait(Parsed& parsed, std::string_view value) {
-  const auto wait = parse_number(value);
+  const auto wait = parse_number<std::uint64_t>(value);
   if (!wait || *wait > kMaxWait) {
     return fmt::format("wait must be a number of seconds from 0 to {}", kMaxWait);
   }

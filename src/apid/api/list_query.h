@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// What a list is asked for: the parameters of a query, and the link to the next page.
+// The query parameters of lists, and the link to the next page.
 #pragma once
 
 #include <chrono>
@@ -9,32 +9,32 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/store/mail_store.h"
+#include "shared/store/reader.h"
 
 namespace restante::apid {
 
-// What takes the parameters: not all of them have a meaning everywhere.
+// The kinds of routes that take parameters. Each takes a subset.
 enum class QueryFor : std::uint8_t {
   kList,
-  kOne,     // the newest mail, or the oldest one to claim: filters and wait
-  kEvents,  // filters alone
+  kOne,     // one mail, the newest or the oldest one to claim: filters and wait
+  kEvents,  // only filters
 };
 
 struct ListRequest {
   ListQuery query;
-  std::string kept;  // the parameters that all pages have in common but limit: "&name=value…"
+  std::string kept;  // the parameters of the link to the next page: "&name=value…"
   std::chrono::milliseconds wait{0};
 };
 
-// The error is the text of a 400.
+// Parses `query` as it was sent, after the '?'. The error is the text of a 400.
 [[nodiscard]] std::expected<ListRequest, std::string> parse_list_request(
     std::string_view query, QueryFor what = QueryFor::kList);
 
-// The names of the parameters that it takes, in the order of the table.
+// The names of the parameters that `what` takes, in the order of the table.
 [[nodiscard]] std::vector<std::string_view> parameter_names(QueryFor what);
 
-// The value of the Link field (RFC 8288 section 3): it leads to what is older than `last`. The
-// target is relative to the request for `path`.
+// Returns the value of the Link field (RFC 8288 section 3) to the page of mails older than `last`.
+// `path` is that of the request.
 [[nodiscard]] std::string next_link(std::string_view path, const ListRequest& request, MailId last);
 
 }  // namespace restante::apid

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Whether a stored mail is one that was asked for: its fragment of JSON is searched as it is
-// stored.
+// Filters mails by sender and subject, by searching their summaries as they are stored, in JSON.
 #include "apid/api/mail_filter.h"
 
 #include <algorithm>

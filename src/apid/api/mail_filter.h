@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Whether a stored mail is one that was asked for: its fragment of JSON is searched as it is
-// stored.
+// Filters mails by sender and subject, by searching their summaries as they are stored, in JSON.
 #pragma once
 
 #include <optional>
@@ -9,19 +8,19 @@
 
 namespace restante::apid {
 
-// `text` as it would stand inside a JSON string, with ASCII letters in lower case.
+// Returns `text` as it would stand inside a JSON string, with ASCII letters in lower case.
 [[nodiscard]] std::string make_needle(std::string_view text);
 
-// The inside of the string that a fragment's member has: JSON, escaped as it is. Nothing when there
-// is no such member among those at the beginning whose values are all strings.
+// Returns the value of the member `name`, without its quotes and with its escapes. Only the members
+// before the first one whose value is not a string are searched.
 [[nodiscard]] std::optional<std::string_view> text_member(std::string_view fragment,
                                                           std::string_view name);
 
-// Whether the inside of a JSON string holds the needle, whatever the case of ASCII letters. An
-// escape of two or six bytes is one character: \n holds no n.
+// Whether the inside of a JSON string contains `needle`, in any case of ASCII letters. An escape of
+// two or six bytes is one character: \n does not contain n.
 [[nodiscard]] bool holds(std::string_view json_text, std::string_view needle);
 
-// Needles that a summary (shared/message.h) has to hold; an empty one is held by any.
+// What a summary (mail/message.h) must contain, as make_needle() returns it; empty: anything.
 struct MailFilter {
   std::string from, subject;
   [[nodiscard]] bool fits(std::string_view summary) const;

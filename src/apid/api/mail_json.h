@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: ISC
-// The JSON of stored mails: fragments (shared/message.h) joined, never parsed.
+// The JSON of stored mails: their fragments (mail/message.h) joined, and never parsed.
 #pragma once
 
 #include <string>
 
-#include "shared/store/mail_store.h"
+#include "shared/store/reader.h"
 
 namespace restante::apid {
 
-// One element of a list: with its bodies, or with size, snippet and number of attachments.
+// Appends an object of the list to `json`: with the bodies, or with size, snippet and number of
+// attachments.
 void append_listed_mail(std::string& json, const ListedMail& mail, bool with_bodies);
 
+// The array of a page's mails.
 [[nodiscard]] std::string page_json(const Page& page, bool with_bodies);
 
-// One mail with all that is known of it.
+// The object of one mail, with its details.
 [[nodiscard]] std::string mail_json(const StoredMail& mail);
 
 }  // namespace restante::apid

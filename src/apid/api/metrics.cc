@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// What is counted, as Prometheus reads it.
+// The metrics in the text exposition format of Prometheus.
 #include "apid/api/metrics.h"
 
 #include <fmt/core.h>
@@ -48,7 +48,7 @@ void add_counts(Exposition& out, const Score& score) {
   }
 }
 
-// A bucket counts all that is not above its end; so does its neighbour.
+// The buckets are cumulative: each counts all values up to its end.
 void add_latency(Exposition& out, const LatencyInfo& info, const Histogram& histogram) {
   out.family(info.name, "histogram", info.help);
   const std::string bucket = fmt::format("{}_bucket", info.name);
@@ -63,7 +63,7 @@ void add_latency(Exposition& out, const LatencyInfo& info, const Histogram& hist
   out.sample(fmt::format("{}_count", info.name), "", so_far);
 }
 
-// Those that there are none of too, so that a sum over them is never of nothing.
+// States without a process are listed with 0, so that a sum over states always has a value.
 void add_workers(Exposition& out, const Score& score) {
   std::array<std::array<std::uint64_t, kStates>, kPrograms> processes{};
   for (const ProcessScore& process : score.processes) {

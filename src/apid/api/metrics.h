@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: ISC
-// What is counted, as Prometheus reads it (text exposition format 0.0.4).
+// The metrics in the text exposition format 0.0.4 of Prometheus.
 #pragma once
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "shared/redis/durability.h"
 #include "shared/memory/scoreboard.h"
 #include "shared/memory/segment.h"
+#include "shared/redis/durability.h"
 
 namespace restante::apid {
 
-// What stands beside the scoreboard.
+// The metrics that are not in the score.
 struct ServiceState {
   std::string_view version;
   bool redis_up, redis_full;
@@ -23,6 +23,7 @@ struct ServiceState {
 
 [[nodiscard]] std::string format_metrics(const Score& score, const ServiceState& state);
 
+// Formats what the segment has now.
 [[nodiscard]] std::string metrics_text(const Segment& segment);
 
 }  // namespace restante::apid

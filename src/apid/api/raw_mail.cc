@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// A mail as it was received, given out as a file.
+// Reads a mail as it was received from its frame, and gives it as a download.
 #include "apid/api/raw_mail.h"
 
 #include <fcntl.h>
@@ -36,11 +36,11 @@ struct RawReader::State {
   std::size_t kept = 0;
   std::string text = {};
   UniqueFd file = {};
-  std::shared_ptr<void> place = {};  // of the file
+  std::shared_ptr<void> reservation = {};  // of the room for the file
 
   [[nodiscard]] Stage begin(std::string_view piece);
   [[nodiscard]] Stage read(std::string_view piece);
-  [[nodiscard]] Stage take(std::string_view content);
+  [[nodiscard]] Stage append(std::string_view content);
   [[nodiscard]] Stage begin_raw();
   [[nodiscard]] bool keep(std::string_view content);
 };
@@ -55,14 +55,14 @@ RawReader::State::Stage RawReader::State::begin(std::string_view piece) {
 RawReader::State::Stage RawReader::State::read(std::string_view piece) {
   Stage reached = Stage::kReading;
   const auto status = frames.read(piece, [&](FramePart part, std::string_view content) {
-    if (part == FramePart::kRaw) reached = take(content);
+    if (part == FramePart::kRaw) reached = append(content);
     return reached == Stage::kReading;
   });
   if (status == FrameReader::Status::kDamaged) return Stage::kDamaged;
   return status == FrameReader::Status::kComplete ? Stage::kComplete : reached;
 }
 
-RawReader::State::Stage RawReader::State::take(std::string_view content) {
+RawReader::State::Stage RawReader::State::append(std::string_view content) {
   if (!size) {
     size = content.size() + frames.left();
     if (const Stage begun = begin_raw(); begun != Stage::kReading) return begun;
@@ -70,7 +70,7 @@ RawReader::State::Stage RawReader::State::take(std::string_view content) {
   return keep(content) ? Stage::kReading : Stage::kNoRoom;
 }
 
-// The fragments have been left behind; what is known of the raw mail decides where it goes.
+// The raw mail begins here. Its size decides where it goes.
 RawReader::State::Stage RawReader::State::begin_raw() {
   if (*size > limit) return Stage::kDamaged;
   if (into == Into::kFileWithoutTrace && mail.size) {
@@ -78,8 +78,8 @@ RawReader::State::Stage RawReader::State::begin_raw() {
     skip = *size - *mail.size;
   }
   if (into == Into::kMemoryWhileSmall && *size < kSmall) return Stage::kReading;
-  place = room.take(*size);
-  if (!place) return Stage::kFull;
+  reservation = room.acquire(*size);
+  if (!reservation) return Stage::kFull;
   file.reset(memfd_create("raw_mail", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   return file ? Stage::kReading : Stage::kNoRoom;
 }
@@ -99,7 +99,7 @@ RawReader::RawReader(std::size_t message_size_limit, Into into, DownloadRoom& ro
 
 RawReader::~RawReader() = default;
 
-bool RawReader::take(const RawMail& mail, std::string_view piece) {
+bool RawReader::append(const RawMail& mail, std::string_view piece) {
   State& state = *state_;
   if (state.stage == State::Stage::kStart) {
     state.mail = mail;
@@ -124,7 +124,7 @@ Response RawReader::finish() {
         500, "the stored message is damaged, or larger than message_size_limit has it");
   }
   if (!state.file) return {.status = 200, .headers = {}, .body = std::move(state.text)};
-  // mimed maps it, and would die of one that shrinks.
+  // mimed maps the file, and would be killed by SIGBUS if it shrank.
   constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
   fcntl(state.file.get(), F_ADD_SEALS, kSeals);
   return {.status = 200,
@@ -133,7 +133,7 @@ Response RawReader::finish() {
           .file = FileBody{.fd = std::make_shared<const UniqueFd>(std::move(state.file)),
                            .offset = 0,
                            .size = state.kept},
-          .place = std::move(state.place)};
+          .place = std::move(state.reservation)};
 }
 
 void add_download_headers(Response& response) {

@@ -1,44 +1,43 @@
 // SPDX-License-Identifier: ISC
-// A mail as it was received, given out as a file.
+// Reads a mail as it was received from its frame, and gives it as a download.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string_view>
 
 #include "apid/api/download_room.h"
 #include "apid/http/message.h"
-#include "shared/store/mail_store.h"
+#include "shared/store/reader.h"
 
 namespace restante::apid {
 
-// Reads the raw mail out of its frame (mail_frame.h), piece by piece. What it takes of memory is
-// bounded, since all but a small mail goes into a memfd.
+// Reads the raw mail from its frame (store/frame.h), piece by piece. A mail of 64 KiB or more is
+// written to a memfd, so that the worker's memory stays bounded.
 class RawReader {
  public:
   enum class Into : std::uint8_t {
     kMemoryWhileSmall,
-    kFileWithoutTrace,  // a file of what mimed parsed: not the trace header that smtpd put on top
+    kFileWithoutTrace,  // always a memfd, with what mimed parsed: without smtpd's trace header
   };
 
-  // `message_size_limit` is the setting: what is stored may be larger by the trace header. A file
-  // takes its bytes of `room`, which outlives the reader.
+  // `message_size_limit` in bytes; a stored mail may be 64 KiB larger, for its trace. A memfd reserves
+  // its size in `room`, which outlives the reader.
   RawReader(std::size_t message_size_limit, Into into, DownloadRoom& room);
   ~RawReader();
   RawReader(const RawReader&) = delete;
   RawReader& operator=(const RawReader&) = delete;
 
-  // Takes the next piece of the frame. False: it wants no other, since the frame is complete or
-  // damaged, or the raw mail above the limit; that is known before any memory is taken for it.
-  [[nodiscard]] bool take(const RawMail& mail, std::string_view piece);
+  // Appends the next piece of the frame. Returns false if no further piece is wanted: the frame is
+  // complete or damaged, or the raw mail exceeds a limit, which is checked before memory is used.
+  [[nodiscard]] bool append(const RawMail& mail, std::string_view piece);
 
-  // Of the mail whose pieces came.
+  // The id that came with the first piece.
   [[nodiscard]] MailId id() const;
 
-  // To be called once when all has come: the content, as body or file of a 200 without header
-  // fields; or the error to answer instead.
+  // Call once, after the last piece. Returns 200 without header fields, with the content as body or
+  // file; 500 if the frame is damaged or too large; 503 if there is no room.
   [[nodiscard]] Response finish();
 
  private:
@@ -46,11 +45,11 @@ class RawReader {
   std::unique_ptr<State> state_;
 };
 
-// The mail as a download, or the error.
+// Returns finish() with the header fields of a download.
 [[nodiscard]] Response raw_response(RawReader& reader);
 
-// What keeps a browser from showing or running what is in a mail as a page of ours, and others from
-// keeping it: the header fields of every download.
+// Adds the header fields that keep a browser from showing or running the content as a page of this
+// server, and caches from storing it.
 void add_download_headers(Response& response);
 
 }  // namespace restante::apid

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: ISC
-// The route table: method and path to endpoint, and who may have it.
+// Finds the row of a route table that a request's method and path ask for.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,40 +10,34 @@
 
 namespace restante::apid {
 
-enum class Endpoint : std::uint8_t {
-  kListMails,
-  kClearMailbox,
-  kGetMail,
-  kGetRaw,
-  kGetAttachment,
-  kDeleteMail,
-  kClaimMail,
-  kEvents,
-  kMtaStsPolicy,
-  kOpenApi,
-  kHealth,
-  kReadiness,
-  kMetrics
-};
+class Responder;
+struct Request;
+struct RouteMatch;
+struct Services;
+
 enum class Access : std::uint8_t {
   kWithKey,
-  kWithKeyOrToken,  // the key may also come as a bearer token
-  kAnyone,
-  kAnyoneUncounted,  // not by the rate limit either
+  kWithKeyOrToken,   // the key may also be sent as a bearer token
+  kAnyone,           // no key needed
+  kAnyoneUncounted,  // … and the rate limit does not count the request
 };
 
-struct RouteMatch {
-  Endpoint endpoint;
-  Access access;
-  // Views of the path, still percent-encoded; empty where the pattern has no USER, ID or NUMBER.
-  std::string_view user, id, number;
-};
+// Responds to one request that has passed the checks of Api::handle(). `respond` may be called
+// before the handler returns or later. What a handler keeps of `request` and `match` it copies.
+using RouteHandler = void (*)(Services& services, const Request& request, const RouteMatch& match,
+                              const Responder& respond);
 
 struct RouteRow {
   std::string_view method;
-  std::string_view pattern;  // segments in capitals stand for one segment of any content
-  Endpoint endpoint;
+  std::string_view pattern;  // the segments USER, ID and NUMBER stand for one non-empty segment
   Access access;
+  RouteHandler handler;
+};
+
+struct RouteMatch {
+  const RouteRow* row;
+  // Views of the path, still percent-encoded; empty if the pattern has no such segment.
+  std::string_view user, id, number;
 };
 
 struct NoSuchPath {};
@@ -55,14 +48,13 @@ struct NoSuchMethod {
 
 using Route = std::variant<RouteMatch, NoSuchPath, NoSuchMethod>;
 
-// HEAD is served wherever GET is (RFC 9110 section 9.3.2). `path` is compared as it was sent:
-// "/%65mails/a" is not "/emails/a", so that a proxy's idea of a path and ours never differ.
-[[nodiscard]] Route find_route(std::string_view method, std::string_view path);
+// Returns the first of `rows` that fits. HEAD is served wherever GET is (RFC 9110 section 9.3.2).
+// `path` is compared as it was sent: "/%65mails/a" is not "/emails/a", so that a proxy and this
+// server never disagree about a path.
+[[nodiscard]] Route find_route(std::span<const RouteRow> rows, std::string_view method,
+                               std::string_view path);
 
-// The whole table.
-[[nodiscard]] std::span<const RouteRow> all_routes();
-
-// "GET /emails/USER, DELETE /emails/USER, …": the whole table, for the 404.
-[[nodiscard]] std::string describe_routes();
+// "GET /emails/USER, DELETE /emails/USER, …": all of `rows`.
+[[nodiscard]] std::string describe_routes(std::span<const RouteRow> rows);
 
 }  // namespace restante::apid

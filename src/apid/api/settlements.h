@@ -1,56 +1,47 @@
 // SPDX-License-Identifier: ISC
-// Claimed mails on their way to clients: taken once they were sent, given back if they were not.
+// Settles claims: a claimed mail is removed once its response has been sent, or else released.
 #pragma once
 
 #include <functional>
 #include <list>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "apid/http/message.h"
-#include "shared/base/error.h"
-#include "shared/store/mail_store.h"
+#include "shared/memory/scoreboard.h"
+#include "shared/store/claims.h"
 
 struct event_base;
 
 namespace restante::apid {
 
-// What a claim asks of a MailStore.
-struct ClaimStore {
-  std::function<void(std::string_view, const ListQuery&, std::function<void(Result<Claim>)>)> claim;
-  std::function<void(std::string_view, const MailId&, std::string_view,
-                     std::function<void(Result<bool>)>)>
-      take, give_back;
-};
-
-class Claims {
+class Settlements {
  public:
-  // `base` outlives the object.
-  Claims(event_base* base, ClaimStore store);
-  ~Claims();
-  Claims(const Claims&) = delete;
-  Claims& operator=(const Claims&) = delete;
+  // `base` and `claims` outlive the object. Removed mails are counted in `tally`.
+  Settlements(event_base* base, Claims& claims, Tally tally);
+  ~Settlements();
+  Settlements(const Settlements&) = delete;
+  Settlements& operator=(const Settlements&) = delete;
 
-  [[nodiscard]] const ClaimStore& store() const { return store_; }
+  // Gives `response` a receipt that acknowledges the claim when all of it has been sent, and logs
+  // the address `client`, or releases the claim when it was not sent. While Redis is away this is
+  // repeated until the lease (30 s) has ended. The response is cut if sending takes 20 s.
+  void settle_when_sent(Response& response, std::string mailbox, MailId id, std::string lease,
+                        std::string client);
 
-  // Makes `response` the answer that takes the mail `id` out of `mailbox` when it has been sent as
-  // a whole, with a line in the log that says to whom, and gives it back else. While Redis is away
-  // that is tried again, for as long as the lease may last.
-  void settle_by(Response& response, std::string mailbox, MailId id, std::string lease,
-                 std::string client);
-
-  // Calls back once, when Redis has been told of every answer that was sent or thrown away: at once
-  // if it has. A worker that goes before that gives those mails twice.
+  // Calls `settled` once, when no settlement is open any more; before it returns if there is none.
+  // Mails whose settlement is open when the worker exits are given to a second client.
   void when_settled(std::function<void()> settled);
 
  private:
   struct Settlement;
-  void forget(std::list<std::shared_ptr<Settlement>>::iterator settlement);
+  using Open = std::list<std::shared_ptr<Settlement>>;
+  void forget(Open::iterator settlement);
 
   event_base* base_;
-  ClaimStore store_;
-  std::list<std::shared_ptr<Settlement>> open_;
+  Claims& claims_;
+  Tally tally_;
+  Open open_;
   std::function<void()> settled_;
 };
 

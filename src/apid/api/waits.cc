@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Requests that are held until there is something to answer with.
+// Long polling: requests that are held until their mailbox has what they ask for.
 #include "apid/api/waits.h"
 
 #include <fmt/core.h>
@@ -13,120 +13,116 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kAfterFailure{100};  // Redis is away
+constexpr milliseconds kRetryAfterFailure{100};  // while Redis is away
 constexpr std::chrono::seconds kRetryWhenFull{5};
 
 }  // namespace
 
-// One request. It lives while one of its callbacks does: the watch, the timers, or a look.
+// One request. It lives while one of its callbacks does: the watch, the timers, or an attempt.
 struct Waits::Held : std::enable_shared_from_this<Waits::Held> {
-  Held(event_base* base, Wait wanted, Responder responder, std::shared_ptr<void> its_place)
-      : wait(std::move(wanted)),
+  Held(event_base* base, Wait& wait, Responder responder, std::shared_ptr<void> its_reservation)
+      : attempt(std::move(wait.attempt)),
+        otherwise(wait.otherwise),
         respond(std::move(responder)),
-        place(std::move(its_place)),
-        over(base, [this] { last_look(); }),
-        look_again(base, [this] { look(); }) {}
+        reservation(std::move(its_reservation)),
+        over(base, [this] { try_last_time(); }),
+        retry(base, [this] { try_now(); }) {}
 
-  void look() {
+  void try_now() {
     if (is_over) return;
-    if (std::exchange(looking, true)) {
+    if (std::exchange(trying, true)) {
       changed = true;
       return;
     }
     changed = false;
-    wait.look([self = shared_from_this()](Looked looked) { self->looked(std::move(looked)); });
+    attempt([self = shared_from_this()](Outcome outcome) { self->tried(std::move(outcome)); });
   }
 
-  void looked(Looked looked) {
-    looking = false;
-    if (is_over) return;  // what was found is given back by whoever found it (Receipt)
-    const bool is_first = !std::exchange(has_looked, true);
-    if (looked.response && (!looked.failed || is_first || is_last)) {
-      return finish(*std::move(looked.response));
+  void tried(Outcome outcome) {
+    trying = false;
+    if (is_over) return;  // the receipt of the response releases what the attempt has claimed
+    const bool is_first = !std::exchange(has_tried, true);
+    if (outcome.response && (!outcome.failed || is_first || is_last)) {
+      return finish(*std::move(outcome.response));
     }
-    if (is_last) return finish(std::move(wait.otherwise));
-    if (changed) return look();
-    if (looked.failed) looked.again_in = kAfterFailure;
-    if (looked.again_in) look_again.start(*looked.again_in);
+    if (is_last) return finish(otherwise());
+    if (changed) return try_now();
+    if (outcome.failed) outcome.retry_in = kRetryAfterFailure;
+    if (outcome.retry_in) retry.start(*outcome.retry_in);
   }
 
-  // One more, should a message of Redis have been lost.
-  void last_look() {
+  // Redis may have lost a notification, so there is one more attempt when the time is over.
+  void try_last_time() {
     is_last = true;
-    look();
+    try_now();
   }
 
   void finish(Response response) {
     is_over = true;
     over.stop();
-    look_again.stop();
-    place.reset();
+    retry.stop();
+    reservation.reset();
     const std::shared_ptr<Held> self = shared_from_this();
     watch.reset();
     respond(std::move(response));
     own.reset();
   }
 
-  Wait wait;
+  Attempt attempt;
+  Response (*otherwise)();
   Responder respond;
-  std::shared_ptr<void> place, watch;
-  Timer over, look_again;
-  bool looking = false, changed = false, has_looked = false, is_last = false, is_over = false;
+  std::shared_ptr<void> reservation, watch;
+  Timer over, retry;
+  bool trying = false, changed = false, has_tried = false, is_last = false, is_over = false;
   std::shared_ptr<Held> own;  // until it is over
 };
 
-Waits::Waits(event_base* base, WatchMailbox watch, WaitLimits limits, Tally tally)
-    : base_(base), watch_(std::move(watch)), limits_(limits), tally_(std::move(tally)) {}
+Waits::Waits(event_base* base, Watch& watch, WaitLimits limits, Tally tally)
+    : base_(base), watch_(watch), limits_(limits), tally_(std::move(tally)) {}
 
-std::expected<std::shared_ptr<void>, Response> Waits::take_place(const std::string& key,
-                                                                 Count what) {
-  if (places_->all >= limits_.all) {
+std::expected<std::shared_ptr<void>, Response> Waits::reserve(std::string_view api_key,
+                                                              Count gauge) {
+  if (reserved_->all >= limits_.all) {
     return std::unexpected(try_later("too many requests are waiting, try again later"));
   }
-  std::size_t& of_key = places_->by_key[key];
+  std::string key(api_key);
+  std::size_t& of_key = reserved_->by_key[key];
   if (of_key >= limits_.per_key) {
     return std::unexpected(too_many_requests(
         fmt::format("{} requests with this key are waiting, and more may not", of_key),
         kRetryWhenFull));
   }
-  ++places_->all;
+  ++reserved_->all;
   ++of_key;
-  // Its last owner may outlive this object.
-  struct Place {
-    std::shared_ptr<Places> places;
-    std::string key;
-    Tally tally;
-    Count what;
-    Place(std::shared_ptr<Places> of, std::string api_key, Tally its_tally, Count as)
-        : places(std::move(of)), key(std::move(api_key)), tally(std::move(its_tally)), what(as) {
-      tally.add(what);
-    }
-    Place(const Place&) = delete;
-    Place& operator=(const Place&) = delete;
-    ~Place() {
-      tally.remove(what);
-      --places->all;
-      if (--places->by_key[key] == 0) places->by_key.erase(key);
-    }
+  tally_.add(gauge);
+  const auto release = [reserved = reserved_, key = std::move(key), tally = tally_, gauge](void*) {
+    tally.remove(gauge);
+    --reserved->all;
+    if (--reserved->by_key[key] == 0) reserved->by_key.erase(key);
   };
-  return std::make_shared<Place>(places_, key, tally_, what);
+  return std::shared_ptr<void>(nullptr, release);
 }
 
 void Waits::start(Wait wait, const Responder& respond) {
-  auto place = take_place(wait.api_key, Count::kApiWaiting);
-  if (!place) return respond(std::move(place).error());
-  const auto held = std::make_shared<Held>(base_, std::move(wait), respond, *std::move(place));
+  if (wait.time.count() == 0) {
+    return wait.attempt([respond, otherwise = wait.otherwise](Outcome outcome) {
+      respond(outcome.response ? *std::move(outcome.response) : otherwise());
+    });
+  }
+  auto reservation = reserve(wait.api_key, Count::kApiWaiting);
+  if (!reservation) return respond(std::move(reservation).error());
+  const auto held = std::make_shared<Held>(base_, wait, respond, *std::move(reservation));
   held->own = held;
   const std::weak_ptr<Held> weak = held;
-  held->over.start(held->wait.time);
-  held->watch = watch_(held->wait.mailbox, [weak] {
-    if (const auto self = weak.lock()) self->look();
+  held->over.start(wait.time);
+  held->watch = watch_.watch(wait.mailbox, [weak] {
+    if (const auto self = weak.lock()) self->try_now();
   });
-  respond.hold(held->wait.time, [weak] {
+  respond.hold(wait.time, [weak] {
     const auto self = weak.lock();
-    if (self && !self->is_over) self->finish(std::move(self->wait.otherwise));
+    if (self && !self->is_over) self->finish(self->otherwise());
   });
-  held->look();
+  held->try_now();
 }
 
 }  // namespace restante::apid

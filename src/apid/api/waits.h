@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Requests that are held until there is something to answer with: bounded, and looking again only
-// when the mailbox has changed.
+// Long polling: requests that are held until their mailbox has what they ask for.
 #pragma once
 
 #include <chrono>
@@ -15,62 +14,64 @@
 
 #include "apid/http/message.h"
 #include "shared/memory/scoreboard.h"
+#include "shared/store/watch.h"
 
 struct event_base;
 
 namespace restante::apid {
 
-// Calls back whenever the mailbox may have mail that it had not before (MailWatch::watch).
-using WatchMailbox =
-    std::function<std::shared_ptr<void>(std::string_view mailbox, std::function<void()> changed)>;
-
+// How many requests may be held or stream events at once.
 struct WaitLimits {
-  std::size_t all = 0;      // of this worker
+  std::size_t all = 0;      // in this worker
   std::size_t per_key = 0;  // … with one API key
 };
 
 class Waits {
  public:
-  // What a look at the mailbox gave.
-  struct Looked {
-    std::optional<Response> response;                   // nothing: there is nothing yet
-    bool failed = false;                                // the response is a fault that may pass
-    std::optional<std::chrono::milliseconds> again_in;  // look then, whether it has changed or not
+  // The outcome of one attempt to respond.
+  struct Outcome {
+    std::optional<Response> response;                   // nothing: the mailbox has nothing yet
+    bool failed = false;                                // `response` is an error that may pass
+    std::optional<std::chrono::milliseconds> retry_in;  // try then, even without a change
   };
-  using Look = std::function<void(std::function<void(Looked)>)>;
+  using Attempt = std::function<void(std::function<void(Outcome)> done)>;
 
   struct Wait {
-    std::string mailbox, api_key;
-    std::chrono::milliseconds time;
-    Look look;
-    Response otherwise;  // at the end, if nothing was found
+    std::string_view mailbox;  // a mailbox key (mail/mailbox_name.h)
+    std::string_view api_key;
+    std::chrono::milliseconds time;  // how long to wait; 0: one attempt
+    Attempt attempt;
+    Response (*otherwise)();  // the response when no attempt gave one in time
   };
 
-  Waits(event_base* base, WatchMailbox watch, WaitLimits limits, Tally tally = {});
+  // `base` and `watch` outlive the object.
+  Waits(event_base* base, Watch& watch, WaitLimits limits, Tally tally = {});
   Waits(const Waits&) = delete;
   Waits& operator=(const Waits&) = delete;
 
-  // Looks at once; then, for as long as the wait may take, when the mailbox has changed. Only one
-  // look is under way at a time. A look that fails at first is the answer; one that fails later,
-  // because Redis has gone meanwhile, is tried again. With no place left it answers so: 429 or 503.
+  // Makes one attempt at once, and another one after each change of the mailbox until `time` is
+  // over; never two at a time. If the first attempt fails, its response is sent. A later one that
+  // fails is repeated, because Redis may come back. Responds as reserve() does if a limit is
+  // reached. May respond before it returns.
   void start(Wait wait, const Responder& respond);
 
-  // A place among those who wait, until what is returned goes; or the answer to give instead. It is
-  // counted as `what`.
-  [[nodiscard]] std::expected<std::shared_ptr<void>, Response> take_place(const std::string& key,
-                                                                          Count what);
+  // Counts one request more against the limits, and in `gauge`, until the returned reservation is
+  // destroyed, which may be after this object. The error is the response to send: 503 at the limit
+  // of the worker, 429 at that of the key.
+  [[nodiscard]] std::expected<std::shared_ptr<void>, Response> reserve(std::string_view api_key,
+                                                                       Count gauge);
 
  private:
   struct Held;
-  event_base* base_;
-  WatchMailbox watch_;
-  WaitLimits limits_;
-  Tally tally_;
-  struct Places {
+  struct Reserved {
     std::size_t all = 0;
     std::map<std::string, std::size_t, std::less<>> by_key;
   };
-  std::shared_ptr<Places> places_ = std::make_shared<Places>();
+  event_base* base_;
+  Watch& watch_;
+  WaitLimits limits_;
+  Tally tally_;
+  std::shared_ptr<Reserved> reserved_ = std::make_shared<Reserved>();
 };
 
 }  // namespace restante::apid

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The files by which a certificate authority checks that a name is ours (RFC 8555 section 8.3).
+// HTTP challenges of certificate authorities (RFC 8555 section 8.3).
 #include "apid/public/acme.h"
 
 #include <fcntl.h>
@@ -31,7 +31,7 @@ UniqueFd open_directory(int above, const char* name) {
   return UniqueFd(openat(above, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 }
 
-// Step by step, since O_NOFOLLOW is about the last one alone.
+// Step by step, because O_NOFOLLOW concerns only the last component.
 UniqueFd open_webroot(int directory) {
   const UniqueFd well_known = open_directory(directory, ".well-known");
   return well_known ? open_directory(well_known.get(), "acme-challenge") : UniqueFd();
@@ -60,7 +60,7 @@ std::optional<Response> answer_challenge(const Request& request, const std::stri
   const std::string token = request.path.substr(kPrefix.size());
   std::optional<std::string> content;
   if (is_token(token)) {
-    // The directory itself is the operator's word, and may be a link.
+    // The operator has set the directory itself, so it may be a symbolic link.
     const UniqueFd top(open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
     content = read_token(top, token);
     if (!content && top) content = read_token(open_webroot(top.get()), token);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
-// The files by which a certificate authority checks that a name is ours (RFC 8555 section 8.3).
+// HTTP challenges: the files by which a certificate authority checks that a domain belongs to this
+// server (RFC 8555 section 8.3).
 #pragma once
 
 #include <optional>
@@ -9,10 +10,10 @@
 
 namespace restante::apid {
 
-// The answer to GET or HEAD of /.well-known/acme-challenge/TOKEN; none to any other request. 404
-// unless TOKEN is a regular file of at most 16 KiB in `directory`, or in
-// .well-known/acme-challenge below it, where certbot --webroot puts it. No symbolic link is
-// followed below `directory`. Without a directory (empty) there is no such answer.
+// Responds to GET and HEAD of /.well-known/acme-challenge/TOKEN. Returns nothing for any other
+// request, and if `directory` is empty. The response is 404 unless TOKEN is a regular file of at
+// most 16 KiB in `directory` or in its .well-known/acme-challenge, where certbot --webroot writes.
+// Symbolic links below `directory` are not followed. Blocks while it reads the file.
 [[nodiscard]] std::optional<Response> answer_challenge(const Request& request,
                                                        const std::string& directory);
 

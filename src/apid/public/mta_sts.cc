@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The MTA-STS policy (RFC 8461), by which senders know that they may insist on TLS.
+// The MTA-STS policy (RFC 8461), which tells senders that they may insist on TLS.
 #include "apid/public/mta_sts.h"
 
 #include <fmt/core.h>
@@ -7,8 +7,8 @@
 namespace restante::apid {
 namespace {
 
-// Section 3.2 has "weeks or greater" in mind. One is enough against who listens in on a connection
-// and forges DNS, and an operator whose certificate is lost waits no longer than that.
+// Section 3.2 recommends weeks. One week suffices against an attacker who forges DNS, and bounds
+// the outage of an operator who has lost the certificate.
 constexpr unsigned kMaxAge = 7 * 24 * 60 * 60;  // seconds
 
 }  // namespace

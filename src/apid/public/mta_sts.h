@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The MTA-STS policy (RFC 8461), by which senders know that they may insist on TLS.
+// The MTA-STS policy (RFC 8461), which tells senders that they may insist on TLS.
 #pragma once
 
 #include "apid/http/message.h"
@@ -7,9 +7,9 @@
 
 namespace restante::apid {
 
-// The policy that the configuration wants published, or 404. It is the same for every domain, and
-// whatever name it is asked for by: only mta-sts.DOMAIN is ever looked at (section 3.3), and the
-// sender has checked by the certificate that it is there.
+// Returns the policy of the configuration, or 404 if mta_sts is none. It is the same for every
+// domain, and the Host of the request is ignored: senders only ask mta-sts.DOMAIN (section 3.3),
+// and have checked its certificate.
 [[nodiscard]] Response mta_sts_response(const Config& config);
 
 }  // namespace restante::apid

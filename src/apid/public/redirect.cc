@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The plain HTTP port: it sends everyone to HTTPS, but nobody with a key, and gives out nothing.
+// Responses on the plain HTTP port: a redirect to HTTPS, except for requests with an API key.
 #include "apid/public/redirect.h"
 
 #include <string_view>
@@ -15,8 +15,7 @@ constexpr std::uint16_t kHttpsPort = 443;
 
 Response answer_in_clear(const Request& request, const std::string& fallback_host,
                          std::uint16_t https_port) {
-  // A client that is led on works, and sends its key in clear for ever. Whether the key is a good
-  // one is not said here.
+  // Whether the key is valid is not said.
   if (!request.api_key.empty()) {
     return error_response(
         403, "the API key was sent over http, for all to read: replace it, and use https");

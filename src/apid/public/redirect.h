@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The plain HTTP port: it sends everyone to HTTPS, but nobody with a key, and gives out nothing.
+// Responses on the plain HTTP port: a redirect to HTTPS, except for requests with an API key.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,9 @@
 
 namespace restante::apid {
 
-// 301 to the same path and query on https. The host is the client's own, when it is one; else
-// `fallback_host`. The port is named only when it is not 443. 403 to a request with a key.
+// Returns 301 to the same path and query on https. The host is that of the request if it is valid,
+// else `fallback_host`; the port is left out if it is 443. Returns 403 to a request with a key,
+// because a redirect would work, and the client would go on sending its key in clear.
 [[nodiscard]] Response answer_in_clear(const Request& request, const std::string& fallback_host,
                                        std::uint16_t https_port);
 

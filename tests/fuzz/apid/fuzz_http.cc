@@ -20,13 +20,14 @@
 #include <utility>
 #include <vector>
 
-#include "apid/http/forwarded.h"
 #include "apid/api/api.h"
+#include "apid/http/forwarded.h"
 #include "apid/http/server.h"
 #include "shared/base/ascii.h"
-#include "shared/net/event_loop.h"
 #include "shared/log/log.h"
 #include "shared/memory/rate_table.h"
+#include "shared/net/event_loop.h"
+#include "shared/store/frame.h"
 
 namespace {
 
@@ -43,11 +44,93 @@ void expect(bool good, const char* what, std::string_view about) {
   if (!good) complain(what, about);
 }
 
-// One server for all inputs, on a Unix socket without a path; the mail of every mailbox is the
-// same.
+constexpr std::string_view kMail = "Subject: s\r\n\r\ntext\r\n";
+
+// Every mailbox has the same mail. Those that begin with s answer later, as a store does that takes
+// its time; those with e are empty, n have a next page, and the raw mail of those that end in x is
+// damaged.
+class Mail : public Reader, public Claims, public Watch, public Extractor {
+ public:
+  std::vector<std::function<void()>> later;
+  std::size_t opened = 0;  // how often a mailbox was asked, several times by some requests
+
+  void ping(std::function<void(Result<void>)> done) override { done({}); }
+  void list(std::string_view box, const ListQuery& query,
+            std::function<void(Result<Page>)> done) override {
+    Page page{.mails = {}, .next = {}, .newest = mail_.id};
+    if (!box.starts_with('e')) page.mails.push_back({mail_.id, mail_.summary, mail_.bodies});
+    if (box.starts_with('n') && !query.oldest_first) page.next = mail_.id;
+    answer(box, std::move(done), Result<Page>(std::move(page)));
+  }
+  void get(std::string_view box, std::optional<MailId>,
+           std::function<void(Result<std::optional<StoredMail>>)> done) override {
+    answer(box, std::move(done), Result<std::optional<StoredMail>>(mail_));
+  }
+  void get_raw(std::string_view box, std::optional<MailId>, TakePiece take,
+               std::function<void(Result<bool>)> done) override {
+    const RawMail raw{.id = mail_.id, .size = kMail.size()};
+    (void)take(raw, box.ends_with('x') ? "no zstd" : std::string_view(frame_));
+    answer(box, std::move(done), Result<bool>(true));
+  }
+  void clear(std::string_view box, std::function<void(Result<void>)> done) override {
+    answer(box, std::move(done), Result<void>());
+  }
+  void remove(std::string_view box, MailId, std::function<void(Result<bool>)> done) override {
+    answer(box, std::move(done), Result<bool>(true));
+  }
+  void claim(std::string_view box, const ListQuery&,
+             std::function<void(Result<Claim>)> done) override {
+    answer(box, std::move(done), Result<Claim>(Claim{.claimed = {{mail_, "1"}}, .free_in = {}}));
+  }
+  void acknowledge(std::string_view, const MailId&, std::string_view,
+                   std::function<void(Result<bool>)> done) override {
+    done(true);
+  }
+  void release(std::string_view, const MailId&, std::string_view,
+               std::function<void(Result<bool>)> done) override {
+    done(true);
+  }
+  // Mail comes to some, and others wait until they go.
+  std::shared_ptr<void> watch(std::string_view box, std::function<void()> changed) override {
+    if (box.starts_with('s')) later.push_back(std::move(changed));
+    return std::make_shared<int>(0);
+  }
+  void extract(std::shared_ptr<const UniqueFd> memfd, std::uint64_t size, std::uint64_t number,
+               ExtractDone done) override {
+    if (number > 2) return done(NoSuchAttachment{2});
+    done(ExtractedAttachment{.name = "n\u00e4me\".txt",
+                             .type = "text/plain",
+                             .fd = std::move(memfd),
+                             .offset = 2,
+                             .size = size - 2});
+  }
+
+ private:
+  template <class Done, class Value>
+  void answer(std::string_view box, Done done, Value value) {
+    ++opened;
+    if (!box.starts_with('s')) return done(std::move(value));
+    later.emplace_back([done = std::move(done), value = std::move(value)] { done(value); });
+  }
+
+  const StoredMail mail_{.id = {1700000000000, 1},
+                         .summary = "\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\"\n\"size\":1",
+                         .bodies = "\"body_text\":\"" + std::string(2000, 'x') + "\"",
+                         .details = "\"codes\":[]"};
+  const std::string frame_ = FrameWriter().write({.data = kMail}).bytes;
+};
+
+// One server for all inputs, on a Unix socket without a path.
 class Server {
  public:
-  Server() : api_(config(), mailboxes(), RateTable(words_, {1, 2}), loop_.base()) {
+  Server()
+      : api_(config(),
+             {.base = loop_.base(),
+              .reader = mail,
+              .claims = mail,
+              .watch = mail,
+              .extractor = mail},
+             RateTable(words_, {1, 2})) {
     log::set_level(log::Level::kError);
     address_.sun_family = AF_UNIX;
     const std::string name = "restante-fuzz-" + std::to_string(getpid());
@@ -77,7 +160,7 @@ class Server {
 
   // What one connection with these bytes gets.
   std::string talk(std::string_view bytes, std::size_t piece, bool half_close) {
-    asked = asked_with_key = opened = 0;
+    asked = asked_with_key = mail.opened = 0;
     answered.clear();
     UniqueFd client(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (connect(client.get(), address(), sizeof address_) != 0) complain("no connection", "");
@@ -96,7 +179,7 @@ class Server {
     while (open && idle < 4) {
       const std::size_t before = output.size();
       open = turn(client.get(), output);
-      idle = output.size() == before && later_.empty() ? idle + 1 : 0;
+      idle = output.size() == before && mail.later.empty() ? idle + 1 : 0;
     }
     client.reset();
     for (int i = 0; i < 4; ++i) event_base_loop(loop_.base(), EVLOOP_NONBLOCK);
@@ -105,8 +188,8 @@ class Server {
 
   std::size_t asked = 0;  // by requests that reached the handler
   std::size_t asked_with_key = 0;
-  std::size_t opened = 0;  // how often a mailbox was asked, several times by some of those
   std::vector<std::pair<std::string, unsigned>> answered;
+  Mail mail;
 
  private:
   const sockaddr* address() const { return reinterpret_cast<const sockaddr*>(&address_); }
@@ -114,8 +197,8 @@ class Server {
   // One turn of the loop; false when the server has closed.
   bool turn(int client, std::string& output) {
     event_base_loop(loop_.base(), EVLOOP_NONBLOCK);
-    if (!later_.empty()) {
-      std::exchange(later_, {}).front()();  // a store that takes its time
+    if (!mail.later.empty()) {
+      std::exchange(mail.later, {}).front()();
       event_base_loop(loop_.base(), EVLOOP_NONBLOCK);
     }
     std::array<char, 65536> buffer;
@@ -136,73 +219,10 @@ class Server {
     return config;
   }
 
-  // Mailboxes that begin with s answer later.
-  template <class Done, class Value>
-  void answer(std::string_view mailbox, Done done, Value value) {
-    ++opened;
-    if (!mailbox.starts_with('s')) return done(std::move(value));
-    later_.emplace_back([done = std::move(done), value = std::move(value)] { done(value); });
-  }
-
-  Mailboxes mailboxes() {
-    const std::string summary = "\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\"\n\"size\":1";
-    const std::string bodies = "\"body_text\":\"" + std::string(2000, 'x') + "\"";
-    const StoredMail mail{
-        .id = {1700000000000, 1}, .summary = summary, .bodies = bodies, .details = "\"codes\":[]"};
-    Mailboxes boxes;
-    boxes.list = [this, mail](std::string_view box, const ListQuery& query, auto done) {
-      // Some are empty: who waits for mail in them waits.
-      Page page{.mails = {}, .next = {}, .newest = mail.id};
-      if (!box.starts_with('e')) page.mails.push_back({mail.id, mail.summary, mail.bodies});
-      if (box.starts_with('n') && !query.oldest_first) page.next = mail.id;
-      answer(box, std::move(done), Result<Page>(std::move(page)));
-    };
-    boxes.clear = [this](std::string_view box, auto done) {
-      answer(box, [done](bool) { done({}); }, true);
-    };
-    boxes.get = [this, mail](std::string_view box, auto, auto done) {
-      answer(box, std::move(done), Result<std::optional<StoredMail>>(mail));
-    };
-    boxes.get_raw = [this](std::string_view box, auto, const auto& take, auto done) {
-      const RawMail raw{.id = {1700000000000, 1}, .size = kMail.size()};
-      (void)take(raw, box.ends_with('x') ? "no zstd" : std::string_view(frame_));
-      answer(box, std::move(done), Result<bool>(true));
-    };
-    boxes.remove = [this](std::string_view box, MailId, auto done) {
-      answer(box, std::move(done), Result<bool>(true));
-    };
-    boxes.ping = [](auto done) { done({}); };
-    boxes.claims = {.claim =
-                        [this, mail](std::string_view box, const ListQuery&, auto done) {
-                          answer(box, std::move(done),
-                                 Result<Claim>(Claim{.claimed = {{mail, "1"}}}));
-                        },
-                    .take = [](auto, auto&, auto, auto done) { done(true); },
-                    .give_back = [](auto, auto&, auto, auto done) { done(true); }};
-    // Mail comes to some, and others wait until they go.
-    boxes.watch = [this](std::string_view box, std::function<void()> changed) {
-      if (box.starts_with('s')) later_.push_back(std::move(changed));
-      return std::make_shared<int>(0);
-    };
-    boxes.extract = [](const FileBody& raw, std::uint64_t number, auto done) {
-      if (number > 2) return done(NoSuchAttachment{2});
-      done(ExtractedAttachment{.name = "n\u00e4me\".txt",
-                               .type = "text/plain",
-                               .fd = raw.fd,
-                               .offset = 2,
-                               .size = raw.size - 2});
-    };
-    return boxes;
-  }
-
-  static constexpr std::string_view kMail = "Subject: s\r\n\r\ntext\r\n";
-
   EventLoop loop_;
-  const std::string frame_ = FrameWriter().write({.data = kMail}).bytes;
   sockaddr_un address_{};
   UniqueFd listener_;
   std::vector<RateTable::Word> words_ = std::vector<RateTable::Word>(64);
-  std::vector<std::function<void()>> later_;
   Api api_;
   std::unique_ptr<HttpServer> server_;
 };
@@ -306,7 +326,7 @@ void check(const Server& server, std::string_view bytes, std::string_view output
   expect(server.answered.size() <= plain.requests + 1, "more answers than requests", output);
   expect(server.asked <= plain.requests, "more requests than there are", output);
   expect(server.asked_with_key <= plain.with_key, "more keys than there are", output);
-  expect(server.opened == 0 || server.asked_with_key > 0, "a mailbox without a key", output);
+  expect(server.mail.opened == 0 || server.asked_with_key > 0, "a mailbox without a key", output);
   const bool cut_method = bytes.contains(std::string_view("HEAD\0", 5));
   for (const auto& [method, status] : server.answered) {
     skip_interim(output);

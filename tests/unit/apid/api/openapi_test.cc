@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "apid/api/list_query.h"
-#include "apid/api/router.h"
+#include "apid/api/routes.h"
 #include "shared/base/c_ptr.h"
 #include "testing.h"
 

@@ -43,7 +43,7 @@ Read read_frame(std::string_view frame, std::size_t limit, std::size_t size = SI
   bool more = true;
   for (std::size_t at = 0; more && at < frame.size(); ++read.pieces) {
     const Exact piece(frame.substr(at, size));
-    more = reader.take({{1700000002000, 3}, mail_size}, piece.view());
+    more = reader.append({{1700000002000, 3}, mail_size}, piece.view());
     at += piece.view().size();
   }
   const Response response = reader.finish();
@@ -143,15 +143,15 @@ void what_is_no_whole_frame_is_none(void**) {
 
 void room_is_taken_until_an_answer_goes(void**) {
   DownloadRoom room(1000);
-  auto only = room.take(5000);  // the only one always has room
+  auto only = room.acquire(5000);  // the only one always has room
   assert_non_null(only.get());
-  assert_null(room.take(1).get());
+  assert_null(room.acquire(1).get());
   only.reset();
-  const auto first = room.take(600);
+  const auto first = room.acquire(600);
   assert_non_null(first.get());
-  assert_null(room.take(401).get());
-  assert_null(room.take(UINT64_MAX).get());
-  assert_non_null(room.take(400).get());
+  assert_null(room.acquire(401).get());
+  assert_null(room.acquire(UINT64_MAX).get());
+  assert_non_null(room.acquire(400).get());
 }
 
 void what_has_no_room_is_not_read(void**) {
@@ -160,11 +160,11 @@ void what_has_no_room_is_not_read(void**) {
   RawReader first(200'000, RawReader::Into::kMemoryWhileSmall, room);
   RawReader second(200'000, RawReader::Into::kMemoryWhileSmall, room);
   RawReader third(200'000, RawReader::Into::kMemoryWhileSmall, room);
-  assert_false(first.take({}, frame));
-  assert_false(second.take({}, frame));
+  assert_false(first.append({}, frame));
+  assert_false(second.append({}, frame));
   assert_int_equal(second.finish().status, 503);
   assert_int_equal(first.finish().status, 200);  // which goes at once
-  assert_false(third.take({}, frame));
+  assert_false(third.append({}, frame));
   assert_int_equal(third.finish().status, 200);
 }
 

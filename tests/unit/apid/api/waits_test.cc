@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Requests that are held: when they look, when they are answered, and how many there may be.
+// Held requests: when there is an attempt, when they are answered, and how many there may be.
 #include "apid/api/waits.h"
 
 #include <event2/event.h>
@@ -8,9 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "apid/api/fakes.h"
 #include "apid/http/event_stream.h"
-#include "shared/net/event_loop.h"
-#include "testing.h"
 
 namespace {
 
@@ -18,129 +17,124 @@ using namespace restante;
 using namespace restante::apid;
 using std::chrono::milliseconds;
 
-// A mailbox that says what it is told to say.
-struct Setup {
+// Attempts end as the test says.
+struct HeldRequests {
   EventLoop loop;
-  std::function<void()> changed;
-  std::vector<std::function<void(Waits::Looked)>> looks;  // those that have no answer yet
+  FakeWatch watch;
+  std::vector<std::function<void(Waits::Outcome)>> tries;
   std::string answers;
   Responder::Ended ended;
-  Waits waits{loop.base(),
-              [this](std::string_view, std::function<void()> call) -> std::shared_ptr<void> {
-                changed = std::move(call);
-                return std::make_shared<int>(0);
-              },
-              {.all = 3, .per_key = 2}};
+  Waits waits{loop.base(), watch, {.all = 3, .per_key = 2}};
 
-  void wait(milliseconds time = milliseconds{60'000}, std::string key = "key") {
+  void wait(milliseconds time = milliseconds{60'000}, const char* key = "key") {
     waits.start(
         {.mailbox = "bob",
-         .api_key = std::move(key),
+         .api_key = key,
          .time = time,
-         .look = [this](auto found) { looks.push_back(std::move(found)); },
-         .otherwise = {.status = 404}},
+         .attempt = [this](auto done) { tries.push_back(std::move(done)); },
+         .otherwise = [] { return Response{.status = 404}; }},
         Responder(
             [this](const Response& response) { answers += std::to_string(response.status) + " "; },
             [this](milliseconds, Responder::Ended call) { ended = std::move(call); }));
   }
-  void give(std::size_t look, Waits::Looked looked) { looks.at(look)(std::move(looked)); }
+  void give(std::size_t number, Waits::Outcome outcome) { tries.at(number)(std::move(outcome)); }
   void run() { event_base_loop(loop.base(), EVLOOP_ONCE); }  // until a timer calls
 };
 
-Waits::Looked found() { return {.response = Response{.status = 200}}; }
-Waits::Looked failure() { return {.response = Response{.status = 503}, .failed = true}; }
+Waits::Outcome found() { return {.response = Response{.status = 200}}; }
+Waits::Outcome failure() { return {.response = Response{.status = 503}, .failed = true}; }
 
 void what_is_there_is_the_answer(void**) {
-  Setup setup;
+  HeldRequests setup;
   setup.wait();
-  assert_int_equal(setup.looks.size(), 1);
+  assert_int_equal(setup.tries.size(), 1);
   setup.give(0, found());
   assert_same(setup.answers, "200 ");
 }
 
 void a_change_is_a_reason_to_look_again(void**) {
-  Setup setup;
+  HeldRequests setup;
   setup.wait();
   setup.give(0, {});
-  assert_int_equal(setup.looks.size(), 1);
-  setup.changed();
-  assert_int_equal(setup.looks.size(), 2);
+  assert_int_equal(setup.tries.size(), 1);
+  setup.watch.changed();
+  assert_int_equal(setup.tries.size(), 2);
   setup.give(1, found());
   assert_same(setup.answers, "200 ");
-  setup.changed();
-  assert_int_equal(setup.looks.size(), 2);
+  setup.watch.changed();
+  assert_int_equal(setup.tries.size(), 2);
 }
 
 void changes_during_a_look_are_one_more_look(void**) {
-  Setup setup;
+  HeldRequests setup;
   setup.wait();
-  setup.changed();
-  setup.changed();
-  assert_int_equal(setup.looks.size(), 1);
+  setup.watch.changed();
+  setup.watch.changed();
+  assert_int_equal(setup.tries.size(), 1);
   setup.give(0, {});
-  assert_int_equal(setup.looks.size(), 2);
+  assert_int_equal(setup.tries.size(), 2);
   setup.give(1, {});
-  assert_int_equal(setup.looks.size(), 2);
+  assert_int_equal(setup.tries.size(), 2);
   setup.ended();
 }
 
 void a_first_look_that_fails_is_the_answer(void**) {
-  Setup setup;
+  HeldRequests setup;
   setup.wait();
   setup.give(0, failure());
   assert_same(setup.answers, "503 ");
 }
 
 void a_later_look_that_fails_is_tried_again(void**) {
-  Setup setup;
+  HeldRequests setup;
   setup.wait();
   setup.give(0, {});
-  setup.changed();
+  setup.watch.changed();
   setup.give(1, failure());
   assert_same(setup.answers, "");
   setup.run();
-  assert_int_equal(setup.looks.size(), 3);
+  assert_int_equal(setup.tries.size(), 3);
   setup.give(2, found());
   assert_same(setup.answers, "200 ");
 }
 
 void a_look_can_ask_for_another_one(void**) {
-  Setup setup;
+  HeldRequests setup;
   setup.wait();
-  setup.give(0, {.again_in = milliseconds{1}});
+  setup.give(0, {.retry_in = milliseconds{1}});
   setup.run();
-  assert_int_equal(setup.looks.size(), 2);
+  assert_int_equal(setup.tries.size(), 2);
   setup.give(1, found());
   assert_same(setup.answers, "200 ");
 }
 
 void at_the_end_it_looks_once_more(void**) {
-  Setup setup;
+  HeldRequests setup;
   setup.wait(milliseconds{1});
   setup.give(0, {});
   setup.run();
-  assert_int_equal(setup.looks.size(), 2);
+  assert_int_equal(setup.tries.size(), 2);
   setup.give(1, {});
   assert_same(setup.answers, "404 ");
 }
 
 void who_has_gone_is_not_looked_for(void**) {
-  Setup setup;
+  HeldRequests setup;
   setup.wait();
   setup.give(0, {});
   setup.ended();
   assert_same(setup.answers, "404 ");  // to nobody
-  setup.changed();
-  assert_int_equal(setup.looks.size(), 1);
+  setup.watch.changed();
+  assert_int_equal(setup.tries.size(), 1);
 }
 
-// What a look finds for somebody who has gone is thrown away: its receipt says so.
+// What an attempt finds for a client that has gone is thrown away: its receipt says so.
 void what_comes_too_late_was_not_sent(void**) {
-  Setup setup;
+  HeldRequests setup;
   setup.wait();
   setup.ended();
   std::string told;
-  Waits::Looked late = found();
+  Waits::Outcome late = found();
   late.response->receipt =
       std::make_shared<Receipt>([&told](bool sent) { told = sent ? "sent" : "not sent"; });
   setup.give(0, std::move(late));
@@ -149,7 +143,7 @@ void what_comes_too_late_was_not_sent(void**) {
 }
 
 void places_are_counted_by_key_and_in_all(void**) {
-  Setup setup;
+  HeldRequests setup;
   setup.wait();
   setup.wait();
   setup.wait();  // the third with this key
@@ -160,7 +154,7 @@ void places_are_counted_by_key_and_in_all(void**) {
   setup.give(0, found());
   setup.wait(milliseconds{60'000}, "third");
   assert_same(setup.answers, "429 503 200 ");
-  for (std::size_t look = 1; look < setup.looks.size(); ++look) setup.give(look, found());
+  for (std::size_t i = 1; i < setup.tries.size(); ++i) setup.give(i, found());
   assert_same(setup.answers, "429 503 200 200 200 200 ");
 }
 

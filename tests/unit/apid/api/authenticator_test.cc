@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: ISC
+// Which keys open, and what a client gets that offers wrong ones.
+#include "apid/api/authenticator.h"
+
+#include <string>
+#include <string_view>
+
+#include "apid/api/fakes.h"
+
+namespace {
+
+using namespace restante;
+using namespace restante::apid;
+
+void every_configured_key_opens(void**) {
+  for (const char* key : {"first-key", "second-key-that-is-longer"}) {
+    Setup setup;
+    same(ask(setup, make_request("GET", "/emails/bob", key)), "200 []");
+  }
+}
+
+void nothing_else_opens(void**) {
+  const std::string long_key(300, 'x');
+  for (const std::string& key :
+       {std::string(), std::string("first-ke"), std::string("first-keyy"), std::string("First-key"),
+        std::string("first-key\0", 10), std::string("first-key") + std::string(100, '\0'),
+        std::string("first-key second-key-that-is-longer"), long_key}) {
+    Setup setup;
+    const Response response = answer_of(setup, make_request("GET", "/emails/bob", key));
+    assert_int_equal(response.status, 401);
+    same(response.body, "{\"error\":\"invalid API key\"}");
+    same(setup.asked, "");
+  }
+}
+
+void a_key_may_stand_as_its_hash(void**) {
+  Setup setup;
+  // printf %s first-key | sha256sum
+  setup.config.api_key = {
+      "sha256:9e24b55356ef2a121ab5fd1a3ee8a3c9191e837f3853e399a369e9044ff183f7"};
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob")).status, 200);
+  for (const std::string& wrong : {setup.config.api_key.front(), std::string("second-key"),
+                                   setup.config.api_key.front().substr(7)}) {
+    assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob", wrong)).status, 401);
+  }
+}
+
+void who_is_wrong_too_often_has_to_wait(void**) {
+  Setup setup;
+  setup.config.api_key_failure_limit = 2;
+  const Request right = make_request("GET", "/emails/bob");
+  const Request wrong = make_request("GET", "/emails/bob", "bad");
+  Request other = right;
+  other.client.rate_key = "192.0.2.77";
+  for (int i = 0; i < 5; ++i) {  // no key is no guess
+    assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob", "")).status, 401);
+  }
+  assert_int_equal(answer_of(setup, wrong).status, 401);
+  assert_int_equal(answer_of(setup, right).status, 200);
+  assert_int_equal(answer_of(setup, wrong).status, 401);
+  const Response response = answer_of(setup, right);
+  assert_int_equal(response.status, 429);
+  same(response.body, "{\"error\":\"too many wrong API keys from this address\"}");
+  assert_true(std::stoi(header(response, "Retry-After")) >= 59);
+  assert_int_equal(answer_of(setup, wrong).status, 429);
+  assert_int_equal(answer_of(setup, other).status, 200);
+  assert_int_equal(answer_of(setup, make_request("GET", "/healthz", "")).status, 200);
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(every_configured_key_opens),
+      cmocka_unit_test(nothing_else_opens),
+      cmocka_unit_test(a_key_may_stand_as_its_hash),
+      cmocka_unit_test(who_is_wrong_too_often_has_to_wait),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}

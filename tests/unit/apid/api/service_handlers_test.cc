@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: ISC
+// Routes about the service itself: who may have them, and what they say.
+#include "apid/api/service_handlers.h"
+
+#include <string>
+#include <string_view>
+
+#include "apid/api/fakes.h"
+
+namespace {
+
+using namespace restante;
+using namespace restante::apid;
+
+constexpr const char* kPolicyPath = "/.well-known/mta-sts.txt";
+
+void a_policy_is_told_to_anyone(void**) {
+  Setup setup;
+  setup.config.hostname = "mail.example.com";
+  setup.config.mta_sts = MtaSts::kEnforce;
+  const Response response = answer_of(setup, make_request("GET", kPolicyPath, ""));
+  assert_int_equal(response.status, 200);
+  same(header(response, "Content-Type"), "text/plain;");
+  same(response.body,
+       "version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmax_age: 604800\r\n");
+  setup.config.mta_sts = MtaSts::kTesting;
+  same(ask(setup, make_request("HEAD", kPolicyPath, "bad")),
+       "200 version: STSv1\r\nmode: testing\r\nmx: mail.example.com\r\nmax_age: 604800\r\n");
+}
+
+void without_a_policy_there_is_none(void**) {
+  Setup setup;
+  same(ask(setup, make_request("GET", kPolicyPath, "")),
+       "404 {\"error\":\"there is no MTA-STS policy\"}");
+}
+
+void a_policy_opens_nothing_else(void**) {
+  Setup setup;
+  setup.config.mta_sts = MtaSts::kEnforce;
+  for (const char* path : {"/.well-known/x", "/.well-known/mta-sts.txt/../../emails/bob"}) {
+    assert_int_equal(answer_of(setup, make_request("GET", path, "")).status, 401);
+  }
+  assert_int_equal(answer_of(setup, make_request("DELETE", kPolicyPath, "")).status, 401);
+  assert_int_equal(answer_of(setup, make_request("DELETE", kPolicyPath)).status, 405);
+  same(setup.asked, "");
+}
+
+void a_policy_counts_for_the_rate_limit(void**) {
+  Setup setup;
+  setup.config.mta_sts = MtaSts::kEnforce;
+  setup.config.api_rate_limit = 1;
+  const Response response = answer_of(setup, make_request("GET", kPolicyPath, ""));
+  assert_int_equal(response.status, 200);
+  same(header(response, "RateLimit-Remaining"), "0;");
+  assert_int_equal(answer_of(setup, make_request("GET", kPolicyPath, "")).status, 429);
+}
+
+void health_is_told_to_anyone_and_not_counted(void**) {
+  Setup setup;
+  setup.config.api_rate_limit = 1;
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob")).status, 200);
+  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob")).status, 429);
+  setup.asked.clear();
+  const Response response = answer_of(setup, make_request("GET", "/healthz", ""));
+  assert_int_equal(response.status, 200);
+  same(response.body, "{\"status\":\"ok\"}");
+  same(header(response, "RateLimit-Limit"), "");
+  same(setup.asked, "");
+  same(ask(setup, make_request("HEAD", "/readyz", "bad")), "200 {\"status\":\"ok\"}");
+  same(setup.asked, "ping");
+  setup.redis_away = true;
+  same(ask(setup, make_request("GET", "/healthz", "")), "200 {\"status\":\"ok\"}");
+  same(ask(setup, make_request("GET", "/readyz", "")),
+       "503 {\"error\":\"mail store is not available, try again later\"}");
+  assert_int_equal(answer_of(setup, make_request("POST", "/healthz", "")).status, 429);
+}
+
+void metrics_want_the_key_in_either_of_two_fields(void**) {
+  Setup setup;
+  same(ask(setup, make_request("GET", "/metrics")), "200 counted 1\n");
+  const struct {
+    const char *path, *authorization;
+    unsigned status;
+  } cases[] = {{"/metrics", "Bearer first-key", 200},
+               {"/metrics", "bearer first-key", 200},
+               {"/metrics", "Bearer wrong", 401},
+               {"/metrics", "Bearer", 401},
+               {"/metrics", "Bearer ", 401},
+               {"/metrics", "Basic first-key", 401},
+               {"/metrics", "", 401},
+               {"/emails/bob", "Bearer first-key", 401},
+               {"/metrics", "Bearer first-key, Bearer first-key", 401}};
+  for (const auto& one : cases) {
+    Request request = make_request("GET", one.path, "");
+    request.fields["authorization"] = one.authorization;
+    assert_int_equal(answer_of(setup, request).status, one.status);
+  }
+}
+
+}  // namespace
+
+int main() {
+  const CMUnitTest tests[] = {
+      cmocka_unit_test(a_policy_is_told_to_anyone),
+      cmocka_unit_test(without_a_policy_there_is_none),
+      cmocka_unit_test(a_policy_opens_nothing_else),
+      cmocka_unit_test(a_policy_counts_for_the_rate_limit),
+      cmocka_unit_test(health_is_told_to_anyone_and_not_counted),
+      cmocka_unit_test(metrics_want_the_key_in_either_of_two_fields),
+  };
+  return cmocka_run_group_tests(tests, nullptr, nullptr);
+}
