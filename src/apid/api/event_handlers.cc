@@ -45,10 +45,9 @@ std::string event_of(const ListedMail& mail) {
 
 // One client. It lives until its stream ends.
 struct Feed : std::enable_shared_from_this<Feed> {
-  Feed(Services& services, std::string its_mailbox, ListQuery wanted,
+  Feed(Services& its_services, std::string its_mailbox, ListQuery wanted,
        std::shared_ptr<void> its_reservation)
-      : reader(services.reader),
-        watch(services.watch),
+      : services(its_services),
         mailbox(std::move(its_mailbox)),
         query(std::move(wanted)),
         reservation(std::move(its_reservation)),
@@ -68,8 +67,9 @@ struct Feed : std::enable_shared_from_this<Feed> {
     if (listing || !stream->is_empty()) return;
     listing = true;
     changed = false;
-    reader.list(mailbox, query,
-                [self = shared_from_this()](Result<Page> page) { self->listed(std::move(page)); });
+    services.reader.list(mailbox, query, [self = shared_from_this()](Result<Page> page) {
+      self->listed(std::move(page));
+    });
   }
 
   void listed(Result<Page> page) {
@@ -95,8 +95,7 @@ struct Feed : std::enable_shared_from_this<Feed> {
     own.reset();
   }
 
-  Reader& reader;
-  Watch& watch;
+  Services& services;
   std::string mailbox;
   ListQuery query;
   std::shared_ptr<void> reservation;
@@ -118,7 +117,7 @@ void begin(const std::shared_ptr<Feed>& feed, const Responder& respond) {
   feed->stream->when_drained([weak = std::weak_ptr(feed)] {
     if (const auto read = weak.lock()) read->drained();
   });
-  feed->watching = feed->watch.watch(feed->mailbox, [weak = std::weak_ptr(feed)] {
+  feed->watching = feed->services.watch.watch(feed->mailbox, [weak = std::weak_ptr(feed)] {
     if (const auto changed = weak.lock()) changed->list();
   });
   feed->alive.start(kHeartbeat);
@@ -148,7 +147,7 @@ void stream_events(Services& services, const Request& request, const RouteMatch&
   if (feed->query.after) return begin(feed, respond);
   // The feed begins behind the newest mail, in an empty mailbox at the start.
   const ListQuery newest{.limit = 1, .with_bodies = false};
-  feed->reader.list(feed->mailbox, newest, [feed, respond](Result<Page> page) {
+  services.reader.list(feed->mailbox, newest, [feed, respond](Result<Page> page) {
     if (!page) return respond(store_away());
     feed->query.after = page->mails.empty() ? MailId{} : page->mails.front().id;
     begin(feed, respond);

@@ -2,43 +2,36 @@
 // What Api checks before a handler responds, and what it adds to every response.
 #include "apid/api/api.h"
 
-#include <string>
-#include <string_view>
-
 #include "apid/api/fakes.h"
 
 namespace {
 
-using namespace restante;
-using namespace restante::apid;
-
 void checks_come_in_their_order(void**) {
   Setup setup;
   setup.config.api_rate_limit = 5;
-  assert_int_equal(answer_of(setup, make_request("PUT", "/nope", "bad")).status, 401);
-  assert_int_equal(answer_of(setup, make_request("PUT", "/nope")).status, 404);
-  assert_int_equal(answer_of(setup, make_request("PUT", "/emails/%zz?x")).status, 405);
-  assert_int_equal(answer_of(setup, make_request("GET", "/emails/%zz?x")).status, 400);
-  assert_int_equal(answer_of(setup, make_request("GET", "/emails/a")).status, 200);
-  assert_int_equal(answer_of(setup, make_request("PUT", "/nope", "bad")).status, 429);
+  assert_int_equal(status_of(setup, "PUT", "/nope", "bad"), 401);
+  assert_int_equal(status_of(setup, "PUT", "/nope"), 404);
+  assert_int_equal(status_of(setup, "PUT", "/emails/%zz?x"), 405);
+  assert_int_equal(status_of(setup, "GET", "/emails/%zz?x"), 400);
+  assert_int_equal(status_of(setup, "GET", "/emails/a"), 200);
+  assert_int_equal(status_of(setup, "PUT", "/nope", "bad"), 429);
 }
 
 void a_refused_method_names_the_others(void**) {
   Setup setup;
-  same(header(answer_of(setup, make_request("PUT", "/emails/a")), "Allow"),
-       "GET, HEAD, DELETE, OPTIONS;");
+  same(header(answer_of(setup, "PUT", "/emails/a"), "Allow"), "GET, HEAD, DELETE, OPTIONS;");
 }
 
 void the_rate_limit_is_told_on_every_answer(void**) {
   Setup setup;
   setup.config.api_rate_limit = 2;
-  Response response = answer_of(setup, make_request("GET", "/emails/bob"));
+  Response response = answer_of(setup, "GET", "/emails/bob");
   same(header(response, "RateLimit-Limit"), "2;");
   same(header(response, "RateLimit-Remaining"), "1;");
   assert_true(std::stoi(header(response, "RateLimit-Reset")) >= 60);
-  response = answer_of(setup, make_request("GET", "/emails/bob", "bad"));
+  response = answer_of(setup, "GET", "/emails/bob", "bad");
   same(header(response, "RateLimit-Remaining"), "0;");
-  response = answer_of(setup, make_request("GET", "/emails/bob"));
+  response = answer_of(setup, "GET", "/emails/bob");
   assert_int_equal(response.status, 429);
   same(response.body, "{\"error\":\"rate limit exceeded\"}");
   same(header(response, "Retry-After"), header(response, "RateLimit-Reset").c_str());
@@ -46,12 +39,12 @@ void the_rate_limit_is_told_on_every_answer(void**) {
 
 void no_rate_limit_is_not_told(void**) {
   Setup setup;
-  same(header(answer_of(setup, make_request("GET", "/emails/bob")), "RateLimit-Limit"), "");
+  same(header(answer_of(setup, "GET", "/emails/bob"), "RateLimit-Limit"), "");
 }
 
 void an_answer_is_json_that_nobody_keeps(void**) {
   Setup setup;
-  const Response response = answer_of(setup, make_request("GET", "/nope"));
+  const Response response = answer_of(setup, "GET", "/nope");
   same(header(response, "Content-Type"), "application/json; charset=utf-8;");
   same(header(response, "Cache-Control"), "no-store;");
   same(header(response, "X-Content-Type-Options"), "nosniff;");

@@ -2,20 +2,14 @@
 // Which keys open, and what a client gets that offers wrong ones.
 #include "apid/api/authenticator.h"
 
-#include <string>
-#include <string_view>
-
 #include "apid/api/fakes.h"
 
 namespace {
 
-using namespace restante;
-using namespace restante::apid;
-
 void every_configured_key_opens(void**) {
   for (const char* key : {"first-key", "second-key-that-is-longer"}) {
     Setup setup;
-    same(ask(setup, make_request("GET", "/emails/bob", key)), "200 []");
+    same(ask(setup, "GET", "/emails/bob", key), "200 []");
   }
 }
 
@@ -26,7 +20,7 @@ void nothing_else_opens(void**) {
         std::string("first-key\0", 10), std::string("first-key") + std::string(100, '\0'),
         std::string("first-key second-key-that-is-longer"), long_key}) {
     Setup setup;
-    const Response response = answer_of(setup, make_request("GET", "/emails/bob", key));
+    const Response response = answer_of(setup, "GET", "/emails/bob", key);
     assert_int_equal(response.status, 401);
     same(response.body, "{\"error\":\"invalid API key\"}");
     same(setup.asked, "");
@@ -38,10 +32,10 @@ void a_key_may_stand_as_its_hash(void**) {
   // printf %s first-key | sha256sum
   setup.config.api_key = {
       "sha256:9e24b55356ef2a121ab5fd1a3ee8a3c9191e837f3853e399a369e9044ff183f7"};
-  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob")).status, 200);
+  assert_int_equal(status_of(setup, "GET", "/emails/bob"), 200);
   for (const std::string& wrong : {setup.config.api_key.front(), std::string("second-key"),
                                    setup.config.api_key.front().substr(7)}) {
-    assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob", wrong)).status, 401);
+    assert_int_equal(status_of(setup, "GET", "/emails/bob", wrong), 401);
   }
 }
 
@@ -53,18 +47,18 @@ void who_is_wrong_too_often_has_to_wait(void**) {
   Request other = right;
   other.client.rate_key = "192.0.2.77";
   for (int i = 0; i < 5; ++i) {  // no key is no guess
-    assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob", "")).status, 401);
+    assert_int_equal(status_of(setup, "GET", "/emails/bob", ""), 401);
   }
-  assert_int_equal(answer_of(setup, wrong).status, 401);
-  assert_int_equal(answer_of(setup, right).status, 200);
-  assert_int_equal(answer_of(setup, wrong).status, 401);
+  assert_int_equal(status_of(setup, wrong), 401);
+  assert_int_equal(status_of(setup, right), 200);
+  assert_int_equal(status_of(setup, wrong), 401);
   const Response response = answer_of(setup, right);
   assert_int_equal(response.status, 429);
   same(response.body, "{\"error\":\"too many wrong API keys from this address\"}");
   assert_true(std::stoi(header(response, "Retry-After")) >= 59);
-  assert_int_equal(answer_of(setup, wrong).status, 429);
-  assert_int_equal(answer_of(setup, other).status, 200);
-  assert_int_equal(answer_of(setup, make_request("GET", "/healthz", "")).status, 200);
+  assert_int_equal(status_of(setup, wrong), 429);
+  assert_int_equal(status_of(setup, other), 200);
+  assert_int_equal(status_of(setup, "GET", "/healthz", ""), 200);
 }
 
 }  // namespace

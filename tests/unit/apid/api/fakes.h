@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: ISC
-// An Api whose store and parser live in the test: one fake of each abstract class, and what asks
-// it.
+// One fake of each abstract class that the API calls, and functions that ask such an API.
 #pragma once
 
-#include <algorithm>
-#include <chrono>
-#include <functional>
-#include <memory>
 #include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "apid/api/api.h"
@@ -19,46 +11,48 @@
 #include "shared/worker/context.h"
 #include "testing.h"
 
+using namespace restante;
+using namespace restante::apid;
+
+template <class Value>
+using DoneWith = std::function<void(Result<Value>)>;
+
 struct StoredRaw {
-  restante::MailId id;
+  MailId id;
   std::string compressed;
   std::uint64_t size = 0;
 };
 
 // Gives what it is told to give, at once, and notes the last call: "list KEY LIMIT BEFORE", "ping",
 // "clear KEY", or "get", "raw" or "remove", "KEY ID".
-struct FakeReader : restante::Reader {
+struct FakeReader : Reader {
   bool redis_away = false;
-  restante::Page page;
-  std::optional<restante::StoredMail> mail;
+  Page page;
+  std::optional<StoredMail> mail;
   std::optional<StoredRaw> raw;
   std::string asked;
   std::function<bool(std::string_view)> fits;  // of the last list
 
-  template <class Value>
-  using Done = std::function<void(restante::Result<Value>)>;
-
-  void ping(Done<void> done) override {
+  void ping(DoneWith<void> done) override {
     asked = "ping";
     give<void>(done, {});
   }
-  void list(std::string_view key, const restante::ListQuery& query,
-            Done<restante::Page> done) override {
+  void list(std::string_view key, const ListQuery& query, DoneWith<Page> done) override {
     note("list", key, std::to_string(query.limit));
     if (query.before) asked += " " + query.before->text();
     if (query.after) asked += " after " + query.after->text();
     if (query.since) asked += " since " + std::to_string(query.since->count());
     if (!query.with_bodies) asked += " without bodies";
     fits = query.fits;
-    give<restante::Page>(done, page);
+    give<Page>(done, page);
   }
-  void get(std::string_view key, std::optional<restante::MailId> id,
-           Done<std::optional<restante::StoredMail>> done) override {
+  void get(std::string_view key, std::optional<MailId> id,
+           DoneWith<std::optional<StoredMail>> done) override {
     note("get", key, id ? id->text() : "latest");
-    give<std::optional<restante::StoredMail>>(done, mail);
+    give<std::optional<StoredMail>>(done, mail);
   }
-  void get_raw(std::string_view key, std::optional<restante::MailId> id, TakePiece take,
-               Done<bool> done) override {
+  void get_raw(std::string_view key, std::optional<MailId> id, TakePiece take,
+               DoneWith<bool> done) override {
     note("raw", key, id ? id->text() : "latest");
     std::string_view rest = raw && !redis_away ? raw->compressed : std::string_view();
     while (!rest.empty() && take({raw->id, raw->size}, rest.substr(0, 20))) {
@@ -66,11 +60,11 @@ struct FakeReader : restante::Reader {
     }
     give<bool>(done, raw.has_value());
   }
-  void clear(std::string_view key, Done<void> done) override {
+  void clear(std::string_view key, DoneWith<void> done) override {
     asked = "clear " + std::string(key);
     give<void>(done, {});
   }
-  void remove(std::string_view key, restante::MailId id, Done<bool> done) override {
+  void remove(std::string_view key, MailId id, DoneWith<bool> done) override {
     note("remove", key, id.text());
     give<bool>(done, mail.has_value());
   }
@@ -80,30 +74,26 @@ struct FakeReader : restante::Reader {
     asked = std::string(call) + " " + std::string(key) + " " + rest;
   }
   template <class Value>
-  void give(const Done<Value>& done, restante::Result<Value> value) const {
-    if (redis_away) value = restante::fail(restante::ErrorKind::kUnavailable, "away");
+  void give(const DoneWith<Value>& done, Result<Value> value) const {
+    if (redis_away) value = fail(ErrorKind::kUnavailable, "away");
     done(std::move(value));
   }
 };
 
 // Never has a mail to claim.
-struct FakeClaims : restante::Claims {
-  using Done = std::function<void(restante::Result<bool>)>;
-  void claim(std::string_view, const restante::ListQuery&,
-             std::function<void(restante::Result<restante::Claim>)> done) override {
-    done(restante::Claim{});
-  }
-  void acknowledge(std::string_view, const restante::MailId&, std::string_view,
-                   Done done) override {
+struct FakeClaims : Claims {
+  void claim(std::string_view, const ListQuery&, DoneWith<Claim> done) override { done(Claim{}); }
+  void acknowledge(std::string_view, const MailId&, std::string_view,
+                   DoneWith<bool> done) override {
     done(false);
   }
-  void release(std::string_view, const restante::MailId&, std::string_view, Done done) override {
+  void release(std::string_view, const MailId&, std::string_view, DoneWith<bool> done) override {
     done(false);
   }
 };
 
 // The test calls `changed` of the last watch.
-struct FakeWatch : restante::Watch {
+struct FakeWatch : Watch {
   std::function<void()> changed;
   std::shared_ptr<void> watch(std::string_view, std::function<void()> call) override {
     changed = std::move(call);
@@ -111,19 +101,19 @@ struct FakeWatch : restante::Watch {
   }
 };
 
-struct FakeExtractor : restante::Extractor {
+struct FakeExtractor : Extractor {
   Extraction extraction;
   std::string extracted;  // "NUMBER MAIL", as the parser was asked
-  void extract(std::shared_ptr<const restante::UniqueFd> memfd, std::uint64_t, std::uint64_t number,
+  void extract(std::shared_ptr<const UniqueFd> memfd, std::uint64_t, std::uint64_t number,
                ExtractDone done) override {
-    extracted = std::to_string(number) + " " + restante::read_all(memfd->get()).value_or("-");
+    extracted = std::to_string(number) + " " + read_all(memfd->get()).value_or("-");
     done(extraction);
   }
 };
 
 struct Setup : FakeReader, FakeExtractor {
-  restante::Config config;
-  std::vector<restante::RateTable::Word> words = std::vector<restante::RateTable::Word>(64);
+  Config config;
+  std::vector<RateTable::Word> words = std::vector<RateTable::Word>(64);
   FakeClaims claims;
   FakeWatch watch;
 
@@ -134,39 +124,48 @@ struct Setup : FakeReader, FakeExtractor {
   }
 };
 
-inline restante::apid::Request make_request(std::string method, std::string target,
-                                            std::string key = "first-key") {
-  restante::apid::Request request;
+inline Request make_request(std::string method, std::string target, std::string key = "first-key") {
+  Request request;
   request.method = std::move(method);
-  restante::apid::read_target(request, target);
+  read_target(request, target);
   request.api_key = std::move(key);
   request.client = {"192.0.2.1", "192.0.2.1"};
   return request;
 }
 
-inline restante::apid::Response answer_of(Setup& setup, const restante::apid::Request& request) {
-  const restante::EventLoop loop;
-  restante::apid::Api api(setup.config,
-                          {.base = loop.base(),
-                           .reader = setup,
-                           .claims = setup.claims,
-                           .watch = setup.watch,
-                           .extractor = setup,
-                           .metrics = [] { return std::string("counted 1\n"); }},
-                          restante::RateTable(setup.words, {1, 2}));
-  restante::apid::Response answer{.status = 0, .headers = {}, .body = {}};
+inline Response answer_of(Setup& setup, const Request& request) {
+  const EventLoop loop;
+  Api api(setup.config,
+          {.base = loop.base(),
+           .reader = setup,
+           .claims = setup.claims,
+           .watch = setup.watch,
+           .extractor = setup,
+           .metrics = [] { return std::string("counted 1\n"); }},
+          RateTable(setup.words, {1, 2}));
+  Response answer{.status = 0, .headers = {}, .body = {}};
   api.handle(request, std::chrono::milliseconds{1000},
-             [&](restante::apid::Response given) { answer = std::move(given); });
+             [&](Response given) { answer = std::move(given); });
   return answer;
 }
 
-// "STATUS BODY".
-inline std::string ask(Setup& setup, const restante::apid::Request& request) {
-  const restante::apid::Response answer = answer_of(setup, request);
+template <class... Args>  // of make_request()
+Response answer_of(Setup& setup, const char* method, Args&&... args) {
+  return answer_of(setup, make_request(method, std::forward<Args>(args)...));
+}
+
+template <class... Args>
+unsigned status_of(Setup& setup, Args&&... args) {
+  return answer_of(setup, std::forward<Args>(args)...).status;
+}
+
+template <class... Args>  // "STATUS BODY"
+std::string ask(Setup& setup, Args&&... args) {
+  const Response answer = answer_of(setup, std::forward<Args>(args)...);
   return std::to_string(answer.status) + " " + answer.body;
 }
 
-inline std::string header(const restante::apid::Response& response, std::string_view name) {
+inline std::string header(const Response& response, std::string_view name) {
   std::string all;
   for (const auto& [key, value] : response.headers) {
     if (key == name) all += value + ";";

@@ -2,15 +2,9 @@
 // Routes of one mail: JSON, raw form, attachments, deletion.
 #include "apid/api/mail_handlers.h"
 
-#include <string>
-#include <string_view>
-
 #include "apid/api/fakes.h"
 
 namespace {
-
-using namespace restante;
-using namespace restante::apid;
 
 constexpr const char* kMailPath = "/emails/Bob/1700000002000000003";
 
@@ -20,12 +14,12 @@ void a_mail_is_its_element_of_the_list_and_its_details(void**) {
                 "\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\"\n\"size\":1",
                 "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[]",
                 {}};
-  same(ask(setup, make_request("GET", kMailPath)),
+  same(ask(setup, "GET", kMailPath),
        "200 {\"id\":\"1700000002000000003\",\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\","
        "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[],\"received_at\":1700000002}");
   same(setup.asked, "get bob 1700000002000000003");
   setup.mail->details = "\"size\":1,\"headers\":[]";
-  same(ask(setup, make_request("HEAD", "/emails/bob@example.org/latest")),
+  same(ask(setup, "HEAD", "/emails/bob@example.org/latest"),
        "200 {\"id\":\"1700000002000000003\",\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\","
        "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[],\"size\":1,\"headers\":[],"
        "\"received_at\":1700000002}");
@@ -39,7 +33,7 @@ constexpr std::string_view kFrame("\x28\xB5\x2F\xFD\x20\x12\x91\x00\x00\n\nSubje
 void a_raw_mail_is_a_download_of_its_bytes(void**) {
   Setup setup;
   setup.raw = {{1700000002000, 3}, std::string(kFrame)};
-  const Response response = answer_of(setup, make_request("GET", "/emails/bob/latest/raw"));
+  const Response response = answer_of(setup, "GET", "/emails/bob/latest/raw");
   assert_int_equal(response.status, 200);
   assert_true(response.body == kFrame.substr(11));
   same(header(response, "Content-Type"), "message/rfc822;");
@@ -54,7 +48,7 @@ void a_raw_mail_is_a_download_of_its_bytes(void**) {
 void a_raw_mail_that_cannot_be_read_is_500(void**) {
   Setup setup;
   setup.raw = {{1700000002000, 3}, std::string(kFrame.substr(0, 20))};
-  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob/latest/raw")).status, 500);
+  assert_int_equal(status_of(setup, "GET", "/emails/bob/latest/raw"), 500);
 }
 
 void a_raw_mail_that_is_not_there_is_404(void**) {
@@ -63,9 +57,9 @@ void a_raw_mail_that_is_not_there_is_404(void**) {
   same(ask(setup, request), "404 {\"error\":\"no such message\"}");
   same(setup.asked, "raw bob 1700000002000000003");
   setup.redis_away = true;
-  assert_int_equal(answer_of(setup, request).status, 503);
-  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob/7/raw")).status, 400);
-  assert_int_equal(answer_of(setup, make_request("GET", "/emails/b/latest/raw?a")).status, 400);
+  assert_int_equal(status_of(setup, request), 503);
+  assert_int_equal(status_of(setup, "GET", "/emails/bob/7/raw"), 400);
+  assert_int_equal(status_of(setup, "GET", "/emails/b/latest/raw?a"), 400);
 }
 
 Request with_field(Request request, std::string_view name, std::string value) {
@@ -83,7 +77,7 @@ void a_raw_mail_is_given_in_part_or_not_at_all_where_that_is_asked_for(void**) {
   same(part.body, "a");
   same(header(part, "Content-Range"), "bytes 9-9/16;");
   const Request again = with_field(request, "if-none-match", "\"1700000002000000003\"");
-  assert_int_equal(answer_of(setup, again).status, 304);
+  assert_int_equal(status_of(setup, again), 304);
 }
 
 // "STATUS BODY", where a file is read.
@@ -124,7 +118,7 @@ void an_attachment_is_a_download_of_its_bytes(void**) {
   same(header(response, "ETag"), "\"1700000002000000003-12\";");
   same(downloaded(answer_of(setup, with_field(request, "range", "bytes=-5"))), "206 bytes");
   const Request again = with_field(request, "if-none-match", "\"1700000002000000003-12\"");
-  assert_int_equal(answer_of(setup, again).status, 304);
+  assert_int_equal(status_of(setup, again), 304);
 }
 
 void an_attachment_that_cannot_be_had_says_why(void**) {
@@ -135,14 +129,14 @@ void an_attachment_that_cannot_be_had_says_why(void**) {
   setup.extraction = NoSuchAttachment{2};
   same(ask(setup, request), "404 {\"error\":\"no such attachment; the message has 2\"}");
   setup.extraction = MimeFailure::kFailed;
-  assert_int_equal(answer_of(setup, request).status, 500);
+  assert_int_equal(status_of(setup, request), 500);
   setup.extraction = MimeFailure::kUnavailable;
-  assert_int_equal(answer_of(setup, request).status, 503);
+  assert_int_equal(status_of(setup, request), 503);
   setup.extracted.clear();
   setup.raw->compressed.resize(20);
-  assert_int_equal(answer_of(setup, request).status, 500);
+  assert_int_equal(status_of(setup, request), 500);
   setup.redis_away = true;
-  assert_int_equal(answer_of(setup, request).status, 503);
+  assert_int_equal(status_of(setup, request), 503);
   same(setup.extracted, "");
 }
 
@@ -152,63 +146,61 @@ constexpr const char* kSummary =
 
 void the_latest_mail_that_fits_is_found_by_the_list(void**) {
   Setup setup;
-  same(ask(setup, make_request("GET", "/emails/bob/latest?from=ann&since=5")),
+  same(ask(setup, "GET", "/emails/bob/latest?from=ann&since=5"),
        "404 {\"error\":\"no such message\"}");
   same(setup.asked, "list bob 1 since 5 without bodies");
   assert_true(setup.fits(kSummary));
   assert_false(setup.fits("\"from\":\"a\""));
   setup.page.mails.push_back({{1700000002000, 3}, kSummary, {}});
   setup.mail.emplace();
-  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob/latest?from=a")).status, 200);
+  assert_int_equal(status_of(setup, "GET", "/emails/bob/latest?from=a"), 200);
   same(setup.asked, "get bob 1700000002000000003");
   setup.raw = {{1700000002000, 3}, std::string(kFrame)};
   const Request raw = make_request("GET", "/emails/bob/latest/raw?after=1700000001000000007");
-  assert_int_equal(answer_of(setup, raw).status, 200);
+  assert_int_equal(status_of(setup, raw), 200);
   same(setup.asked, "raw bob 1700000002000000003");
   setup.redis_away = true;
-  assert_int_equal(answer_of(setup, raw).status, 503);
+  assert_int_equal(status_of(setup, raw), 503);
 }
 
 void the_latest_mail_has_no_page(void**) {
   Setup setup;
   for (const char* query : {"limit=1", "before=1700000001000000007", "view=summary", "a"}) {
-    const Response response =
-        answer_of(setup, make_request("GET", std::string("/emails/bob/latest?") + query));
+    const Response response = answer_of(setup, "GET", std::string("/emails/bob/latest?") + query);
     assert_int_equal(response.status, 400);
     assert_true(response.body.ends_with("; there are after, since, from, subject and wait\"}"));
   }
-  assert_int_equal(answer_of(setup, make_request("GET", "/emails/b/latest?since=x")).status, 400);
+  assert_int_equal(status_of(setup, "GET", "/emails/b/latest?since=x"), 400);
   same(setup.asked, "");
 }
 
 void one_mail_is_deleted_by_its_id(void**) {
   Setup setup;
-  same(ask(setup, make_request("DELETE", kMailPath)), "404 {\"error\":\"no such message\"}");
+  same(ask(setup, "DELETE", kMailPath), "404 {\"error\":\"no such message\"}");
   setup.mail.emplace();
-  same(ask(setup, make_request("DELETE", kMailPath)),
+  same(ask(setup, "DELETE", kMailPath),
        "200 {\"message\":\"Message 1700000002000000003 has been deleted\"}");
   same(setup.asked, "remove bob 1700000002000000003");
   setup.redis_away = true;
-  assert_int_equal(answer_of(setup, make_request("DELETE", kMailPath)).status, 503);
+  assert_int_equal(status_of(setup, "DELETE", kMailPath), 503);
 }
 
 void the_latest_mail_is_not_deleted(void**) {
   Setup setup;
   same(
-      ask(setup, make_request("DELETE", "/emails/bob/latest")),
+      ask(setup, "DELETE", "/emails/bob/latest"),
       "400 {\"error\":\"DELETE takes the id of a message, not latest: which one that is may change "
       "meanwhile\"}");
-  assert_int_equal(answer_of(setup, make_request("DELETE", "/emails/bob/7")).status, 400);
-  assert_int_equal(
-      answer_of(setup, make_request("DELETE", std::string(kMailPath) + "?before=1")).status, 400);
+  assert_int_equal(status_of(setup, "DELETE", "/emails/bob/7"), 400);
+  assert_int_equal(status_of(setup, "DELETE", std::string(kMailPath) + "?before=1"), 400);
   same(setup.asked, "");
 }
 
 void a_mail_that_is_not_there_is_404(void**) {
   Setup setup;
-  same(ask(setup, make_request("GET", kMailPath)), "404 {\"error\":\"no such message\"}");
+  same(ask(setup, "GET", kMailPath), "404 {\"error\":\"no such message\"}");
   setup.redis_away = true;
-  assert_int_equal(answer_of(setup, make_request("GET", kMailPath)).status, 503);
+  assert_int_equal(status_of(setup, "GET", kMailPath), 503);
 }
 
 }  // namespace

@@ -2,19 +2,13 @@
 // Routes of a mailbox: pages, their links and parameters, and clearing.
 #include "apid/api/mailbox_handlers.h"
 
-#include <string>
-#include <string_view>
-
 #include "apid/api/fakes.h"
 
 namespace {
 
-using namespace restante;
-using namespace restante::apid;
-
 void an_empty_inbox_is_an_empty_array(void**) {
   Setup setup;
-  same(ask(setup, make_request("GET", "/emails/bob")), "200 []");
+  same(ask(setup, "GET", "/emails/bob"), "200 []");
   same(setup.asked, "list bob 50");
 }
 
@@ -30,13 +24,13 @@ void mails_are_listed_in_the_order_of_the_store(void**) {
       "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[],\"received_at\":1700000002},"
       "{\"id\":\"1700000001000000000\",\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\","
       "\"body_text\":\"t\",\"body_html\":\"\",\"attachments\":[],\"received_at\":1700000001}]";
-  same(ask(setup, make_request("GET", "/emails/bob")), wanted);
+  same(ask(setup, "GET", "/emails/bob"), wanted);
 }
 
 void a_next_page_is_linked(void**) {
   Setup setup;
   setup.page.next = MailId{1700000001000, 7};
-  const Response response = answer_of(setup, make_request("GET", "/emails/a%3Eb>?limit=2"));
+  const Response response = answer_of(setup, "GET", "/emails/a%3Eb>?limit=2");
   same(header(response, "Link"),
        "</emails/a%3Eb%3E?limit=2&before=1700000001000000007>; rel=\"next\";");
   same(setup.asked, "list a%3Eb%3E 2");
@@ -44,12 +38,12 @@ void a_next_page_is_linked(void**) {
 
 void a_last_page_has_no_link(void**) {
   Setup setup;
-  same(header(answer_of(setup, make_request("GET", "/emails/bob")), "Link"), "");
+  same(header(answer_of(setup, "GET", "/emails/bob"), "Link"), "");
 }
 
 void limit_and_before_reach_the_store(void**) {
   Setup setup;
-  ask(setup, make_request("GET", "/emails/bob?limit=1000&before=1700000001000000007"));
+  ask(setup, "GET", "/emails/bob?limit=1000&before=1700000001000000007");
   same(setup.asked, "list bob 1000 1700000001000000007");
 }
 
@@ -59,14 +53,14 @@ constexpr const char* kSummary =
 
 void bounds_and_filters_reach_the_store(void**) {
   Setup setup;
-  ask(setup, make_request("GET", "/emails/bob?after=1700000001000000007&since=1700000001"));
+  ask(setup, "GET", "/emails/bob?after=1700000001000000007&since=1700000001");
   same(setup.asked, "list bob 50 after 1700000001000000007 since 1700000001");
   assert_false(static_cast<bool>(setup.fits));
   for (const auto& [query, wanted] : {std::pair("from=ann%40", true),
                                       {"from=bob", false},
                                       {"subject=s&from=B", true},
                                       {"subject=a", false}}) {
-    ask(setup, make_request("GET", std::string("/emails/bob?") + query));
+    ask(setup, "GET", std::string("/emails/bob?") + query);
     assert_int_equal(setup.fits(kSummary), wanted);
   }
 }
@@ -75,7 +69,7 @@ void a_summary_has_no_bodies(void**) {
   Setup setup;
   setup.page.mails.push_back({{1700000002000, 0}, kSummary, {}});
   setup.page.mails.push_back({{1700000001000, 0}, "\"from\":\"a\"", {}});
-  same(ask(setup, make_request("GET", "/emails/bob?view=summary")),
+  same(ask(setup, "GET", "/emails/bob?view=summary"),
        "200 [{\"id\":\"1700000002000000000\",\"from\":\"Ann@b\",\"to\":\"b\",\"subject\":\"S\","
        "\"size\":1,\"snippet\":\"t\",\"attachments\":2,\"received_at\":1700000002},"
        "{\"id\":\"1700000001000000000\",\"from\":\"a\",\"received_at\":1700000001}]");
@@ -85,10 +79,10 @@ void a_summary_has_no_bodies(void**) {
 void the_link_keeps_every_parameter(void**) {
   Setup setup;
   setup.page.next = MailId{1700000001000, 7};
-  const Response response = answer_of(
-      setup, make_request("GET",
-                          "/emails/bob?from=a%2Bb@c&before=1700000009000000000&view=summary"
-                          "&subject=a+%26%22%C3%A9~&since=5&after=0000000000000000001"));
+  const Response response =
+      answer_of(setup, "GET",
+                "/emails/bob?from=a%2Bb@c&before=1700000009000000000&view=summary"
+                "&subject=a+%26%22%C3%A9~&since=5&after=0000000000000000001");
   same(header(response, "Link"),
        "</emails/bob?limit=50&before=1700000001000000007&from=a%2Bb%40c&view=summary"
        "&subject=a%20%26%22%C3%A9~&since=5&after=0000000000000000001>; rel=\"next\";");
@@ -105,7 +99,7 @@ void a_bad_filter_is_named(void**) {
         {"from=", "from must not be empty"},
         {"subject=", "subject must not be empty"},
         {"view=full", "view must be summary, or left out"}}) {
-    same(ask(setup, make_request("GET", std::string("/emails/bob?") + query)),
+    same(ask(setup, "GET", std::string("/emails/bob?") + query),
          (std::string("400 {\"error\":\"") + error + "\"}").c_str());
   }
   same(setup.asked, "");
@@ -114,22 +108,22 @@ void a_bad_filter_is_named(void**) {
 void a_bad_argument_is_named(void**) {
   Setup setup;
   for (const char* limit : {"", "0", "1001", "-1", "+1", "1x", " 1", "99999999999999999999"}) {
-    same(ask(setup, make_request("GET", std::string("/emails/bob?limit=") + limit)),
+    same(ask(setup, "GET", std::string("/emails/bob?limit=") + limit),
          "400 {\"error\":\"limit must be a number from 1 to 1000\"}");
   }
-  same(ask(setup, make_request("GET", "/emails/bob?before=5")),
+  same(ask(setup, "GET", "/emails/bob?before=5"),
        "400 {\"error\":\"before must be the id of a mail: 19 digits\"}");
-  same(ask(setup, make_request("GET", "/emails/bob?sort=up")),
+  same(ask(setup, "GET", "/emails/bob?sort=up"),
        "400 {\"error\":\"unknown query parameter \\\"sort\\\"; there are limit, before, after, "
        "since, from, subject, view and wait\"}");
-  same(ask(setup, make_request("DELETE", "/emails/bob?before=1700000001000000007")),
+  same(ask(setup, "DELETE", "/emails/bob?before=1700000001000000007"),
        "400 {\"error\":\"DELETE takes no query parameters\"}");
   same(setup.asked, "");
 }
 
 void clearing_says_so(void**) {
   Setup setup;
-  same(ask(setup, make_request("DELETE", "/emails/bob")),
+  same(ask(setup, "DELETE", "/emails/bob"),
        "200 {\"message\":\"All messages for bob have been cleared\"}");
   same(setup.asked, "clear bob");
 }
@@ -138,7 +132,7 @@ void a_store_that_is_away_is_503(void**) {
   for (const char* method : {"GET", "DELETE"}) {
     Setup setup;
     setup.redis_away = true;
-    const Response response = answer_of(setup, make_request(method, "/emails/bob"));
+    const Response response = answer_of(setup, method, "/emails/bob");
     assert_int_equal(response.status, 503);
     same(response.body, "{\"error\":\"mail store is not available, try again later\"}");
     same(header(response, "Retry-After"), "5;");

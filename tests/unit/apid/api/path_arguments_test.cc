@@ -2,15 +2,9 @@
 // What a path may have for USER, ID and NUMBER.
 #include "apid/api/path_arguments.h"
 
-#include <string>
-#include <string_view>
-
 #include "apid/api/fakes.h"
 
 namespace {
-
-using namespace restante;
-using namespace restante::apid;
 
 constexpr const char* kMailPath = "/emails/Bob/1700000002000000003";
 
@@ -18,12 +12,12 @@ void what_is_no_id_is_400(void**) {
   Setup setup;
   for (const char* id : {"1", "17000000020000000030", "170000000200000000x", "Latest", "%31",
                          "99999999999999999999", "1700000002000-3", "-700000002000000003"}) {
-    same(ask(setup, make_request("GET", std::string("/emails/bob/") + id)),
+    same(ask(setup, "GET", std::string("/emails/bob/") + id),
          "400 {\"error\":\"the id of a message is 19 digits, or latest\"}");
   }
-  same(ask(setup, make_request("GET", std::string(kMailPath) + "?limit=1")),
+  same(ask(setup, "GET", std::string(kMailPath) + "?limit=1"),
        "400 {\"error\":\"a single message takes no query parameters\"}");
-  assert_int_equal(answer_of(setup, make_request("GET", "/emails/b%00/latest")).status, 400);
+  assert_int_equal(status_of(setup, "GET", "/emails/b%00/latest"), 400);
   same(setup.asked, "");
 }
 
@@ -32,10 +26,10 @@ void attachments_have_numbers_from_one(void**) {
   for (const char* number : {"0", "a.pdf", "-1", "+1", "1x", "%31", "18446744073709551616"}) {
     const Request request =
         make_request("GET", std::string("/emails/bob/latest/attachments/") + number);
-    assert_int_equal(answer_of(setup, request).status, 400);
+    assert_int_equal(status_of(setup, request), 400);
   }
   same(
-      ask(setup, make_request("GET", "/emails/bob/latest/attachments/%22a")),
+      ask(setup, "GET", "/emails/bob/latest/attachments/%22a"),
       "400 {\"error\":\"attachments are numbered from 1: \\\"\\\\\\\"a\\\" is no number of one\"}");
   same(setup.asked, "");
 }
@@ -43,7 +37,7 @@ void attachments_have_numbers_from_one(void**) {
 void a_mailbox_has_one_name_in_any_case_and_as_an_address(void**) {
   for (const char* path : {"/emails/Bob", "/emails/BOB@Example.COM", "/emails/bob%40example.org"}) {
     Setup setup;
-    same(ask(setup, make_request("DELETE", path)),
+    same(ask(setup, "DELETE", path),
          "200 {\"message\":\"All messages for bob have been cleared\"}");
     same(setup.asked, "clear bob");
   }
@@ -51,7 +45,7 @@ void a_mailbox_has_one_name_in_any_case_and_as_an_address(void**) {
 
 void an_address_elsewhere_is_not_found(void**) {
   Setup setup;
-  same(ask(setup, make_request("GET", "/emails/bob@evil.net")),
+  same(ask(setup, "GET", "/emails/bob@evil.net"),
        "404 {\"error\":\"this server keeps no mail for the domain \\\"evil.net\\\"; it does for "
        "example.com\"}");
 }
@@ -60,13 +54,11 @@ void a_bad_mailbox_name_is_refused(void**) {
   Setup setup;
   for (const char* path : {"/emails/a%00b", "/emails/a%zz", "/emails/%ff", "/emails/@example.com",
                            "/emails/a@", "/emails/a@b@example.com"}) {
-    assert_int_equal(answer_of(setup, make_request("GET", path)).status, 400);
+    assert_int_equal(status_of(setup, "GET", path), 400);
   }
-  assert_int_equal(answer_of(setup, make_request("GET", "/emails/" + std::string(65, 'a'))).status,
-                   400);
+  assert_int_equal(status_of(setup, "GET", "/emails/" + std::string(65, 'a')), 400);
   same(setup.asked, "");
-  assert_int_equal(answer_of(setup, make_request("GET", "/emails/" + std::string(64, 'a'))).status,
-                   200);
+  assert_int_equal(status_of(setup, "GET", "/emails/" + std::string(64, 'a')), 200);
 }
 
 }  // namespace

@@ -2,15 +2,9 @@
 // Routes about the service itself: who may have them, and what they say.
 #include "apid/api/service_handlers.h"
 
-#include <string>
-#include <string_view>
-
 #include "apid/api/fakes.h"
 
 namespace {
-
-using namespace restante;
-using namespace restante::apid;
 
 constexpr const char* kPolicyPath = "/.well-known/mta-sts.txt";
 
@@ -18,30 +12,29 @@ void a_policy_is_told_to_anyone(void**) {
   Setup setup;
   setup.config.hostname = "mail.example.com";
   setup.config.mta_sts = MtaSts::kEnforce;
-  const Response response = answer_of(setup, make_request("GET", kPolicyPath, ""));
+  const Response response = answer_of(setup, "GET", kPolicyPath, "");
   assert_int_equal(response.status, 200);
   same(header(response, "Content-Type"), "text/plain;");
   same(response.body,
        "version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmax_age: 604800\r\n");
   setup.config.mta_sts = MtaSts::kTesting;
-  same(ask(setup, make_request("HEAD", kPolicyPath, "bad")),
+  same(ask(setup, "HEAD", kPolicyPath, "bad"),
        "200 version: STSv1\r\nmode: testing\r\nmx: mail.example.com\r\nmax_age: 604800\r\n");
 }
 
 void without_a_policy_there_is_none(void**) {
   Setup setup;
-  same(ask(setup, make_request("GET", kPolicyPath, "")),
-       "404 {\"error\":\"there is no MTA-STS policy\"}");
+  same(ask(setup, "GET", kPolicyPath, ""), "404 {\"error\":\"there is no MTA-STS policy\"}");
 }
 
 void a_policy_opens_nothing_else(void**) {
   Setup setup;
   setup.config.mta_sts = MtaSts::kEnforce;
   for (const char* path : {"/.well-known/x", "/.well-known/mta-sts.txt/../../emails/bob"}) {
-    assert_int_equal(answer_of(setup, make_request("GET", path, "")).status, 401);
+    assert_int_equal(status_of(setup, "GET", path, ""), 401);
   }
-  assert_int_equal(answer_of(setup, make_request("DELETE", kPolicyPath, "")).status, 401);
-  assert_int_equal(answer_of(setup, make_request("DELETE", kPolicyPath)).status, 405);
+  assert_int_equal(status_of(setup, "DELETE", kPolicyPath, ""), 401);
+  assert_int_equal(status_of(setup, "DELETE", kPolicyPath), 405);
   same(setup.asked, "");
 }
 
@@ -49,35 +42,35 @@ void a_policy_counts_for_the_rate_limit(void**) {
   Setup setup;
   setup.config.mta_sts = MtaSts::kEnforce;
   setup.config.api_rate_limit = 1;
-  const Response response = answer_of(setup, make_request("GET", kPolicyPath, ""));
+  const Response response = answer_of(setup, "GET", kPolicyPath, "");
   assert_int_equal(response.status, 200);
   same(header(response, "RateLimit-Remaining"), "0;");
-  assert_int_equal(answer_of(setup, make_request("GET", kPolicyPath, "")).status, 429);
+  assert_int_equal(status_of(setup, "GET", kPolicyPath, ""), 429);
 }
 
 void health_is_told_to_anyone_and_not_counted(void**) {
   Setup setup;
   setup.config.api_rate_limit = 1;
-  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob")).status, 200);
-  assert_int_equal(answer_of(setup, make_request("GET", "/emails/bob")).status, 429);
+  assert_int_equal(status_of(setup, "GET", "/emails/bob"), 200);
+  assert_int_equal(status_of(setup, "GET", "/emails/bob"), 429);
   setup.asked.clear();
-  const Response response = answer_of(setup, make_request("GET", "/healthz", ""));
+  const Response response = answer_of(setup, "GET", "/healthz", "");
   assert_int_equal(response.status, 200);
   same(response.body, "{\"status\":\"ok\"}");
   same(header(response, "RateLimit-Limit"), "");
   same(setup.asked, "");
-  same(ask(setup, make_request("HEAD", "/readyz", "bad")), "200 {\"status\":\"ok\"}");
+  same(ask(setup, "HEAD", "/readyz", "bad"), "200 {\"status\":\"ok\"}");
   same(setup.asked, "ping");
   setup.redis_away = true;
-  same(ask(setup, make_request("GET", "/healthz", "")), "200 {\"status\":\"ok\"}");
-  same(ask(setup, make_request("GET", "/readyz", "")),
+  same(ask(setup, "GET", "/healthz", ""), "200 {\"status\":\"ok\"}");
+  same(ask(setup, "GET", "/readyz", ""),
        "503 {\"error\":\"mail store is not available, try again later\"}");
-  assert_int_equal(answer_of(setup, make_request("POST", "/healthz", "")).status, 429);
+  assert_int_equal(status_of(setup, "POST", "/healthz", ""), 429);
 }
 
 void metrics_want_the_key_in_either_of_two_fields(void**) {
   Setup setup;
-  same(ask(setup, make_request("GET", "/metrics")), "200 counted 1\n");
+  same(ask(setup, "GET", "/metrics"), "200 counted 1\n");
   const struct {
     const char *path, *authorization;
     unsigned status;
@@ -93,7 +86,7 @@ void metrics_want_the_key_in_either_of_two_fields(void**) {
   for (const auto& one : cases) {
     Request request = make_request("GET", one.path, "");
     request.fields["authorization"] = one.authorization;
-    assert_int_equal(answer_of(setup, request).status, one.status);
+    assert_int_equal(status_of(setup, request), one.status);
   }
 }
 

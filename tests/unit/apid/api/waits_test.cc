@@ -13,8 +13,6 @@
 
 namespace {
 
-using namespace restante;
-using namespace restante::apid;
 using std::chrono::milliseconds;
 
 // Attempts end as the test says.
