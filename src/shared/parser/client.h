@@ -56,10 +56,10 @@ class MimeClient : public Extractor {
   // nullopt: the mail could not be parsed.
   using ParseDone = std::function<void(std::optional<Fragments>)>;
 
-  // Keeps a connection to up to four of the `count` parsers that listen in `runtime_dir`, from
-  // number `first` on, so that workers with different numbers begin with different parsers.
-  MimeClient(event_base* base, const std::string& runtime_dir, std::uint64_t count,
-             std::uint64_t first, std::chrono::milliseconds time_limit, Tally tally = {});
+  // Keeps a connection to up to four of the parsers that listen at the paths `sockets`, from number
+  // `first` on, so that workers with different numbers begin with different parsers.
+  MimeClient(event_base* base, const std::vector<std::string>& sockets, std::uint64_t first,
+             std::chrono::milliseconds time_limit, Tally tally = {});
   ~MimeClient() override;
   MimeClient(const MimeClient&) = delete;
   MimeClient& operator=(const MimeClient&) = delete;

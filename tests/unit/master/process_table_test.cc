@@ -142,6 +142,7 @@ struct Master {
 void every_process_is_started(void**) {
   Master master;
   assert_same(master.transcript(), "");
+  assert_false(master.table.is_finished());  // although no process runs
   assert_int_equal(master.deadline(), 0);
   master.table.advance(5s);
   assert_same(master.transcript(),
@@ -489,6 +490,21 @@ void a_new_worker_that_is_killed_during_a_reload_is_replaced(void**) {
   assert_same(master.transcript(), "start smtpd 0 of 2: 105\n");
 }
 
+void a_new_worker_that_exits_after_it_was_ready_is_replaced_and_the_reload_goes_on(void**) {
+  Master master;
+  master.serve();
+  master.begin_reload(5s);
+  master.table.became_ready(103);
+  (void)master.transcript();
+  master.table.exited(103, status(3), 6s);
+  assert_same(master.transcript(),
+              "show 103 free\n"
+              "count death\n"
+              "error process_died role=smtpd number=0 pid=103 status=3 restart_in_ms=0\n");
+  master.table.advance(6s);
+  assert_same(master.transcript(), "start smtpd 0 of 2: 105\n");
+}
+
 void signals_during_a_reload_are_one_more_reload_after_it(void**) {
   Master master;
   master.serve();
@@ -780,6 +796,8 @@ int main() {
       cmocka_unit_test(a_reload_fails_if_the_sandbox_kills_a_new_worker_before_it_is_ready),
       cmocka_unit_test(a_reload_fails_if_not_all_new_workers_are_ready_in_time),
       cmocka_unit_test(a_new_worker_that_is_killed_during_a_reload_is_replaced),
+      cmocka_unit_test(
+          a_new_worker_that_exits_after_it_was_ready_is_replaced_and_the_reload_goes_on),
       cmocka_unit_test(signals_during_a_reload_are_one_more_reload_after_it),
       cmocka_unit_test(a_signal_before_all_are_ready_is_a_reload_once_they_are),
       cmocka_unit_test(a_worker_that_hangs_while_it_drains_is_killed),
