@@ -69,7 +69,7 @@ ssize_t read_stream(void* context, std::uint64_t, char* room, std::size_t size) 
   const auto& reading = *static_cast<Reading*>(context);
   const std::size_t got = reading.stream->read({room, size});
   if (got == 0 && reading.stream->has_ended()) return MHD_CONTENT_READER_END_OF_STREAM;
-  if (!guarded([&] { reading.read(got > 0); })) return MHD_CONTENT_READER_END_WITH_ERROR;
+  if (!catching([&] { reading.read(got > 0); })) return MHD_CONTENT_READER_END_WITH_ERROR;
   return static_cast<ssize_t>(got);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The wall between our code and a C library that calls it back: no exception may pass through it.
+// Keeps exceptions of our code out of the C libraries that call it back.
 #pragma once
 
 #include <exception>
@@ -8,10 +8,11 @@
 
 namespace restante::apid {
 
-// Runs `work`; false when it threw. What is thrown is out of memory, and then the one client that
-// it was for goes and the others stay.
+// Runs `work` and returns true. If `work` throws, logs event=api_request_failed and returns false.
+// In practice the exception is std::bad_alloc: the caller gives up the one connection that it was
+// working for, and the others go on.
 template <class Work>
-bool guarded(const Work& work) noexcept {
+bool catching(const Work& work) noexcept {
   try {
     work();
     return true;

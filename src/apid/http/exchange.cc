@@ -32,7 +32,7 @@ MHD_Result on_field(void* context, MHD_ValueKind, const char* name, std::size_t 
                     const char* value, std::size_t value_size) noexcept {
   auto& client = *static_cast<Client*>(context);
   const std::string_view text(value == nullptr ? "" : value, value_size);
-  client.aborted = !guarded([&] { read_field(client, {name, name_size}, text); });
+  client.aborted = !catching([&] { read_field(client, {name, name_size}, text); });
   check_gap(client, {name, name_size}, kLineEnd);
   if (value != nullptr) client.read_up_to = value + value_size;
   return client.aborted ? MHD_NO : MHD_YES;
@@ -143,7 +143,7 @@ void Daemon::watch_for_hangup(Client& client) {
 
 void Daemon::hung_up(Client& client) {
   client.aborted = true;
-  guarded([&] { end_waiting(client); });
+  catching([&] { end_waiting(client); });
   ::shutdown(client.fd, SHUT_RDWR);
   if (client.suspended) resume(client);
 }

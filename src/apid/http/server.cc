@@ -265,7 +265,7 @@ void Daemon::on_connection(void* self, MHD_Connection* connection, void** contex
   auto& daemon = *static_cast<Daemon*>(self);
   if (what == MHD_CONNECTION_NOTIFY_STARTED) {
     // Without a Client (out of memory) every request is refused by on_request.
-    guarded([&] {
+    catching([&] {
       daemon.add_client(connection, context);
       if (daemon.clients_.size() - daemon.cut_ > daemon.options_.connection_limit)
         daemon.make_room();
@@ -286,7 +286,7 @@ void* Daemon::on_target(void* self, const char* target, MHD_Connection* connecti
   auto* client = static_cast<Client*>(info->socket_context);
   if (client == nullptr) return nullptr;
   auto& daemon = *static_cast<Daemon*>(self);
-  client->aborted = !guarded([&] { daemon.begin_request(*client, target); });
+  client->aborted = !catching([&] { daemon.begin_request(*client, target); });
   return client;
 }
 
@@ -297,7 +297,7 @@ MHD_Result Daemon::on_request(void* self, MHD_Connection*, const char*, const ch
   if (client == nullptr || client->aborted) return MHD_NO;
   *upload_size = 0;
   MHD_Result result = MHD_NO;
-  guarded([&] { result = static_cast<Daemon*>(self)->handle(*client, method, version); });
+  catching([&] { result = static_cast<Daemon*>(self)->handle(*client, method, version); });
   return result;
 }
 
@@ -306,7 +306,7 @@ void Daemon::on_completed(void* self, MHD_Connection*, void** context,
   auto* client = static_cast<Client*>(std::exchange(*context, nullptr));
   if (client == nullptr) return;
   client->hangup.reset();
-  guarded([&] {
+  catching([&] {
     if (client->stream) client->stream->when_written(nullptr);
     end_waiting(*client);
     if (client->receipt) client->receipt->settle(how == MHD_REQUEST_TERMINATED_COMPLETED_OK);

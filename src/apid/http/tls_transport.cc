@@ -80,7 +80,7 @@ ssize_t TlsTransport::write(const iovec* pieces, int count) {
 
 bool TlsTransport::hold(std::span<const iovec> pieces, std::size_t size) {
   if (held_.size() + size > kMostHeld) return false;
-  return guarded([&] {
+  return catching([&] {
     held_.reserve(std::min<std::uint64_t>(kMostHeld, held_.size() + expected_));
     for (const iovec& piece : pieces) {
       held_.append(static_cast<const char*>(piece.iov_base), piece.iov_len);
