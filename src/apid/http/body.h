@@ -6,7 +6,7 @@
 
 #include <functional>
 
-#include "apid/http/message.h"
+#include "apid/http/response.h"
 #include "shared/base/c_ptr.h"
 
 namespace restante::apid {

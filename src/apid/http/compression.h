@@ -5,7 +5,7 @@
 #include <memory>
 #include <string_view>
 
-#include "apid/http/message.h"
+#include "apid/http/response.h"
 
 namespace restante::apid {
 

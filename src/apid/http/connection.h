@@ -9,7 +9,7 @@
 #include <optional>
 #include <string_view>
 
-#include "apid/http/message.h"
+#include "apid/http/responder.h"
 #include "apid/http/tls_transport.h"
 #include "shared/net/event_loop.h"
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "apid/http/message.h"
+#include "apid/http/responder.h"
 #include "shared/base/error.h"
 #include "shared/memory/scoreboard.h"
 

@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: ISC
-// The answers that all handlers build on.
-#include "apid/http/message.h"
+#include "apid/http/response.h"
 
 #include "shared/mail/message.h"
 
 namespace restante::apid {
 namespace {
 
-constexpr const char* kRetry = "5";   // seconds; Redis is tried again more often than that
-constexpr std::size_t kHeaders = 10;  // that an answer mostly has at most
+constexpr const char* kRetry = "5";   // seconds; the worker tries Redis again more often than that
+constexpr std::size_t kHeaders = 10;  // few responses have more
 
 }  // namespace
-
-std::string_view Request::field(std::string_view name) const {
-  const auto found = fields.find(name);
-  return found == fields.end() ? std::string_view() : std::string_view(found->second);
-}
 
 Response json_response(unsigned status, std::string body) {
   Response response{.status = status, .headers = {}, .body = std::move(body)};
   response.headers.reserve(kHeaders);
-  // Mail is nobody's to cache (RFC 9111 section 5.2.2.5) and never to be taken for a page.
+  // No cache may store mail (RFC 9111 section 5.2.2.5), and no browser may show it as a page.
   response.headers.emplace_back("Content-Type", "application/json; charset=utf-8");
   response.headers.emplace_back("Cache-Control", "no-store");
   response.headers.emplace_back("Content-Security-Policy",
@@ -44,7 +38,7 @@ std::string whole_seconds(std::chrono::milliseconds time) {
 }
 
 Response too_many_requests(std::string_view text, std::chrono::milliseconds retry_in) {
-  Response response = error_response(429, text);  // RFC 6585 section 4
+  Response response = error_response(429, text);
   response.headers.emplace_back("Retry-After", whole_seconds(retry_in));
   return response;
 }
