@@ -29,7 +29,7 @@ format: ## format the sources (clang-format 19)
 
 # Those that read bytes of others: the analyzer looks at them too, and .ci/run has time for them alone.
 BYTES := $(addprefix src/,$(addprefix smtpd/protocol/,framing.cc session.cc parameters.cc proxy_header.cc) \
-	shared/mail/address.cc shared/config/config.cc mimed/parts/prescan.cc mimed/mime.cc apid/http/uri.cc apid/http/connection.cc)
+	shared/mail/address.cc shared/config/config.cc mimed/parts/prescan.cc mimed/mime.cc apid/http/uri.cc apid/http/request_head.cc)
 LINTED ?= $(SOURCES)
 lint: lint-deps ## look for bugs: cppcheck, and clang-tidy 19 in those of LINTED that have changed
 	@$(PARALLEL_MAKE) cppcheck tidy

@@ -1,106 +1,86 @@
 // SPDX-License-Identifier: ISC
-// One client of the HTTP server: what is known of its connection and of the request in hand.
 #include "apid/http/connection.h"
 
-#include <fmt/core.h>
+#include <microhttpd.h>
+#include <sys/socket.h>
 
 #include <algorithm>
+#include <utility>
 
-#include "apid/http/uri.h"
-#include "shared/base/ascii.h"
+#include "shared/memory/rate_table.h"
 
 namespace restante::apid {
 namespace {
 
-bool is_visible_ascii(std::string_view text) {
-  return std::ranges::all_of(text, [](char c) { return c > 0x20 && c < 0x7f; });
-}
+using std::chrono::milliseconds;
 
-// field-value, RFC 9110 section 5.5, as far as no other reader could see a line end in it.
-bool is_field_value(std::string_view text) {
-  return std::ranges::none_of(text,
-                              [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
-}
-
-// Methods that we know and whose requests have no use for a body (RFC 9110 section 9.3).
-bool forbids_body(std::string_view method) {
-  return method == "GET" || method == "HEAD" || method == "DELETE";
-}
-
-void keep_field(Request& request, std::string_view name, std::string_view value) {
-  const auto* const kept = std::ranges::find_if(
-      kKeptFields, [name](std::string_view known) { return equal_ignoring_case(name, known); });
-  if (kept == std::end(kKeptFields)) return;
-  std::string& text = request.fields[*kept];
-  if (!text.empty()) text += ", ";
-  text += value;
-}
+// For a request that is on its way when the drain begins (RFC 9112 section 9.6).
+constexpr milliseconds kIdleGrace{500};
 
 }  // namespace
 
-void check_gap(Client& client, std::string_view piece, std::size_t gap) {
-  const auto found = reinterpret_cast<std::uintptr_t>(piece.data()) -
-                     reinterpret_cast<std::uintptr_t>(client.read_up_to);
-  if (found != gap) client.fields.bytes_lost = true;
-  client.read_up_to = piece.data() + piece.size();
+Connection::Connection(MHD_Connection* library, ServerContext& server, List::iterator position)
+    : library_(library),
+      server_(server),
+      position_(position),
+      fd_(MHD_get_connection_info(library, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd),
+      peer_(describe_client(
+          MHD_get_connection_info(library, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr)),
+      deadline_(monotonic_now() + server.timeout),
+      exchange_(*this, server, peer_) {
+  if (!server.tls) return;
+  const MHD_ConnectionInfo* tls =
+      MHD_get_connection_info(library, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+  transport_.emplace(static_cast<gnutls_session_int*>(tls->tls_session), fd_);
 }
 
-void read_field(Client& client, std::string_view name, std::string_view value) {
-  FieldCounts& fields = client.fields;
-  fields.malformed = fields.malformed || !is_token(name) || !is_field_value(value);
-  if (equal_ignoring_case(name, "Host")) {
-    ++fields.host;
-    client.request.host = value;
-  } else if (equal_ignoring_case(name, "X-API-KEY")) {
-    ++fields.api_key;
-    client.request.api_key = value;
-  } else if (equal_ignoring_case(name, "Content-Length")) {
-    ++fields.content_length;
-    fields.has_body = fields.has_body || value != "0";
-  } else if (equal_ignoring_case(name, "Transfer-Encoding")) {
-    ++fields.transfer_encoding;
-  } else {
-    keep_field(client.request, name, value);
-  }
+void Connection::end_exchange(bool sent) noexcept {
+  exchange_.end(sent);
+  has_answered_ = true;
+  is_suspended_ = false;
+  deadline_ = monotonic_now() + (server_.draining ? kIdleGrace : server_.timeout);
 }
 
-void read_target(Request& request, std::string_view target) {
-  const std::size_t mark = target.find('?');
-  request.path = target.substr(0, mark);
-  request.query = mark == std::string_view::npos ? "" : target.substr(mark + 1);
+void Connection::enforce_deadline(milliseconds now) {
+  if (now < deadline_) return;
+  if (exchange_.waits_for_handler()) return exchange_.time_out();
+  deadline_ = now + server_.timeout;
+  // When draining, the library closes only after it has read and answered what has come.
+  const bool gently = server_.draining && exchange_.waits_for_request();
+  ::shutdown(fd_, gently ? SHUT_RD : SHUT_RDWR);
 }
 
-std::optional<Response> check_framing(const Client& client, std::string_view version) {
-  const Request& request = client.request;
-  const FieldCounts& fields = client.fields;
-  const auto refuse = [](std::string_view text) { return error_response(400, text); };
-  if (version != "HTTP/1.1" && version != "HTTP/1.0") {
-    return error_response(version.starts_with("HTTP/1.") ? 400 : 505, "use HTTP/1.1 or HTTP/1.0");
-  }
-  if (request.path.size() + request.query.size() > kMaxTarget) {
-    return error_response(414,
-                          fmt::format("the request target has more than {} bytes", kMaxTarget));
-  }
-  if (client.head_size > kMaxHead) {
-    return error_response(431,
-                          fmt::format("the head of the request has more than {} bytes", kMaxHead));
-  }
-  if (!is_token(request.method)) return refuse("the method is malformed");  // RFC 9110 section 9.1
-  if (fields.malformed) return refuse("a header field is malformed");
-  // RFC 9112 section 6.3: more than one way to find the end of a request is none.
-  if (fields.transfer_encoding > 0) return refuse("Transfer-Encoding is not supported");
-  if (fields.content_length > 1) return refuse("Content-Length is given more than once");
-  // RFC 9112 section 3.2.
-  if (fields.host > 1) return refuse("Host is given more than once");
-  if (fields.host == 0 && version == "HTTP/1.1") return refuse("Host is missing");
-  if (!request.host.empty() && !parse_host(request.host)) return refuse("Host is not a host name");
-  if (fields.api_key > 1) return refuse("X-API-KEY is given more than once");
-  if (fields.has_body && forbids_body(request.method)) return refuse("a body is not allowed here");
-  if (!request.path.starts_with('/')) return refuse("the request target must begin with /");
-  if (!is_visible_ascii(request.path) || !is_visible_ascii(request.query)) {
-    return refuse("the request target holds a byte that must be percent-encoded");
-  }
-  return std::nullopt;
+void Connection::cut() {
+  is_cut_ = true;
+  shut_down();
 }
+
+void Connection::drain(milliseconds now) {
+  const bool is_idle = has_answered_ && exchange_.waits_for_request();
+  if (is_idle) deadline_ = std::min(deadline_, now + kIdleGrace);
+  exchange_.end_waiting();
+}
+
+void Connection::abort() {
+  exchange_.abort();
+  resume();  // the library refuses to stop while connections are suspended
+}
+
+std::weak_ptr<Exchange> Connection::weak_exchange() {
+  return std::shared_ptr<Exchange>(*position_, &exchange_);
+}
+
+void Connection::suspend() {
+  MHD_suspend_connection(library_);
+  is_suspended_ = true;
+}
+
+void Connection::resume() {
+  if (!std::exchange(is_suspended_, false)) return;
+  MHD_resume_connection(library_);
+  server_.run_library.start();
+}
+
+void Connection::shut_down() { ::shutdown(fd_, SHUT_RDWR); }
 
 }  // namespace restante::apid

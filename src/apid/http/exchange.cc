@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: ISC
-// One request of a client, from its head to its answer.
+#include "apid/http/exchange.h"
+
+#include <microhttpd.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
-#include "apid/http/catching.h"
 #include "apid/http/body.h"
-#include "apid/http/daemon.h"
+#include "apid/http/catching.h"
+#include "apid/http/connection.h"
 #include "shared/memory/rate_table.h"
 #include "shared/memory/scoreboard.h"
 
@@ -19,193 +20,217 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::uint64_t kSlowestReader = 16 * 1024;  // bytes a second that an answer is waited for
-constexpr bool kLosesBytes = MHD_VERSION < 0x00097701;  // see check_gap
-constexpr std::size_t kLineEnd = 2;                     // CRLF
-// What the kernel takes of a stream before the client does. Else that would be megabytes, and there
-// is room again only when a third of them is read: later than a slow client has time.
+constexpr std::uint64_t kSlowestReader = 16 * 1024;  // bytes a second that a client must read
+// Whether the library splits a head in place. See RequestHead::finish().
+constexpr bool kSplitsInPlace = MHD_VERSION < 0x00097701;
+// What the kernel may hold of a stream that the client has not received. By default these are
+// megabytes, and a socket is writable again only when a third of them is read: a slow client would
+// not be in time.
 constexpr int kUnsent = 64 * 1024;
-constexpr milliseconds kForever = milliseconds::max();
 
-// To MHD_get_connection_values_n: each header field of a request.
+struct FieldReader {
+  RequestHead& head;
+  bool failed = false;
+};
+
+// For MHD_get_connection_values_n: one header field of the request.
 MHD_Result on_field(void* context, MHD_ValueKind, const char* name, std::size_t name_size,
                     const char* value, std::size_t value_size) noexcept {
-  auto& client = *static_cast<Client*>(context);
-  const std::string_view text(value == nullptr ? "" : value, value_size);
-  client.aborted = !catching([&] { read_field(client, {name, name_size}, text); });
-  check_gap(client, {name, name_size}, kLineEnd);
-  if (value != nullptr) client.read_up_to = value + value_size;
-  return client.aborted ? MHD_NO : MHD_YES;
+  auto& reader = *static_cast<FieldReader*>(context);
+  reader.failed =
+      !catching([&] { reader.head.read_field({name, name_size}, {value, value_size}); });
+  return reader.failed ? MHD_NO : MHD_YES;
 }
 
 }  // namespace
 
-void Daemon::begin_request(Client& client, const char* target) {
-  ++client.serial;
-  client.asked_at = precise_now();
-  client.request.was_held = false;
-  client.stage = Stage::kReading;
-  client.close = false;
-  client.fields = {};
-  client.response.reset();
-  client.request.host.clear();
-  client.request.api_key.clear();
-  client.request.fields.clear();
-  read_target(client.request, target);
-  client.target = target;
+Exchange::Exchange(Connection& connection, ServerContext& server, const ClientAddress& peer)
+    : connection_(connection), server_(server) {
+  request_.client = peer;
 }
 
-void Daemon::read_head(Client& client, const char* method, const char* version) {
-  client.request.method = method;
-  client.read_up_to = method + client.request.method.size();
-  check_gap(client, client.target, 1);
-  check_gap(client, version, 1);
-  MHD_get_connection_values_n(client.connection, MHD_HEADER_KIND, on_field, &client);
-  const MHD_ConnectionInfo* head =
-      MHD_get_connection_info(client.connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-  client.head_size = head->header_size;
-  // NOLINTNEXTLINE(bugprone-string-constructor): of an empty text the place counts too
-  check_gap(client, {method + client.head_size, 0}, 2 * kLineEnd);
-  client.request.has_body = client.fields.has_body;
-  client.fields.malformed |= kLosesBytes && client.fields.bytes_lost;
-  if (options_.client_of) {
-    client.request.client =
-        options_.client_of(client.peer, client.request.field("x-forwarded-for"));
-  }
+void Exchange::begin(const char* target) noexcept {
+  is_aborted_ = !catching([&] {
+    ++serial_;
+    begun_at_ = precise_now();
+    stage_ = Stage::kReading;
+    close_after_ = false;
+    response_.reset();
+    head_.begin(target);
+  });
 }
 
-MHD_Result Daemon::handle(Client& client, const char* method, const char* version) {
-  switch (client.stage) {
+bool Exchange::advance(const char* method, const char* version) noexcept {
+  bool goes_on = false;
+  if (!is_aborted_) catching([&] { goes_on = step(method, version); });
+  return goes_on;
+}
+
+void Exchange::end(bool sent) noexcept {
+  hangup_.reset();
+  catching([&] {
+    if (stream_) stream_->when_written(nullptr);
+    end_waiting();
+    if (receipt_) receipt_->settle(sent);
+  });
+  stream_.reset();
+  receipt_.reset();
+  place_.reset();
+  response_.reset();
+  ++serial_;
+  stage_ = Stage::kReading;
+}
+
+bool Exchange::step(const char* method, const char* version) {
+  switch (stage_) {
     case Stage::kReading: {
-      read_head(client, method, version);
-      if (client.aborted) return MHD_NO;
-      client.stage = Stage::kHead;
-      if (std::optional<Response> fault = check_framing(client, version)) {
-        client.close = true;
-        answer(client, *std::move(fault));
-        return send(client);
+      if (!read_head(method, version)) return false;
+      stage_ = Stage::kHead;
+      if (std::optional<Response> fault = head_.find_fault(version)) {
+        close_after_ = true;
+        answer(*std::move(fault));
+        return send();
       }
-      // An answer given now ends the connection, since the library has not looked for a body yet.
-      // So only a request that has one, which we do not read, is answered at once.
-      if (!client.fields.has_body) return MHD_YES;
-      client.close = true;
+      // The library closes after a response that it gets now, before it has looked for a body. So
+      // only a request with a body, which is not read, is answered at once.
+      if (!request_.has_body) return true;
+      close_after_ = true;
       [[fallthrough]];
     }
     case Stage::kHead:
-      ask(client);
-      if (client.stage == Stage::kAnswered) return send(client);
-      suspend(client);
-      return MHD_YES;
+      ask();
+      if (stage_ == Stage::kAnswered) return send();
+      connection_.suspend();
+      return true;
     case Stage::kAnswered:
-      return send(client);
+      return send();
     default:
-      return MHD_YES;
+      return true;
   }
 }
 
-void Daemon::ask(Client& client) {
-  client.stage = Stage::kAsked;
-  client.deadline = monotonic_now() + options_.timeout;
-  const auto asker = [weak = std::weak_ptr(*client.self), serial = client.serial] {
-    std::shared_ptr<Client> found = weak.lock();
-    const bool waits = found && found->serial == serial && found->stage == Stage::kAsked;
+bool Exchange::read_head(const char* method, const char* version) {
+  head_.read_start_line(method, version);
+  FieldReader reader{head_};
+  MHD_get_connection_values_n(connection_.library(), MHD_HEADER_KIND, on_field, &reader);
+  if (reader.failed) {
+    is_aborted_ = true;
+    return false;
+  }
+  const MHD_ConnectionInfo* info =
+      MHD_get_connection_info(connection_.library(), MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+  head_.finish(info->header_size, kSplitsInPlace);
+  if (server_.client_of) {
+    request_.client = server_.client_of(connection_.peer(), request_.field("x-forwarded-for"));
+  }
+  return true;
+}
+
+void Exchange::ask() {
+  stage_ = Stage::kAsked;
+  connection_.wait_until(monotonic_now() + server_.timeout);
+  const auto asker = [weak = connection_.weak_exchange(), serial = serial_] {
+    std::shared_ptr<Exchange> found = weak.lock();
+    const bool waits = found && found->serial_ == serial && found->waits_for_handler();
     return waits ? std::move(found) : nullptr;
   };
-  handler_(client.request, Responder(
-                               [this, asker](Response response) {
-                                 if (const auto found = asker())
-                                   answer(*found, std::move(response));
-                               },
-                               [this, asker](milliseconds limit, Responder::Ended ended) {
-                                 if (const auto found = asker())
-                                   hold(*found, limit, std::move(ended));
-                               }));
+  server_.handler(request_, Responder(
+                                [asker](Response response) {
+                                  if (const auto found = asker())
+                                    found->answer(std::move(response));
+                                },
+                                [asker](milliseconds limit, Responder::Ended ended) {
+                                  if (const auto found = asker())
+                                    found->hold(limit, std::move(ended));
+                                }));
 }
 
-void Daemon::hold(Client& client, milliseconds limit, Responder::Ended ended) {
-  if (draining_ && ended) return ended();
-  client.deadline = std::max(client.deadline, monotonic_now() + limit + options_.timeout);
+void Exchange::hold(milliseconds limit, Responder::Ended ended) {
+  if (server_.draining && ended) return ended();
+  connection_.wait_until(
+      std::max(connection_.deadline(), monotonic_now() + limit + server_.timeout));
   if (!ended) return;
-  client.request.was_held = true;
-  client.ended = std::move(ended);
-  watch_for_hangup(client);
+  request_.was_held = true;
+  ended_ = std::move(ended);
+  watch_for_hangup();
 }
 
-void Daemon::end_waiting(Client& client) {
-  if (client.ended) std::exchange(client.ended, nullptr)();
-  if (client.stream) client.stream->end();
+void Exchange::answer(Response response) {
+  response_ = std::move(response);
+  stage_ = Stage::kAnswered;
+  ended_ = nullptr;
+  connection_.resume();
+}
+
+bool Exchange::send() {
+  if (is_aborted_) return false;
+  Response from = *std::exchange(response_, std::nullopt);
+  // The socket of a client that has gone would accept a short response as if it were delivered.
+  if (from.receipt && has_hung_up(connection_.fd())) return false;
+  const unsigned status = from.status;
+  const std::uint64_t size = from.file ? from.file->size : from.body.size();
+  const bool has_body = request_.method != "HEAD" && status != 204 && status != 304;
+  stage_ = Stage::kSending;
+  receipt_ = std::move(from.receipt);
+  place_ = std::move(from.place);
+  stream_ = from.stream;
+  const milliseconds now = monotonic_now();
+  const milliseconds by_size = server_.timeout + milliseconds{size * 1000 / kSlowestReader};
+  connection_.wait_until(now + (from.send_limit.count() > 0 ? from.send_limit : by_size));
+  server_.observer(request_, status, precise_now() - begun_at_);
+  if (stream_) begin_stream();
+  if (!stream_ && !receipt_) hangup_.reset();  // the client may close its half now
+  TlsTransport* const tls = connection_.tls();
+  if (tls != nullptr) tls->expect_body(has_body ? size : 0);
+  const ResponsePtr response =
+      make_library_response(std::move(from), tls != nullptr, [this](bool more) {
+        // A stream has all its time again with each piece that the client takes.
+        connection_.wait_until(more ? monotonic_now() + server_.timeout : milliseconds::max());
+        if (!more) connection_.suspend();
+      });
+  if (!response) return false;
+  if (close_after_ || server_.draining) {
+    MHD_add_response_header(response.get(), MHD_HTTP_HEADER_CONNECTION, "close");
+  }
+  return MHD_queue_response(connection_.library(), status, response.get()) == MHD_YES;
+}
+
+void Exchange::begin_stream() {
+  watch_for_hangup();
+  setsockopt(connection_.fd(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsent, sizeof kUnsent);
+  stream_->when_written([this] {
+    connection_.wait_until(monotonic_now() + server_.timeout);
+    connection_.resume();
+  });
+  if (server_.draining) stream_->end();
 }
 
 // The library does not look at a suspended connection.
-void Daemon::watch_for_hangup(Client& client) {
-  if (!client.hangup) client.hangup.emplace(base_, client.fd, [this, &client] { hung_up(client); });
+void Exchange::watch_for_hangup() {
+  if (!hangup_) hangup_.emplace(server_.base, connection_.fd(), [this] { hung_up(); });
 }
 
-void Daemon::hung_up(Client& client) {
-  client.aborted = true;
-  catching([&] { end_waiting(client); });
-  ::shutdown(client.fd, SHUT_RDWR);
-  if (client.suspended) resume(client);
+void Exchange::hung_up() {
+  is_aborted_ = true;
+  catching([&] { end_waiting(); });
+  connection_.shut_down();
+  connection_.resume();
 }
 
-void Daemon::suspend(Client& client) {
-  MHD_suspend_connection(client.connection);
-  client.suspended = true;
+void Exchange::time_out() {
+  const Responder::Ended ended = std::exchange(ended_, nullptr);
+  answer(try_later("the answer took too long, try again later"));
+  if (ended) ended();
 }
 
-void Daemon::resume(Client& client) {
-  client.suspended = false;
-  MHD_resume_connection(client.connection);
-  run_soon_.start();
+void Exchange::end_waiting() {
+  if (ended_) std::exchange(ended_, nullptr)();
+  if (stream_) stream_->end();
 }
 
-void Daemon::answer(Client& client, Response response) {
-  client.response = std::move(response);
-  client.stage = Stage::kAnswered;
-  client.ended = nullptr;
-  if (client.suspended) resume(client);
-}
-
-MHD_Result Daemon::send(Client& client) {
-  if (client.aborted) return MHD_NO;
-  Response from = *std::exchange(client.response, std::nullopt);
-  // The socket of a client that has gone would still take a short answer as if it had come through.
-  if (from.receipt && has_hung_up(client.fd)) return MHD_NO;
-  const unsigned status = from.status;
-  const std::uint64_t size = from.file ? from.file->size : from.body.size();
-  const bool has_body = client.request.method != "HEAD" && status != 204 && status != 304;
-  client.stage = Stage::kSending;
-  client.receipt = std::move(from.receipt);
-  client.place = std::move(from.place);
-  client.stream = from.stream;
-  const milliseconds now = monotonic_now();
-  const milliseconds by_size = options_.timeout + milliseconds{size * 1000 / kSlowestReader};
-  client.deadline = now + (from.send_limit.count() > 0 ? from.send_limit : by_size);
-  observer_(client.request, status, precise_now() - client.asked_at);
-  if (client.stream) begin_stream(client);
-  if (!client.stream && !client.receipt) client.hangup.reset();  // it may close its half now
-  if (client.transport) client.transport->expect_body(has_body ? size : 0);
-  const ResponsePtr response = make_library_response(
-      std::move(from), client.transport.has_value(), [this, &client](bool more) {
-        // A stream has all its time again with each piece that the client takes.
-        client.deadline = more ? monotonic_now() + options_.timeout : kForever;
-        if (!more) suspend(client);
-      });
-  if (!response) return MHD_NO;
-  if (client.close || draining_) {
-    MHD_add_response_header(response.get(), MHD_HTTP_HEADER_CONNECTION, "close");
-  }
-  return MHD_queue_response(client.connection, status, response.get());
-}
-
-void Daemon::begin_stream(Client& client) {
-  watch_for_hangup(client);
-  setsockopt(client.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsent, sizeof kUnsent);
-  client.stream->when_written([this, &client] {
-    client.deadline = monotonic_now() + options_.timeout;
-    if (client.suspended) resume(client);
-  });
-  if (draining_) client.stream->end();
+void Exchange::abort() {
+  is_aborted_ = true;
+  if (stream_) stream_->end();
 }
 
 }  // namespace restante::apid

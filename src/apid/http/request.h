@@ -19,7 +19,7 @@ inline constexpr std::string_view kKeptFields[] = {
     "x-forwarded-for",
 };
 
-// A request whose framing is sound (connection.h). No route takes a body, so none is read.
+// A request whose framing is sound (request_head.h). No route takes a body, so none is read.
 struct Request {
   std::string method;
   std::string path;   // as sent, before the '?', still percent-encoded; begins with '/'

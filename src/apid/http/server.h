@@ -1,57 +1,97 @@
 // SPDX-License-Identifier: ISC
-// HTTP and HTTPS on one inherited listening socket, driven by the worker's event loop. Only
-// http_server.cc includes libmicrohttpd.
+// The HTTP and HTTPS server of restante-apid.
 #pragma once
 
 #include <chrono>
-#include <cstdint>
+#include <cstddef>
 #include <functional>
+#include <list>
 #include <memory>
 #include <string>
-#include <string_view>
 
 #include "apid/http/responder.h"
+#include "apid/http/server_context.h"
 #include "shared/base/error.h"
 #include "shared/memory/scoreboard.h"
+#include "shared/net/event_loop.h"
 
-struct event_base;
+struct MHD_Connection;
+struct MHD_Daemon;
 
 namespace restante::apid {
 
+class Connection;
+
 struct HttpServerOptions {
-  unsigned connection_limit = 0;
-  std::chrono::milliseconds timeout{};  // for a request to come whole, and again for its answer
-  std::string certificate, key;         // PEM; both empty: plain HTTP
-  // Behind a proxy: who the client is, by who is connected and by X-Forwarded-For. Without it the
-  // field means nothing.
-  std::function<ClientAddress(const ClientAddress& peer, std::string_view forwarded)> client_of =
-      {};
+  unsigned connection_limit = 0;  // above it the slowest clients are cut
+  // For a whole request to arrive, then for the handler to answer, and at least for sending the
+  // response: a large one has one second more for each 16 KiB.
+  std::chrono::milliseconds timeout{};
+  std::string certificate, key;  // PEM; both empty: plain HTTP
+  ClientOf client_of = {};       // behind a proxy; empty: X-Forwarded-For has no meaning
   Tally tally = {};
-  std::function<bool()> others_have_fewer = {};  // clients; without it there are no other workers
+  // Whether another worker has fewer clients. Empty: there is no other worker.
+  std::function<bool()> others_have_fewer = {};
 };
 
-// One closing line of the log for each request that was answered.
-using Observer =
-    std::function<void(const Request&, unsigned status, std::chrono::microseconds took)>;
-
-// Requests that another HTTP implementation could read differently (smuggling) never reach the
-// handler: they are answered 400 and their connection is closed.
+// Serves HTTP or HTTPS on one listening socket, driven by the worker's event loop. libmicrohttpd
+// parses and sends; the server accepts clients, limits their number and their time, and drains.
+//
+// A request that another HTTP implementation could read differently (request smuggling) does not
+// reach the handler. It is answered with 400, and its connection is closed.
 class HttpServer {
  public:
-  // Serves from now on. `listener` stays the caller's, who keeps it open while the server lives;
-  // `base` outlives the server. Fails with kConfig when certificate or key is not usable.
+  // Starts to serve. The server calls `handler` for each sound request and `observer` for each
+  // response, from the loop. `base` must outlive the server. The caller keeps `listener` and must
+  // not close it before the server is destroyed.
+  //
+  // Fails with kConfig if certificate and key are not usable, and with kSystem if the library does
+  // not start.
   [[nodiscard]] static Result<std::unique_ptr<HttpServer>> start(event_base* base, int listener,
                                                                  HttpServerOptions options,
                                                                  Handler handler,
                                                                  Observer observer);
 
-  // Cuts what is still open. A Responder called later does nothing.
-  virtual ~HttpServer() = default;
+  // Closes all connections. A Responder that is called later does nothing.
+  ~HttpServer();
+  HttpServer(const HttpServer&) = delete;
+  HttpServer& operator=(const HttpServer&) = delete;
 
-  // Accepts nobody any more, closes idle connections, answers what is under way, and the first
-  // request of a client that has just come. `drained` is called once, from the loop, when the last
-  // one has gone; it must not destroy the server.
-  virtual void drain(std::function<void()> drained) = 0;
+  // Stops accepting, closes idle connections, and answers the requests in progress and the first
+  // request of a new client. Calls `drained` once, from the loop, when the last connection is
+  // closed. `drained` must not destroy the server.
+  void drain(std::function<void()> drained);
+
+ private:
+  struct Callbacks;  // from the library
+  struct Stop {
+    void operator()(MHD_Daemon* library) const noexcept;
+  };
+
+  HttpServer(event_base* base, HttpServerOptions options, Handler handler, Observer observer);
+  [[nodiscard]] Result<void> serve(int listener);
+  void listen();
+  void stop_listening(std::chrono::milliseconds time);
+  void accept_some();
+  void run();
+  void sweep();
+  [[nodiscard]] unsigned library_limit() const;
+  void make_room();
+  void add_connection(MHD_Connection* library, void** context);
+  void remove_connection(const Connection& connection);
+
+  HttpServerOptions options_;
+  ServerContext context_;
+  std::list<std::shared_ptr<Connection>> connections_;
+  std::size_t cut_ = 0;         // of them: shut down to make room, and not closed yet
+  std::string last_complaint_;  // of the library
+  std::function<void()> drained_;
+  std::unique_ptr<MHD_Daemon, Stop> library_;
+  std::unique_ptr<ReadWatch> watch_;  // of the library's epoll descriptor
+  int listener_ = -1;
+  std::unique_ptr<ReadWatch> listening_;
+  bool has_given_way_ = false;  // to a worker with fewer clients
+  Timer run_later_, listen_again_, sweep_;
 };
 
 }  // namespace restante::apid

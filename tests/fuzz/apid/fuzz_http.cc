@@ -246,7 +246,7 @@ Reading read_plainly(std::string_view bytes) {
     bytes.remove_prefix(std::min(bytes.size(), line.size() + 1));
     while (line.ends_with('\r')) line.remove_suffix(1);
     if (!line.empty() && line != ":" &&
-        line != std::string_view("\0", 1)) {  // see check_gap in http_client.h
+        line != std::string_view("\0", 1)) {  // see RequestHead::finish()
       const std::string text = lower(line);
       has_key = has_key || (in_head && text.contains(kKey));
       const std::string_view name = trim_blanks(std::string_view(text).substr(0, text.find(':')));
