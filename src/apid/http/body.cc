@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// A Response as libmicrohttpd wants it: from memory, from a file, or from a stream.
 #include "apid/http/body.h"
 
 #include <fcntl.h>
@@ -15,14 +14,14 @@
 namespace restante::apid {
 namespace {
 
-constexpr std::size_t kStreamBlock = 16 * 1024;  // bytes that are read from a stream at once
-constexpr std::size_t kFileBlock = 64 * 1024;    // … and from a file
+constexpr std::size_t kStreamBlock = 16 * 1024;  // bytes of one read from a stream
+constexpr std::size_t kFileBlock = 64 * 1024;    // bytes of one read from a file
 
 void free_body(void* body) noexcept {
   std::unique_ptr<std::string>(static_cast<std::string*>(body));
 }
 
-// The library sends from the string that the handler built; it is freed with the response.
+// The library sends from the string that the handler built, and frees it with the response.
 ResponsePtr from_memory(std::string&& text) {
   auto body = std::make_unique<std::string>(std::move(text));
   ResponsePtr response(MHD_create_response_from_buffer_with_free_callback_cls(
@@ -31,7 +30,7 @@ ResponsePtr from_memory(std::string&& text) {
   return response;
 }
 
-// In TLS the library would read a file 4 KiB at a time, and send each as a record.
+// With TLS the library by itself would read 4 KiB at a time, and send each in a record of its own.
 ssize_t read_file(void* context, std::uint64_t position, char* room, std::size_t size) noexcept {
   const auto& file = *static_cast<const FileBody*>(context);
   const ssize_t got = pread(file.fd->get(), room, size, static_cast<off_t>(file.offset + position));
@@ -51,7 +50,7 @@ ResponsePtr from_file_in_blocks(const FileBody& from) {
   return response;
 }
 
-// Sent by the kernel. The library closes what it is given, so it gets a descriptor of its own.
+// The kernel sends the file. The library closes the descriptor, so it gets a duplicate.
 ResponsePtr from_file(const FileBody& file) {
   UniqueFd fd(fcntl(file.fd->get(), F_DUPFD_CLOEXEC, 0));
   if (!fd) return nullptr;
@@ -93,7 +92,7 @@ ResponsePtr make_library_response(Response&& from, bool tls, std::function<void(
                          : from.file        ? from_file(*from.file)
                                             : from_memory(std::move(from.body));
   if (!response) return nullptr;
-  // Without its headers an attachment would be a page to a browser: rather no answer than that.
+  // Without its headers a browser would show an attachment as a page. Then no response is better.
   for (const auto& [name, value] : from.headers) {
     const bool added = MHD_add_response_header(response.get(), name, value.c_str()) == MHD_YES;
     if (!added && !value.empty()) return nullptr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// A Response as libmicrohttpd wants it: from memory, from a file, or from a stream.
+// Makes the library's response of ours.
 #pragma once
 
 #include <microhttpd.h>
@@ -13,9 +13,13 @@ namespace restante::apid {
 
 using ResponsePtr = CPtr<MHD_Response, MHD_destroy_response>;
 
-// Nothing when there is no memory. With a stream, `read` is called each time that the client has
-// taken what it was given and more is asked for; when there is no more, that is said, and the
-// connection is to be suspended.
+// Makes a response of libmicrohttpd with the headers of `from` and its body from memory, from a
+// file or from a stream. `tls` says that the connection is encrypted. Returns null if memory is
+// out.
+//
+// Of a stream, `read` is called from the loop each time that the library has sent what it had and
+// asks for more. If there is nothing more yet, `more` is false, and `read` must suspend the
+// connection.
 [[nodiscard]] ResponsePtr make_library_response(Response&& from, bool tls,
                                                 std::function<void(bool more)> read);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// JSON answers in gzip, for clients that ask for it.
+// Compresses JSON responses with gzip.
 #pragma once
 
 #include <memory>
@@ -9,11 +9,11 @@
 
 namespace restante::apid {
 
-// Whether a client with this Accept-Encoding field (RFC 9110 section 12.5.3) is better served with
-// gzip than with the bytes as they are.
+// Whether an Accept-Encoding field (RFC 9110 section 12.5.3) accepts gzip and does not prefer
+// identity.
 [[nodiscard]] bool prefers_gzip(std::string_view accept_encoding);
 
-// Compresses one answer after the other, with one set of tables.
+// A compressor that is used for one response after the other, since its tables are large.
 class Gzip {
  public:
   Gzip();
@@ -21,14 +21,16 @@ class Gzip {
   Gzip(const Gzip&) = delete;
   Gzip& operator=(const Gzip&) = delete;
 
-  // Compresses JSON of a size that is worth it, if it `is_wanted`, and says in the header that it
-  // depends on that. Leaves alone files, streams, parts, answers with a validator (ETag), which
-  // names exact bytes, and what is too large to hold up the other clients of the worker for.
+  // If `is_wanted`, compresses a JSON body of 1 KiB to 1 MiB. Adds `Vary: Accept-Encoding` in
+  // either case. Compressing more would take more than 10 ms, in which the worker serves no client.
+  //
+  // Does not change files, streams, partial content (206), and responses with an ETag, which names
+  // exact bytes. Does nothing if memory is out.
   void encode(Response& response, bool is_wanted);
 
  private:
   struct State;
-  std::unique_ptr<State> state_;  // none when there was no memory
+  std::unique_ptr<State> state_;  // null if there was no memory
 };
 
 }  // namespace restante::apid

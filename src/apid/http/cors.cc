@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Which pages of other sites may read the API in a browser.
 #include "apid/http/cors.h"
 
 #include <algorithm>
@@ -7,12 +6,12 @@
 namespace restante::apid {
 namespace {
 
-// What a page is to read of an answer beside its body and the fields that it may read anyhow.
+// The header fields that a page may read besides those that the Fetch standard always allows.
 constexpr const char* kExposed =
     "Link, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, Retry-After, ETag, "
     "Content-Disposition, Accept-Ranges, Content-Range";
 constexpr const char* kAccepted = "X-API-KEY, Last-Event-ID, Range, If-None-Match";
-constexpr const char* kMaxAge = "7200";  // seconds; browsers keep it no longer
+constexpr const char* kMaxAge = "7200";  // seconds; browsers allow no more
 constexpr const char* kAll = "*";
 
 }  // namespace
@@ -25,7 +24,7 @@ bool Cors::allows(std::string_view origin) const {
 
 void Cors::admit(Response& response, std::string_view origin) const {
   if (origins_.empty()) return;
-  // Said also where there is nothing to allow: the next client's answer may differ.
+  // A cache needs this also if the page is not allowed: another page may be.
   if (!allows_all()) response.headers.emplace_back("Vary", "Origin");
   if (!allows(origin)) return;
   response.headers.emplace_back("Access-Control-Allow-Origin", allows_all() ? kAll : origin);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Which pages of other sites may read the API in a browser: CORS, of the Fetch standard.
+// Which web pages of other sites may read the API: CORS (https://fetch.spec.whatwg.org).
 #pragma once
 
 #include <string>
@@ -11,19 +11,21 @@
 
 namespace restante::apid {
 
-// Nothing is allowed without a configured origin, and then no answer tells of CORS at all. Cookies
-// and the like are never allowed: the key is a header field that a page has to know.
+// The CORS policy of the API. Without a configured origin no page is allowed, and no response has a
+// field of CORS. Credentials (cookies) are never allowed: a page must know the key and send it in a
+// header field.
 class Cors {
  public:
-  // `origins` as in the setting api_cors_origin: https://app.example.com, or * for all.
+  // `origins` are the values of api_cors_origin: https://app.example.com, or * for all origins.
   explicit Cors(std::vector<std::string> origins) : origins_(std::move(origins)) {}
 
-  // Puts into an answer what lets a page of `origin` (a request's Origin field) read it, if one
-  // may.
+  // Adds the fields that let a page read the response, if `origin` (the Origin field of the
+  // request) is allowed. Adds `Vary: Origin` unless all origins are.
   void admit(Response& response, std::string_view origin) const;
 
-  // To OPTIONS at a path with the methods `allow` (RFC 9110 section 9.3.7): which there are, and to
-  // a browser that asks beforehand for a page that may, what it may send.
+  // The 204 response to OPTIONS (RFC 9110 section 9.3.7) for a path with the methods `allow`, such
+  // as "GET, HEAD". The answer to a preflight request from an allowed page also says what the page
+  // may send.
   [[nodiscard]] Response answer_options(const Request& request, std::string_view allow) const;
 
  private:

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// A body that is written while time goes by: a bounded buffer between two sides.
 #include "apid/http/event_stream.h"
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// A body that is written while time goes by, to a client that keeps listening.
+// The body of a response that is written over time.
 #pragma once
 
 #include <cstddef>
@@ -10,25 +10,28 @@
 
 namespace restante::apid {
 
-// Shared by who writes (a handler) and who sends (the HTTP server).
+// A bounded buffer between a handler, which writes, and the HTTP server, which sends. Both hold it
+// in a shared_ptr. All callbacks run in the worker's loop.
 class EventStream {
  public:
-  // A client that has fallen this far behind is cut off.
+  // Bytes that may wait for the client. A client that falls further behind is disconnected.
   static constexpr std::size_t kLimit = std::size_t{1024} * 1024;
 
-  // For the writer. `ended` is called once when the client has gone, has fallen behind, or the
-  // server is going: there is no use in writing any more.
+  // For the writer. `ended` is called once, from within write() or end(), when writing has become
+  // pointless: the client has gone or has fallen behind, or the server drains.
   void when_ended(std::function<void()> ended) { ended_ = std::move(ended); }
-  // `drained` is called, from within read(), each time that all has been taken. It must not throw.
+  // `drained` is called from within read() each time that it empties the buffer. It must not throw.
   void when_drained(std::function<void()> drained) { drained_ = std::move(drained); }
-  // False when it has ended.
+  // Appends `text`. Returns false if the stream has ended, or ends now because the client has
+  // fallen behind.
   bool write(std::string_view text);
 
-  // For the server. `wake` is called when there is something to do: bytes to send, or the end.
+  // For the server. `wake` is called from within write() and end(): there are bytes to send, or the
+  // stream has ended.
   void when_written(std::function<void()> wake) { wake_ = std::move(wake); }
-  // Takes up to `room.size()` of the bytes that wait; says how many those were.
+  // Moves up to `room.size()` waiting bytes to `room` and returns their number.
   [[nodiscard]] std::size_t read(std::span<char> room);
-  // Ends it, for both sides; what has been written can still be read.
+  // Ends the stream for both sides. What has been written can still be read.
   void end();
   [[nodiscard]] bool has_ended() const { return has_ended_; }
   [[nodiscard]] bool is_empty() const { return pending_.empty(); }

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Whom a request comes from that a reverse proxy has passed on.
 #include "apid/http/forwarded.h"
 
 #include <arpa/inet.h>
@@ -20,8 +19,8 @@ bool is_port(std::string_view text) {
   return !text.empty() && text.size() <= 5 && std::ranges::all_of(text, is_digit);
 }
 
-// Takes brackets and a port off: 192.0.2.1:80, [2001:db8::1], [2001:db8::1]:80. Nothing when what
-// stands around an address is no such thing.
+// The address without brackets and port: 192.0.2.1:80, [2001:db8::1], [2001:db8::1]:80. Nothing if
+// brackets or port are malformed.
 std::optional<std::string_view> bare_address(std::string_view element) {
   std::string_view host = element, behind;
   if (element.starts_with('[')) {

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: ISC
-// Whom a request comes from that a reverse proxy has passed on: X-Forwarded-For, read with care.
+// The client of a request that reverse proxies have forwarded.
 #pragma once
 
 #include <span>
 #include <string_view>
 
-#include "shared/net/client_address.h"
 #include "shared/net/address_range.h"
+#include "shared/net/client_address.h"
 
 namespace restante::apid {
 
-// `peer` is who is connected. `field` is the X-Forwarded-For of the request, several fields of it
-// joined by commas: each proxy appends whom it has the request from, so only what was written by
-// one that is trusted is true. From the right the first address that is not trusted is the client;
-// where all are, the leftmost. The client of a Unix socket ("unix") is trusted always.
+// Finds the client in `field`, the X-Forwarded-For of a request; several fields are joined by
+// commas. `peer` is the client of the connection. Each proxy appends the address that it has the
+// request from, so an address is true only if a trusted proxy wrote it.
 //
-// Without the field, with a peer that is not trusted, or when an element that counts is no address,
-// the peer is the client.
+// Returns the rightmost address that is not in `trusted`, or the leftmost if all are. Returns
+// `peer` if there is no field, if `peer` is not trusted, or if an address that must be read is
+// malformed. A peer on a Unix socket (kUnixClient) is always trusted.
 [[nodiscard]] ClientAddress forwarded_client(const ClientAddress& peer, std::string_view field,
                                              std::span<const Network> trusted);
 

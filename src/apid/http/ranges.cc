@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Conditional requests and ranges (RFC 9110 sections 13 and 14), for bytes that never change.
 #include "apid/http/ranges.h"
 
 #include <fmt/core.h>
@@ -14,7 +13,7 @@
 namespace restante::apid {
 namespace {
 
-// 1*DIGIT; a number that is too large for us is as good as the largest.
+// 1*DIGIT. A number that does not fit counts as the largest.
 std::optional<std::uint64_t> parse_position(std::string_view digits) {
   if (digits.empty()) return std::nullopt;
   constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
@@ -33,8 +32,8 @@ ByteRange part(std::uint64_t first, std::uint64_t size) {
 
 constexpr ByteRange kUnsatisfiable{.kind = ByteRange::Kind::kUnsatisfiable};
 
-// suffix-range = "-" suffix-length: the last bytes, or all when there are fewer. An empty
-// representation has no last bytes that a Content-Range could name, so it is given whole.
+// suffix-range = "-" suffix-length: the last bytes, or all if there are fewer. Content-Range cannot
+// express the last bytes of empty content, so that is sent whole.
 ByteRange parse_suffix(std::string_view digits, std::uint64_t size) {
   const auto length = parse_position(digits);
   if (!length) return {};
@@ -55,7 +54,7 @@ ByteRange parse_from(std::string_view first_digits, std::string_view last_digits
   return part(*first, std::min(*last, size - 1) - *first + 1);
 }
 
-// The body or file, reduced to the part.
+// Reduces the body or the file to the part.
 void cut(Response& response, const ByteRange& range) {
   if (response.file) {
     response.file->offset += range.first;
@@ -65,8 +64,8 @@ void cut(Response& response, const ByteRange& range) {
   }
 }
 
-// The body stays: the library sends none with 304, but its size as Content-Length, where without it
-// it would say 0, and that must be the one of a 200 (RFC 9110 section 8.6).
+// Keeps the body. The library does not send it with 304, but takes Content-Length from it, which
+// must be that of the 200 (RFC 9110 section 8.6).
 Response not_modified(Response whole, std::string_view etag) {
   std::erase_if(whole.headers, [](const auto& field) {  // RFC 9110 section 15.4.5
     return std::string_view(field.first) != "Cache-Control";
@@ -119,7 +118,7 @@ Response serve(Response whole, std::string_view etag, const Conditions& wanted) 
     return not_modified(std::move(whole), etag);
   }
   const std::uint64_t size = whole.file ? whole.file->size : whole.body.size();
-  // A date in If-Range never fits: there is no Last-Modified here.
+  // A date in If-Range never matches, because there is no Last-Modified.
   const bool is_range = wanted.is_get && (wanted.if_range.empty() || wanted.if_range == etag);
   const ByteRange range = is_range ? parse_range(wanted.range, size) : ByteRange();
   if (range.kind == ByteRange::Kind::kUnsatisfiable) return unsatisfiable(size);

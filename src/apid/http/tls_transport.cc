@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// How a TLS session of libmicrohttpd reads and writes its socket.
 #include "apid/http/tls_transport.h"
 
 #include <gnutls/gnutls.h>
@@ -15,10 +14,10 @@
 namespace restante::apid {
 namespace {
 
-// A head and two records, which have 16 KiB at most. It is also what a client that does not read
-// makes us keep, beside what restante(8) reckons for a connection anyhow.
+// A head and two records of 16 KiB, the largest. A client that does not read makes the worker keep
+// so many bytes, besides the memory that restante(8) calculates for each connection.
 constexpr std::size_t kMostHeld = std::size_t{34} * 1024;
-constexpr std::size_t kMostPieces = 16;  // that are sent at once
+constexpr std::size_t kMostPieces = 16;  // of one system call
 
 }  // namespace
 
@@ -48,8 +47,8 @@ ssize_t TlsTransport::read(char* room, std::size_t size) {
   return static_cast<ssize_t>(given);
 }
 
-// A record is larger than what is in it: while all records together are smaller than what was
-// expected, there is more to come, and nothing is held that nobody would send.
+// A record is larger than its content. So while all records together are smaller than the expected
+// body, another record follows, and nothing that is held here stays unsent.
 ssize_t TlsTransport::write(const iovec* pieces, int count) {
   std::size_t size = 0;
   for (int i = 0; i < count; ++i) size += pieces[i].iov_len;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: ISC
-// How a TLS session of libmicrohttpd reads and writes its socket: fewer system calls than GnuTLS
-// makes by itself, which reads the five bytes that a record begins with alone, and sends each
-// record alone.
+// Reads and writes the socket of a TLS session with fewer system calls.
 #pragma once
 
 #include <sys/types.h>
@@ -17,17 +15,21 @@ struct iovec;
 
 namespace restante::apid {
 
+// GnuTLS by itself makes one system call for the five bytes of each record's header, one for its
+// content, and one for each record that it sends. A TlsTransport reads ahead, and holds the first
+// records of a response until there is enough to send.
 class TlsTransport {
  public:
-  // `session` and the socket `fd` are not used after the object's end, at which both may be closed.
+  // Installs itself in `session`, whose socket is `fd`. Both must be open when this object is made,
+  // and GnuTLS must not use the session after this object is destroyed.
   TlsTransport(gnutls_session_int* session, int fd);
   TlsTransport(const TlsTransport&) = delete;
   TlsTransport& operator=(const TlsTransport&) = delete;
 
-  // The next answer has a body of so many bytes: what comes before its end may wait for it here.
+  // The next response has a body of `bytes` bytes. Records before its end may be held for it.
   void expect_body(std::uint64_t bytes) { expected_ = bytes; }
 
-  // As GnuTLS calls them: as recv(2) and writev(2).
+  // GnuTLS calls these. They return what recv(2) and writev(2) return, and set errno.
   [[nodiscard]] ssize_t read(char* room, std::size_t size);
   [[nodiscard]] ssize_t write(const iovec* pieces, int count);
 
@@ -35,10 +37,10 @@ class TlsTransport {
   [[nodiscard]] bool hold(std::span<const iovec> pieces, std::size_t size);
 
   int fd_;
-  std::array<char, 1024> ahead_;  // room for the record of a request
+  std::array<char, 1024> ahead_;  // fits the record of a usual request
   std::size_t ahead_from_ = 0, ahead_to_ = 0;
   std::string held_;            // records that have not been sent
-  std::uint64_t expected_ = 0;  // at least so many bytes follow
+  std::uint64_t expected_ = 0;  // at least so many bytes will follow
 };
 
 }  // namespace restante::apid

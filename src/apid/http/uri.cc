@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The parts of a URI that a client can write, read strictly: RFC 3986 and nothing more lenient.
 #include "apid/http/uri.h"
 
 #include <arpa/inet.h>
@@ -8,8 +7,8 @@
 #include <algorithm>
 #include <string>
 
-#include "shared/mail/address.h"
 #include "shared/base/ascii.h"
+#include "shared/mail/address.h"
 
 namespace restante::apid {
 namespace {
@@ -29,7 +28,7 @@ int hex_value(char c) {
   return -1;
 }
 
-// The byte that the escape at the start of `text` stands for, or -1.
+// The byte of the escape at the start of `text`, or -1 if it is malformed.
 int escaped_byte(std::string_view text) {
   if (text.size() < 3 || text[0] != '%') return -1;
   const int high = hex_value(text[1]);
