@@ -24,16 +24,17 @@
 #include "shared/base/rlimit.h"
 #include "shared/base/secrets.h"
 #include "shared/log/log.h"
+#include "shared/store/mail_store.h"
+#include "shared/store/redis_watch.h"
+#include "shared/parser/client.h"
+#include "shared/net/address_range.h"
+#include "shared/worker/heartbeat.h"
 #include "shared/memory/rate_table.h"
 #include "shared/memory/segment.h"
-#include "shared/net/address_range.h"
 #include "shared/net/event_loop.h"
-#include "shared/parser/client.h"
 #include "shared/redis/client.h"
 #include "shared/redis/tls.h"
-#include "shared/store/mail_store.h"
 #include "shared/store/watch.h"
-#include "shared/worker/heartbeat.h"
 #include "shared/worker/sandbox.h"
 
 namespace restante::apid {
@@ -73,6 +74,42 @@ std::uint16_t local_port(int fd) {
   if (fd < 0 || ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
     return kHttpsPort;
   return ntohs(address.sin6_port);
+}
+
+// Takes a claimed mail, and counts it.
+auto taker(MailStore& store, const Tally& tally) {
+  return [&store, &tally](auto mailbox, auto& id, auto lease, auto done) {
+    store.acknowledge(mailbox, id, lease, [&tally, done = std::move(done)](Result<bool> taken) {
+      if (taken.value_or(false)) tally.add(Count::kMailsClaimed);
+      done(std::move(taken));
+    });
+  };
+}
+
+Mailboxes mailboxes_of(MailStore& store, Watch& watch, MimeClient& mime, const Tally& tally) {
+  return {
+      .list = [&store](auto mailbox, auto& query,
+                       auto done) { store.list(mailbox, query, std::move(done)); },
+      .clear = [&store](auto mailbox, auto done) { store.clear(mailbox, std::move(done)); },
+      .get = [&store](auto mailbox, auto id,
+                      auto done) { store.get(mailbox, id, std::move(done)); },
+      .get_raw = [&store](
+                     auto mailbox, auto id, auto take,
+                     auto done) { store.get_raw(mailbox, id, std::move(take), std::move(done)); },
+      .remove = [&store](auto mailbox, auto id,
+                         auto done) { store.remove(mailbox, id, std::move(done)); },
+      .ping = [&store](auto done) { store.ping(std::move(done)); },
+      .claims = {.claim = [&store](auto mailbox, auto& query,
+                                   auto done) { store.claim(mailbox, query, std::move(done)); },
+                 .take = taker(store, tally),
+                 .give_back =
+                     [&store](auto mailbox, auto& id, auto lease, auto done) {
+                       store.release(mailbox, id, lease, std::move(done));
+                     }},
+      .watch = [&watch](auto mailbox,
+                        auto changed) { return watch.watch(mailbox, std::move(changed)); },
+      .extract = [&mime](auto& mail, auto number,
+                         auto done) { mime.extract(mail.fd, mail.size, number, std::move(done)); }};
 }
 
 class Worker {
@@ -124,7 +161,7 @@ class Worker {
   Pulse pulse_;
   Redis redis_, subscriber_;
   MailStore store_;
-  MailWatch watch_;
+  RedisWatch watch_;
   MimeClient mime_;
   Api api_;
   Result<void> started_;

@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: ISC
-// Tells when mail comes to a mailbox, without asking: one subscription to Redis, on a connection of
-// its own, for all who wait in a worker.
+// Reports changes of mailboxes: what apid needs to hold a request until mail arrives.
 #pragma once
 
 #include <functional>
-#include <list>
-#include <map>
 #include <memory>
-#include <string>
 #include <string_view>
-
-#include "shared/net/event_loop.h"
-#include "shared/redis/client.h"
 
 namespace restante {
 
@@ -19,33 +12,14 @@ class Watch {
  public:
   virtual ~Watch() = default;
 
-  // Calls `changed` whenever the mailbox may have mail that it had not before: at each delivery,
-  // when a claim is given back, once the subscription stands, and when it has been made again after
-  // an outage. So who watches first and looks then misses nothing. Ends with what is returned, at
-  // any time, from within the call too. `mailbox` is a mailbox key (mailbox_name.h).
+  // Calls `changed` whenever the mailbox may have mail that it did not have before: at each
+  // delivery, when a claim is released, once the subscription is active, and when it was made
+  // again after an outage. A client that watches first and reads then misses nothing. `changed` is
+  // not called before watch() returns. The returned object ends the watch when its last copy is
+  // destroyed, which `changed` itself may do; this Watch must outlive it. `mailbox` is a mailbox
+  // key (mail/mailbox_name.h).
   [[nodiscard]] virtual std::shared_ptr<void> watch(std::string_view mailbox,
                                                     std::function<void()> changed) = 0;
-};
-
-class MailWatch : public Watch {
- public:
-  // Takes a connection of its own: `redis` is used for nothing else, and outlives the object.
-  MailWatch(event_base* base, Redis& redis);
-  MailWatch(const MailWatch&) = delete;
-  MailWatch& operator=(const MailWatch&) = delete;
-
-  [[nodiscard]] std::shared_ptr<void> watch(std::string_view mailbox,
-                                            std::function<void()> changed) override;
-
- private:
-  class Watching;
-  void tell(const std::string& channel);
-  void leave(const std::string& channel);
-  void check();
-
-  Redis& redis_;
-  std::map<std::string, std::list<std::weak_ptr<Watching>>> channels_;  // those that are watched
-  Timer check_;
 };
 
 }  // namespace restante

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: ISC
-// A list of watchers for each channel that somebody waits for.
-#include "shared/store/watch.h"
+#include "shared/store/redis_watch.h"
 
 #include <chrono>
 #include <utility>
@@ -11,61 +10,62 @@
 namespace restante {
 namespace {
 
-// Nothing is published here. hiredis 0.14 fails an assertion when its last channel is left and
-// another one is subscribed to before Redis has answered: so there is always one more.
+// Nothing is published on this channel. The connection always subscribes to it, because hiredis
+// 0.14 fails an assertion when the last channel is left and another one is subscribed to before
+// Redis has replied.
 constexpr std::string_view kIdleChannel = "restante";
 
-// A connection that only listens does not notice that nobody speaks any more, as when the other
-// machine is gone without a word. So it is asked something now and then: that channel again.
+// A connection that only subscribes does not notice when the other machine disappears. Subscribing
+// to the idle channel again makes Redis reply, or the command times out.
 constexpr std::chrono::milliseconds kCheck{15'000};
 
 }  // namespace
 
-class MailWatch::Watching {
+class RedisWatch::Watching {
  public:
-  Watching(MailWatch& owner, std::string channel, std::function<void()> changed)
+  Watching(RedisWatch& owner, std::string channel, std::function<void()> changed)
       : owner_(owner), channel_(std::move(channel)), changed_(std::move(changed)) {}
   Watching(const Watching&) = delete;
   Watching& operator=(const Watching&) = delete;
   ~Watching() { owner_.leave(channel_); }
-  void tell() const { changed_(); }
+  void announce() const { changed_(); }
 
  private:
-  MailWatch& owner_;
+  RedisWatch& owner_;
   std::string channel_;
   std::function<void()> changed_;
 };
 
-MailWatch::MailWatch(event_base* base, Redis& redis)
+RedisWatch::RedisWatch(event_base* base, Redis& redis)
     : redis_(redis), check_(base, [this] { check(); }) {
   check();
 }
 
-void MailWatch::check() {
+void RedisWatch::check() {
   redis_.subscribe(kIdleChannel, [] {});
   check_.start(kCheck);
 }
 
-std::shared_ptr<void> MailWatch::watch(std::string_view mailbox, std::function<void()> changed) {
+std::shared_ptr<void> RedisWatch::watch(std::string_view mailbox, std::function<void()> changed) {
   const std::string channel = inbox_key(mailbox);
   const auto [known, is_first] = channels_.try_emplace(channel);
   auto watching = std::make_shared<Watching>(*this, channel, std::move(changed));
   known->second.push_back(watching);
-  if (is_first) redis_.subscribe(channel, [this, channel] { tell(channel); });
+  if (is_first) redis_.subscribe(channel, [this, channel] { announce(channel); });
   return watching;
 }
 
-void MailWatch::tell(const std::string& channel) {
+void RedisWatch::announce(const std::string& channel) {
   const auto found = channels_.find(channel);
   if (found == channels_.end()) return;
-  // A copy, since those who are told come and go.
-  const std::vector<std::weak_ptr<Watching>> told(found->second.begin(), found->second.end());
-  for (const auto& weak : told) {
-    if (const auto watching = weak.lock()) watching->tell();
+  // Copied, because a callback may begin or end a watch.
+  const std::vector<std::weak_ptr<Watching>> watchers(found->second.begin(), found->second.end());
+  for (const auto& weak : watchers) {
+    if (const auto watching = weak.lock()) watching->announce();
   }
 }
 
-void MailWatch::leave(const std::string& channel) {
+void RedisWatch::leave(const std::string& channel) {
   const auto found = channels_.find(channel);
   std::erase_if(found->second, [](const auto& watching) { return watching.expired(); });
   if (!found->second.empty()) return;
