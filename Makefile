@@ -83,7 +83,9 @@ $(BUILD)/%.o: src/%.cc
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  CXX   $<")
 	$(Q)$(CXX) $(CXXFLAGS) $(call cflags,$(call room_of,$*)) -c -o $@ $<
-$(BUILD)/apid/api/openapi.o: src/apid/api/openapi.json  # embedded, which -MMD does not see
+# Embedded files, which -MMD does not see.
+$(BUILD)/apid/api/openapi.o: src/apid/api/openapi.json
+$(BUILD)/shared/store/scripts.o: $(wildcard src/shared/store/scripts/*.lua)
 
 # An archive a folder, of all but main.o.
 define room_rules

@@ -9,6 +9,7 @@
 
 #include "shared/store/entry.h"
 #include "shared/store/mail_store.h"
+#include "shared/store/scripts.h"
 
 namespace restante {
 namespace {
@@ -20,57 +21,6 @@ using std::chrono::milliseconds;
 constexpr std::string_view kLeaseMs = "30000";
 // Mails that are looked at in one step.
 constexpr std::size_t kBatch = 100;
-
-// Leases the first free mail of those that are named, or of a range when none is. One whose large
-// bodies have expired is gone, as it is for a list. Gives the mail, or how many milliseconds the
-// first of those that are not free is leased for, or nothing. The end of a lease is its name: a
-// later lease of the same mail ends later. KEYS inbox, claimed; ARGV prefix of the mails' keys,
-// lease in ms, first id, ids…
-constexpr std::string_view kClaim = R"(
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local free_at
-local function claim(entry)
-  local held = tonumber(redis.call('HGET', KEYS[2], entry[1]) or 0)
-  if held > now then
-    free_at = math.min(free_at or held, held)
-    return false
-  end
-  local frame = entry[2][4]
-  if entry[2][3] == 'n' then frame = redis.call('HGET', ARGV[1] .. entry[1], 'z') end
-  if not frame then return false end
-  local lease = string.format('%.0f', now + ARGV[2])
-  redis.call('HSET', KEYS[2], entry[1], lease)
-  redis.call('PEXPIRE', KEYS[2], ARGV[2])
-  return {entry, lease, frame}
-end
-if #ARGV > 3 then
-  for place = 4, #ARGV do
-    local entry = redis.call('XRANGE', KEYS[1], ARGV[place], ARGV[place])[1]
-    local claimed = entry and claim(entry)
-    if claimed then return claimed end
-  end
-else
-  local from = ARGV[3]
-  for step = 1, 1000 do
-    local entry = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 1)[1]
-    if not entry then break end
-    local claimed = claim(entry)
-    if claimed then return claimed end
-    from = '(' .. entry[1]
-  end
-end
-return free_at and free_at - now
-)";
-
-// Ends a lease, and tells those who wait for a mail to claim.
-// KEYS inbox, claimed; ARGV id, lease
-constexpr std::string_view kGiveBack = R"(
-if redis.call('HGET', KEYS[2], ARGV[1]) ~= ARGV[2] then return 0 end
-redis.call('HDEL', KEYS[2], ARGV[1])
-redis.call('PUBLISH', KEYS[1], ARGV[1])
-return 1
-)";
 
 std::optional<ClaimedMail> read_claimed(RecentHeads& heads, RedisReply reply) {
   if (reply.size() != 3) return std::nullopt;
@@ -117,7 +67,7 @@ void Claiming::attempt(const std::shared_ptr<Claiming>& work, const Page& page) 
   for (const ListedMail& mail : page.mails) ids.push_back(mail.id.stream_id());
   std::vector<std::string_view> arguments = {prefix, kLeaseMs, work->first};
   arguments.insert(arguments.end(), ids.begin(), ids.end());
-  work->redis.run_script(kClaim, keys, arguments,
+  work->redis.run_script(claim_script(), keys, arguments,
                          [work, next = page.next](Result<RedisReply> reply) {
                            if (!reply) return work->done(std::unexpected(reply.error()));
                            if (auto found = read_claimed(work->heads, *reply))
@@ -165,10 +115,11 @@ void MailStore::release(std::string_view mailbox, const MailId& id, std::string_
   const std::string stream_id = id.stream_id();
   const std::array<std::string_view, 2> keys = {inbox, claimed};
   const std::array<std::string_view, 2> arguments = {stream_id, lease};
-  redis_.run_script(kGiveBack, keys, arguments, [done = std::move(done)](Result<RedisReply> reply) {
-    if (!reply) return done(std::unexpected(reply.error()));
-    done(reply->integer() != 0);
-  });
+  redis_.run_script(release_script(), keys, arguments,
+                    [done = std::move(done)](Result<RedisReply> reply) {
+                      if (!reply) return done(std::unexpected(reply.error()));
+                      done(reply->integer() != 0);
+                    });
 }
 
 }  // namespace restante

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "shared/store/entry.h"
+#include "shared/store/scripts.h"
 
 namespace restante {
 namespace {
@@ -22,65 +23,8 @@ constexpr std::uint64_t kListsAtOnce = 64 * 1024 * 1024, kBodiesAtOnce = 64 * 10
 // What one list that leaves mail out reads of a mailbox, and at a time.
 constexpr std::size_t kScanLimit = 10'000, kScanBatch = 100;
 
-// One delivery. A fingerprint that is still there means that this delivery was stored and its
-// sender not told: there is nothing to do again. Redis refuses the first command that writes when
-// it is full, and none after it, so a script that fails has done nothing.
-// KEYS inbox, seen if there is a fingerprint; ARGV retention in ms, summary, frame; or of a large
-// mail, instead of the frame: prefix of the mails' keys, size of its bodies, pieces of the frame
-constexpr std::string_view kPut = R"(
-local stored = KEYS[2] and redis.call('GET', KEYS[2])
-if stored then return stored end
-local time = redis.call('TIME')
-local oldest = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[1])
-local id
-if #ARGV == 3 then
-  id = redis.call('XADD', KEYS[1], 'MINID', oldest, '*', 's', ARGV[2], 'z', ARGV[3])
-else
-  id = redis.call('XADD', KEYS[1], 'MINID', oldest, '*', 's', ARGV[2], 'n', ARGV[4])
-  local mail = ARGV[3] .. id
-  redis.call('HSET', mail, 'z', ARGV[5])
-  for i = 6, #ARGV do redis.call('HSET', mail, 'z' .. i - 5, ARGV[i]) end
-  redis.call('PEXPIRE', mail, ARGV[1])
-end
-redis.call('PEXPIRE', KEYS[1], ARGV[1])
-if KEYS[2] then redis.call('SET', KEYS[2], id, 'EX', 3600) end
-redis.call('PUBLISH', KEYS[1], id)
-return id
-)";
-
-// Removes a batch of the oldest mails up to an id; says where to go on, or nothing.
-// KEYS inbox; ARGV prefix of the mails' keys, last id or "" for the newest one, size of a batch
-constexpr std::string_view kClear = R"(
-local last = ARGV[2]
-if last == '' then
-  local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
-  if #newest == 0 then return false end
-  last = newest[1][1]
-end
-local batch = redis.call('XRANGE', KEYS[1], '-', last, 'COUNT', ARGV[3])
-for _, entry in ipairs(batch) do
-  if entry[2][3] == 'n' then redis.call('UNLINK', ARGV[1] .. entry[1]) end
-  redis.call('XDEL', KEYS[1], entry[1])
-end
-if #batch == tonumber(ARGV[3]) then return last end
-if redis.call('XLEN', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[1]) end
-return false
-)";
+// Mails that one call of the script removes, to keep Redis responsive.
 constexpr std::string_view kClearBatch = "500";
-
-// Removes one mail, with a lease only if that is still the mail's; says how many that were. An
-// inbox without mail is no key either. KEYS inbox, claimed; ARGV prefix of the mails' keys, id,
-// lease or none
-constexpr std::string_view kRemove = R"(
-if ARGV[3] and redis.call('HGET', KEYS[2], ARGV[2]) ~= ARGV[3] then return 0 end
-local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
-if not entry then return 0 end
-if entry[2][3] == 'n' then redis.call('UNLINK', ARGV[1] .. entry[1]) end
-redis.call('XDEL', KEYS[1], ARGV[2])
-redis.call('HDEL', KEYS[2], ARGV[2])
-if redis.call('XLEN', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[1]) end
-return 1
-)";
 
 // The end of a range that leaves `id` out. Redis takes "(0-0" for an error; there is no mail 0-0.
 std::string newest_before(MailId id) { return (id == MailId{} ? "" : "(") + id.stream_id(); }
@@ -230,8 +174,8 @@ void MailStore::put(const NewMail& mail, std::function<void(Result<MailId>)> don
       arguments.push_back(std::string_view(frame).substr(at, kFramePiece));
     }
   }
-  redis_.run_script(kPut, std::span(keys).first(mail.fingerprint.empty() ? 1 : 2), arguments,
-                    [this, done = std::move(done)](Result<RedisReply> reply) {
+  redis_.run_script(put_script(), std::span(keys).first(mail.fingerprint.empty() ? 1 : 2),
+                    arguments, [this, done = std::move(done)](Result<RedisReply> reply) {
                       if (!reply) return done(std::unexpected(reply.error()));
                       const auto id = MailId::from_stream(reply->text());
                       if (!id)
@@ -322,12 +266,13 @@ void MailStore::clear(std::string_view mailbox, std::function<void(Result<void>)
     static void step(const std::shared_ptr<Clearing>& work) {
       const std::array<std::string_view, 1> keys = {work->inbox};
       const std::array<std::string_view, 3> arguments = {work->prefix, work->last, kClearBatch};
-      work->store.redis_.run_script(kClear, keys, arguments, [work](Result<RedisReply> reply) {
-        if (!reply) return work->done(std::unexpected(reply.error()));
-        if (reply->is_nil()) return work->done({});
-        work->last = reply->text();
-        step(work);
-      });
+      work->store.redis_.run_script(clear_script(), keys, arguments,
+                                    [work](Result<RedisReply> reply) {
+                                      if (!reply) return work->done(std::unexpected(reply.error()));
+                                      if (reply->is_nil()) return work->done({});
+                                      work->last = reply->text();
+                                      step(work);
+                                    });
     }
   };
   Clearing::step(std::make_shared<Clearing>(
@@ -348,7 +293,7 @@ void MailStore::remove_if(std::string_view mailbox, MailId id, std::string_view 
   const std::string stream_id = id.stream_id();
   const std::array<std::string_view, 2> keys = {inbox, claimed};
   const std::array<std::string_view, 3> arguments = {prefix, stream_id, lease};
-  redis_.run_script(kRemove, keys, std::span(arguments).first(lease.empty() ? 2 : 3),
+  redis_.run_script(remove_script(), keys, std::span(arguments).first(lease.empty() ? 2 : 3),
                     [done = std::move(done)](Result<RedisReply> reply) {
                       if (!reply) return done(std::unexpected(reply.error()));
                       done(reply->integer() != 0);

@@ -1,0 +1,25 @@
+-- SPDX-License-Identifier: ISC
+-- Removes one batch of the oldest mails of a mailbox, up to a last id.
+--
+-- KEYS  1 inbox
+-- ARGV  1 prefix of the keys of large mails
+--       2 last id to remove, or '' for the newest mail of now
+--       3 size of the batch
+--
+-- Returns the last id if there may be more to remove, to be given as ARGV[2] of the next call;
+-- otherwise nil.
+
+local last = ARGV[2]
+if last == '' then
+  local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+  if #newest == 0 then return false end
+  last = newest[1][1]
+end
+local batch = redis.call('XRANGE', KEYS[1], '-', last, 'COUNT', ARGV[3])
+for _, entry in ipairs(batch) do
+  if entry[2][3] == 'n' then redis.call('UNLINK', ARGV[1] .. entry[1]) end
+  redis.call('XDEL', KEYS[1], entry[1])
+end
+if #batch == tonumber(ARGV[3]) then return last end
+if redis.call('XLEN', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[1]) end
+return false

@@ -1,0 +1,20 @@
+-- SPDX-License-Identifier: ISC
+-- Removes one mail, with a lease only if the mail still has that lease. An inbox that becomes empty
+-- is removed too.
+--
+-- KEYS  1 inbox
+--       2 claimed
+-- ARGV  1 prefix of the keys of large mails
+--       2 id
+--       3 lease: only to acknowledge a claim
+--
+-- Returns the number of mails removed, 0 or 1.
+
+if ARGV[3] and redis.call('HGET', KEYS[2], ARGV[2]) ~= ARGV[3] then return 0 end
+local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
+if not entry then return 0 end
+if entry[2][3] == 'n' then redis.call('UNLINK', ARGV[1] .. entry[1]) end
+redis.call('XDEL', KEYS[1], ARGV[2])
+redis.call('HDEL', KEYS[2], ARGV[2])
+if redis.call('XLEN', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[1]) end
+return 1
