@@ -19,27 +19,11 @@
 #include "shared/config/redis_address.h"
 #include "shared/memory/redis_outage.h"
 #include "shared/memory/scoreboard.h"
+#include "shared/redis/reply.h"
 
 struct event_base;
-struct redisReply;
 
 namespace restante {
-
-// A reply that is looked at, not owned: it lives during the callback it is given to.
-class RedisReply {
- public:
-  explicit RedisReply(const redisReply* reply) : reply_(reply) {}
-  [[nodiscard]] bool is_nil() const;
-  [[nodiscard]] bool is_array() const;
-  [[nodiscard]] bool is_text() const;           // bulk string or status
-  [[nodiscard]] std::string_view text() const;  // "" unless is_text()
-  [[nodiscard]] std::int64_t integer() const;   // 0 unless an integer
-  [[nodiscard]] std::size_t size() const;       // elements of an array, else 0
-  [[nodiscard]] RedisReply at(std::size_t index) const;
-
- private:
-  const redisReply* reply_;
-};
 
 class Redis {
  public:

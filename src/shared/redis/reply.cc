@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: ISC
-// What is in a reply of Redis.
-#include <hiredis/hiredis.h>
+#include "shared/redis/reply.h"
 
-#include "shared/redis/client.h"
+#include <hiredis/hiredis.h>
 
 namespace restante {
 

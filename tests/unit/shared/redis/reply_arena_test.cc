@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "shared/base/c_ptr.h"
-#include "shared/redis/client.h"
+#include "shared/redis/reply.h"
 #include "testing.h"
 
 namespace {
