@@ -38,8 +38,8 @@ SEES_parser := libevent
 USES_smtpd/protocol := base net mail config
 BANS_smtpd/protocol := io
 USES_smtpd := smtpd/protocol $(SHARED)
-LIBS_smtpd := openssl
-SEES_smtpd := libevent libzstd
+LIBS_smtpd := fmt openssl
+SEES_smtpd := libevent
 
 USES_mimed/text     := base
 LIBS_mimed/text     := glib-2.0

@@ -24,7 +24,8 @@
 #include "shared/base/rlimit.h"
 #include "shared/base/secrets.h"
 #include "shared/log/log.h"
-#include "shared/store/mail_store.h"
+#include "shared/store/redis_claims.h"
+#include "shared/store/redis_reader.h"
 #include "shared/store/redis_watch.h"
 #include "shared/parser/client.h"
 #include "shared/net/address_range.h"
@@ -77,7 +78,7 @@ std::uint16_t local_port(int fd) {
 }
 
 // Takes a claimed mail, and counts it.
-auto taker(MailStore& store, const Tally& tally) {
+auto taker(restante::Claims& store, const Tally& tally) {
   return [&store, &tally](auto mailbox, auto& id, auto lease, auto done) {
     store.acknowledge(mailbox, id, lease, [&tally, done = std::move(done)](Result<bool> taken) {
       if (taken.value_or(false)) tally.add(Count::kMailsClaimed);
@@ -86,7 +87,8 @@ auto taker(MailStore& store, const Tally& tally) {
   };
 }
 
-Mailboxes mailboxes_of(MailStore& store, Watch& watch, MimeClient& mime, const Tally& tally) {
+Mailboxes mailboxes_of(Reader& store, restante::Claims& claims, Watch& watch, MimeClient& mime,
+                       const Tally& tally) {
   return {
       .list = [&store](auto mailbox, auto& query,
                        auto done) { store.list(mailbox, query, std::move(done)); },
@@ -99,12 +101,12 @@ Mailboxes mailboxes_of(MailStore& store, Watch& watch, MimeClient& mime, const T
       .remove = [&store](auto mailbox, auto id,
                          auto done) { store.remove(mailbox, id, std::move(done)); },
       .ping = [&store](auto done) { store.ping(std::move(done)); },
-      .claims = {.claim = [&store](auto mailbox, auto& query,
-                                   auto done) { store.claim(mailbox, query, std::move(done)); },
-                 .take = taker(store, tally),
+      .claims = {.claim = [&claims](auto mailbox, auto& query,
+                                    auto done) { claims.claim(mailbox, query, std::move(done)); },
+                 .take = taker(claims, tally),
                  .give_back =
-                     [&store](auto mailbox, auto& id, auto lease, auto done) {
-                       store.release(mailbox, id, lease, std::move(done));
+                     [&claims](auto mailbox, auto& id, auto lease, auto done) {
+                       claims.release(mailbox, id, lease, std::move(done));
                      }},
       .watch = [&watch](auto mailbox,
                         auto changed) { return watch.watch(mailbox, std::move(changed)); },
@@ -122,19 +124,13 @@ class Worker {
         redis_(loop_.base(), redis, context.config.redis_timeout, segment.redis_health(), tally_),
         subscriber_(loop_.base(), std::move(redis), context.config.redis_timeout,
                     segment.redis_health(), tally_),
-        store_(loop_.base(), redis_, context.config.retention),
+        resources_{redis_, context.config.retention, FrameCache(loop_.base())},
         watch_(loop_.base(), subscriber_),
-        mime_(loop_.base(), context.parser_sockets(), context.number, context.config.mime_timeout,
-              tally_),
-        api_(context.config,
-             {.base = loop_.base(),
-              .reader = store_,
-              .claims = store_,
-              .watch = watch_,
-              .extractor = mime_,
-              .tally = tally_,
-              .metrics = [&segment] { return metrics_text(segment); }},
-             segment.api_rates()),
+        mime_(loop_.base(), context.config.runtime_dir, context.config.mimed_workers,
+              context.number, context.config.mime_timeout, tally_),
+        api_(context.config, mailboxes_of(reader_, claims_, watch_, mime_, tally_),
+             segment.api_rates(), loop_.base(),
+             {.tally = tally_, .metrics = [&segment] { return metrics_text(segment); }}),
         grace_over_(loop_.base(), [this] { loop_.stop(); }) {
     for (std::string& key : context.config.api_key) wipe(key);  // api_ has their hashes
   }
@@ -160,7 +156,9 @@ class Worker {
   Tally tally_;
   Pulse pulse_;
   Redis redis_, subscriber_;
-  MailStore store_;
+  ReadResources resources_;
+  RedisReader reader_{resources_};
+  RedisClaims claims_{resources_};
   RedisWatch watch_;
   MimeClient mime_;
   Api api_;

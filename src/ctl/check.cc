@@ -83,7 +83,7 @@ void check_redis(const Config& config, Findings& findings) {
   if (!address) return findings.push_back({Grade::kBad, "redis", address.error().what});
   Store store(config, *std::move(address));
   const auto pinged =
-      store.answer_of<Result<void>>([&](auto done) { store.mails().ping(std::move(done)); });
+      store.answer_of<Result<void>>([&](auto done) { store.reader().ping(std::move(done)); });
   if (!pinged) return findings.push_back({Grade::kBad, "redis", pinged.error().what});
   findings.push_back({Grade::kGood, "redis", "it answers"});
   const auto facts =

@@ -51,7 +51,7 @@ Result<int> run_inbox(const Options& options, const Config& config) {
   return in_mailbox(options, config, [&](Store& store, const std::string& mailbox) -> Result<int> {
     ListQuery query{.limit = options.count == 0 ? kListed : options.count, .with_bodies = false};
     const auto page = store.answer_of<Result<Page>>(
-        [&](auto done) { store.mails().list(mailbox, query, std::move(done)); });
+        [&](auto done) { store.reader().list(mailbox, query, std::move(done)); });
     if (!page) return std::unexpected(page.error());
     fmt::print("{}", options.json ? inbox_json(*page) : inbox_text(*page));
     if (page->next && !options.json) fmt::print("There is more: -n {}\n", 2 * query.limit);
@@ -64,7 +64,7 @@ Result<int> run_show(const Options& options, const Config& config) {
     const auto id = id_of(options.words[1]);
     if (!id) return std::unexpected(id.error());
     const auto mail = store.answer_of<Result<std::optional<StoredMail>>>(
-        [&](auto done) { store.mails().get(mailbox, *id, std::move(done)); });
+        [&](auto done) { store.reader().get(mailbox, *id, std::move(done)); });
     if (!mail) return std::unexpected(mail.error());
     if (!*mail) return no_such_mail();
     fmt::print("{}", options.json ? mail_json(**mail) : mail_text(**mail));
@@ -78,7 +78,7 @@ Result<int> run_rm(const Options& options, const Config& config) {
     if (!id) return std::unexpected(id.error());
     if (!*id) return fail(ErrorKind::kConfig, "rm takes an id: which mail is latest may change");
     const auto removed = store.answer_of<Result<bool>>(
-        [&](auto done) { store.mails().remove(mailbox, **id, std::move(done)); });
+        [&](auto done) { store.reader().remove(mailbox, **id, std::move(done)); });
     if (!removed) return std::unexpected(removed.error());
     if (!*removed) return no_such_mail();
     fmt::print("removed {}\n", (*id)->text());

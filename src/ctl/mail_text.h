@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "shared/store/mail_store.h"
+#include "shared/store/reader.h"
 
 namespace restante::ctl {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Redis for a program that has nothing else to do: one question at a time, waited for.
+// The store for a program that waits for each reply: a command of restantectl.
 #pragma once
 
 #include <event2/event.h>
@@ -8,24 +8,25 @@
 
 #include "shared/config/config.h"
 #include "shared/net/event_loop.h"
-#include "shared/store/mail_store.h"
 #include "shared/redis/client.h"
+#include "shared/store/redis_reader.h"
 
 namespace restante::ctl {
 
 class Store {
  public:
+  // Waits until Redis is available, or was not for as long as Redis::when_settled() allows.
   Store(const Config& config, RedisAddress address)
       : redis_(loop_.base(), std::move(address), config.redis_timeout, health_),
-        mails_(loop_.base(), redis_, config.retention) {
+        resources_{redis_, config.retention, FrameCache(loop_.base())} {
     redis_.when_settled([this] { settled_ = true; });
     while (!settled_) event_base_loop(loop_.base(), EVLOOP_ONCE);
   }
 
   [[nodiscard]] Redis& redis() { return redis_; }
-  [[nodiscard]] MailStore& mails() { return mails_; }
+  [[nodiscard]] Reader& reader() { return reader_; }
 
-  // `start` begins what calls the function that it is given, once, with the answer.
+  // Calls `start` with a callback, waits until that is called, and returns what it was called with.
   template <class T, class Start>
   [[nodiscard]] T answer_of(Start start) {
     std::optional<T> answer;
@@ -36,11 +37,11 @@ class Store {
 
  private:
   EventLoop loop_;
-  RedisHealth health_{0, 0, 0, 0,
-                      0, 0, 1};  // what is away is told by the command, not by a line of the log
+  RedisHealth health_{.is_private = 1};  // an outage is reported by the command, not logged
   bool settled_ = false;
   Redis redis_;
-  MailStore mails_;
+  ReadResources resources_;
+  RedisReader reader_{resources_};
 };
 
 }  // namespace restante::ctl

@@ -47,7 +47,7 @@ struct Delivery::Job {
   DeliveryReport report;
 };
 
-Delivery::Delivery(MimeClient& mime, MailStore& store, const RedisGuard& guard,
+Delivery::Delivery(MimeClient& mime, Writer& store, const RedisGuard& guard,
                    const MailboxNaming& naming)
     : mime_(mime), store_(store), guard_(guard), naming_(naming) {}
 

@@ -8,10 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "shared/store/mail_store.h"
 #include "shared/mail/mailbox_name.h"
 #include "shared/mail/message.h"
 #include "shared/parser/client.h"
+#include "shared/store/frame.h"
+#include "shared/store/writer.h"
 #include "smtpd/durability_monitor.h"
 #include "smtpd/protocol/session.h"
 
@@ -35,8 +36,7 @@ class Delivery {
   using Done = std::function<void(const DeliveryReport&)>;
 
   // The former three outlive the delivery.
-  Delivery(MimeClient& mime, MailStore& store, const RedisGuard& guard,
-           const MailboxNaming& naming);
+  Delivery(MimeClient& mime, Writer& store, const RedisGuard& guard, const MailboxNaming& naming);
 
   // Stores `mail` with `trace` (trace.h) on top and `transport` in its details. Goes on whether or
   // not the client is still there. `done` is called once, never before start() returns.
@@ -62,7 +62,7 @@ class Delivery {
   void finish(Job& job);
 
   MimeClient& mime_;
-  MailStore& store_;
+  Writer& store_;
   const RedisGuard& guard_;
   MailboxNaming naming_;
   FrameWriter frames_;

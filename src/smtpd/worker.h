@@ -16,6 +16,7 @@
 #include "shared/parser/client.h"
 #include "shared/redis/client.h"
 #include "shared/store/mail_store.h"
+#include "shared/store/redis_writer.h"
 #include "shared/worker/context.h"
 #include "shared/worker/heartbeat.h"
 #include "smtpd/connection.h"
@@ -59,7 +60,7 @@ class Worker {
   Pulse pulse_;
   Redis redis_;
   RedisGuard guard_;
-  MailStore store_;
+  RedisWriter store_;
   MimeClient mime_;
   Delivery delivery_;
   std::vector<char> buffer_;

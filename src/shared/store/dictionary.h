@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
-// What mails and their fragments have in common, as a dictionary for zstd: a small mail takes a
-// quarter less with it. It is part of the stored format: another one would be another field
-// (mail_entry.h). What is met most often stands last, where a reference to it is shortest.
+// The zstd dictionary of every frame: text that most mails and their fragments contain. It makes
+// the frame of a small mail a quarter smaller. It is part of the stored format: frames written with
+// another dictionary need a field of their own in the entry (entry.h). The most frequent text comes
+// last, where references to it are shortest.
 #pragma once
 
 #include <string_view>

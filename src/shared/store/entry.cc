@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: ISC
-// How a mailbox stands in Redis: keys, ids and entries, read and written.
 #include "shared/store/entry.h"
-
-#include <fmt/core.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -11,22 +8,6 @@
 #include "shared/mail/message.h"
 
 namespace restante {
-std::string inbox_key(std::string_view mailbox) { return fmt::format("inbox:{{{}}}", mailbox); }
-std::string mail_prefix(std::string_view mailbox) { return fmt::format("mail:{{{}}}:", mailbox); }
-std::string mail_key(std::string_view mailbox, const MailId& id) {
-  return mail_prefix(mailbox) + id.stream_id();
-}
-std::string claimed_key(std::string_view mailbox) { return fmt::format("claimed:{{{}}}", mailbox); }
-std::string seen_key(std::string_view mailbox, std::string_view fingerprint) {
-  return fmt::format("seen:{{{}}}:{}", mailbox, fingerprint);
-}
-
-MailId oldest_mail(std::chrono::milliseconds retention) {
-  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
-      std::chrono::system_clock::now().time_since_epoch());
-  const std::int64_t oldest = std::max<std::int64_t>(0, (now - retention).count());
-  return {.milliseconds = static_cast<std::uint64_t>(oldest), .sequence = 0};
-}
 
 std::optional<Entry> read_entry(RedisReply reply) {
   if (reply.size() != 2 || !reply.at(1).is_array()) return {};
@@ -44,13 +25,20 @@ std::optional<Entry> read_entry(RedisReply reply) {
   return entry;
 }
 
-StoredMail read_mail(RecentHeads& heads, MailId id, std::string_view summary,
+StoredMail read_mail(FrameCache& frames, MailId id, std::string_view summary,
                      std::string_view frame) {
-  const MailHead& head = heads.read(frame);
+  const MailHead& head = frames.read(frame);
   return {.id = id,
           .summary = std::string(summary),
           .bodies = head.bodies,
           .details = complete_details(summary, head.details)};
+}
+
+MailId oldest_mail(std::chrono::milliseconds retention) {
+  const auto now = std::chrono::duration_cast<std::chrono::milliseconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  const std::int64_t oldest = std::max<std::int64_t>(0, (now - retention).count());
+  return {.milliseconds = static_cast<std::uint64_t>(oldest), .sequence = 0};
 }
 
 }  // namespace restante

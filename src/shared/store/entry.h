@@ -1,41 +1,40 @@
 // SPDX-License-Identifier: ISC
-// How a mailbox stands in Redis (mail_store.h): its keys, and an entry of its stream.
+// An entry of an inbox stream. It contains all of a small mail: the fields `s` (summary) and `z`
+// (frame, see frame.h). The entry of a large mail has `s` and `n`, the size of its bodies in bytes.
+// The frame of a large mail is in a hash, mail_key(): the field `z` has bodies and details, and
+// `z1`, `z2`, … have the rest, kFramePiece bytes each.
 #pragma once
 
 #include <chrono>
 #include <cstddef>
 #include <optional>
-#include <string>
 #include <string_view>
 
-#include "shared/redis/client.h"
-#include "shared/store/mail_store.h"
+#include "shared/redis/reply.h"
+#include "shared/store/frame_cache.h"
+#include "shared/store/mail_id.h"
+#include "shared/store/reader.h"
 
 namespace restante {
 
-// `mailbox` is a mailbox key. The inbox's key is also the channel on which its mail is announced.
-[[nodiscard]] std::string inbox_key(std::string_view mailbox);
-[[nodiscard]] std::string mail_prefix(std::string_view mailbox);
-[[nodiscard]] std::string mail_key(std::string_view mailbox, const MailId& id);
-[[nodiscard]] std::string claimed_key(std::string_view mailbox);
-[[nodiscard]] std::string seen_key(std::string_view mailbox, std::string_view fingerprint);
+// A mail above either limit is large, because XRANGE copies every entry that it returns.
+inline constexpr std::size_t kSmallBodies = 16 * 1024, kSmallFrame = 8 * 1024;
+inline constexpr std::size_t kFramePiece = std::size_t{1024} * 1024;
 
-// Mail before this one is past its age.
-[[nodiscard]] MailId oldest_mail(std::chrono::milliseconds retention);
-
-// A small mail is in its entry: `s` summary, `z` frame (mail_frame.h). Of one whose bodies or frame
-// are large the entry has `s`, and `n` the size of its bodies. Its frame is cut then, and in a hash
-// whose key ends with the entry's id: `z` gives bodies and details, `z1`, `z2`, … are the rest.
 struct Entry {
   MailId id;
-  std::string_view summary, frame;
-  std::optional<std::size_t> large_size;
+  std::string_view summary, frame;        // views of the reply
+  std::optional<std::size_t> large_size;  // of a large mail: the size of its bodies
 };
 
-// Views of the reply. Nothing for what is no entry of ours.
+// Reads one element of a reply to XRANGE. Nothing if it is not such an entry.
 [[nodiscard]] std::optional<Entry> read_entry(RedisReply reply);
 
-[[nodiscard]] StoredMail read_mail(RecentHeads& heads, MailId id, std::string_view summary,
+// Puts a mail together. `frame` may be cut after MailFrame::head bytes.
+[[nodiscard]] StoredMail read_mail(FrameCache& frames, MailId id, std::string_view summary,
                                    std::string_view frame);
+
+// The lowest id that a mail can have whose retention has not passed now.
+[[nodiscard]] MailId oldest_mail(std::chrono::milliseconds retention);
 
 }  // namespace restante

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: ISC
 #include "shared/store/frame.h"
 
+#include <zstd.h>
+
 #include <initializer_list>
 #include <new>
 #include <utility>
@@ -10,20 +12,20 @@
 namespace restante {
 namespace {
 
-// Measured: of mails of 2 KB and 100 KB alike, level 3 takes half as long again, for 1 % less.
+// Measured with mails of 2 KB and 100 KB: level 3 takes half as long again and saves 1 %.
 constexpr int kLevel = 1;
-// Content up to this is compressed in one go, which saves a microsecond.
+// Content up to this size is compressed in one call, which saves a microsecond.
 constexpr std::size_t kSmall = 16 * 1024;
-// What reading may look back on; writing looks back on 2 MiB (2^21) at most.
+// The largest window that a reader accepts: 8 MiB. Level 1 writes windows of 2 MiB at most.
 constexpr int kWindowLog = 23;
 constexpr std::string_view kEnd = "\n";
-constexpr std::size_t kFlushed = 64;  // far more than a block that ends early takes
+constexpr std::size_t kFlushed = 64;  // far more than ending a block early takes
 
 void compress(ZSTD_CCtx* context, ZSTD_outBuffer& out, std::string_view piece,
               ZSTD_EndDirective how) {
   ZSTD_inBuffer in{piece.data(), piece.size(), 0};
   const std::size_t left = ZSTD_compressStream2(context, &out, &in, how);
-  // The output has room, so nothing but memory can fail.
+  // The output has room, so only memory can be missing.
   if (ZSTD_isError(left) != 0 || (how != ZSTD_e_continue && left != 0)) throw std::bad_alloc();
 }
 
@@ -38,6 +40,8 @@ FrameWriter::FrameWriter() : context_(ZSTD_createCCtx()) {
     throw std::bad_alloc();
   }
 }
+
+void FrameWriter::free(ZSTD_CCtx_s* context) { ZSTD_freeCCtx(context); }
 
 MailFrame FrameWriter::write(const MailContent& content) {
   const auto& [bodies, transport, details, trace, data] = content;
@@ -80,6 +84,8 @@ FrameReader::FrameReader() : context_(ZSTD_createDCtx()), space_(ZSTD_DStreamOut
     throw std::bad_alloc();
   }
 }
+
+void FrameReader::free(ZSTD_DCtx_s* context) { ZSTD_freeDCtx(context); }
 
 std::optional<std::uint64_t> FrameReader::content_size(std::string_view frame) {
   const unsigned long long size = ZSTD_getFrameContentSize(frame.data(), frame.size());

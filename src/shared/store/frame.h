@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: ISC
-// The form in which a mail is stored: one zstd frame (RFC 8878), which says its size, of
+// The form in which a mail is stored: one zstd frame (RFC 8878), with its content size, of
 //
 //   bodies "\n" details "\n" raw
 //
-// Fragments have no newline (message.h). The raw mail says again what the fragments say, so that
-// behind them it takes little; mail_dictionary.h has what is in nearly every mail.
-//
-// Only mail_frame.cc includes zstd.
+// Fragments contain no newline (mail/message.h). The raw mail repeats much of what the fragments
+// contain, so it compresses well behind them. dictionary.h is loaded for every frame.
 #pragma once
-
-#include <zstd.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -21,66 +17,76 @@
 
 #include "shared/base/c_ptr.h"
 
+struct ZSTD_CCtx_s;
+struct ZSTD_DCtx_s;
+
 namespace restante {
 
-// Pieces that are never put together in memory when they are large.
+// The parts of a mail. FrameWriter never joins large ones in memory.
 struct MailContent {
   std::string_view bodies;
-  std::string_view transport, details;  // transport: transport_fragment() of message.h
+  std::string_view transport, details;  // transport: transport_fragment() of mail/message.h
   std::string_view trace, data;         // the raw mail
 };
 
 struct MailFrame {
   std::string bytes;
-  std::size_t head = 0;         // how many of the first of them give bodies and details
-  std::size_t bodies_size = 0;  // of the bodies that are in it
+  std::size_t head = 0;         // the first bytes, which FrameReader::head() needs at least
+  std::size_t bodies_size = 0;  // bytes of MailContent::bodies
 };
 
+// Compresses mails. Throws std::bad_alloc when zstd has no memory.
 class FrameWriter {
  public:
   FrameWriter();
   [[nodiscard]] MailFrame write(const MailContent& content);
 
  private:
-  CPtr<ZSTD_CCtx, ZSTD_freeCCtx> context_;
-  std::string small_;  // the content of a small mail
+  static void free(ZSTD_CCtx_s* context);
+
+  CPtr<ZSTD_CCtx_s, free> context_;
+  std::string small_;  // the joined content of a small mail
 };
 
 struct MailHead {
-  std::string bodies, details;  // details: the transport's and the mail's
+  std::string bodies, details;  // details: those of the transport, then those of the mail
 };
 
 enum class FramePart : std::uint8_t { kBodies, kDetails, kRaw };
 
-// Reads one frame after the other, each in pieces that may be cut anywhere.
+// Decompresses one frame after another. A frame may be given in pieces that are cut anywhere. The
+// constructor throws std::bad_alloc when zstd has no memory.
 class FrameReader {
  public:
   FrameReader();
 
-  // Bytes of the content, as the beginning of a frame says.
+  // Bytes of the content, as stated at the beginning of a frame; nothing if that is damaged.
   [[nodiscard]] static std::optional<std::uint64_t> content_size(std::string_view frame);
 
-  // `frame` is the beginning of one.
+  // Call it before the first read() of a frame. `frame` is the first piece, which read() needs too.
   void begin(std::string_view frame);
 
-  // Bytes of the content that have not been read yet; known while content_size() is.
+  // Bytes of the content that read() has not given yet; only valid if content_size() has a value.
   [[nodiscard]] std::uint64_t left() const { return left_; }
 
+  // kMore: the piece was used up; the frame has more. kStopped: `take` returned false. kDamaged:
+  // no frame, a part is missing, or bytes follow the end of the frame.
   enum class Status : std::uint8_t { kMore, kComplete, kStopped, kDamaged };
-  // Gives content to `take`, up to 128 KiB a time, and of each part at least once, be it empty;
-  // when that says false no more is wanted. A part that is missing, and what stands behind the end
-  // of the frame, is damage.
+  // Gives the content of a piece to `take`, at most 128 KiB a call, and each part at least once,
+  // even if it is empty. `take` returns false to stop.
   using Take = std::function<bool(FramePart, std::string_view)>;
   [[nodiscard]] Status read(std::string_view piece, const Take& take);
 
-  // What a whole frame, or as much of it as `head` counts, begins with.
+  // Bodies and details of a frame, which may be cut after MailFrame::head bytes. Nothing if it is
+  // damaged.
   [[nodiscard]] std::optional<MailHead> head(std::string_view frame);
 
  private:
+  static void free(ZSTD_DCtx_s* context);
   [[nodiscard]] bool give(std::string_view content, const Take& take);
 
-  CPtr<ZSTD_DCtx, ZSTD_freeDCtx> context_;
-  FramePart part_ = FramePart::kBodies;  // that is read now
+  CPtr<ZSTD_DCtx_s, free> context_;
+  FramePart part_ = FramePart::kBodies;  // the part being read
   std::uint64_t left_ = 0;
   std::vector<char> space_;
 };

@@ -16,16 +16,16 @@ constexpr std::chrono::minutes kKept{1};
 
 }  // namespace
 
-RecentHeads::RecentHeads(event_base* base) : idle_(base, [this] { forget(); }) {}
+FrameCache::FrameCache(event_base* base) : idle_(base, [this] { forget(); }) {}
 
-const MailHead& RecentHeads::read(std::string_view frame) {
+const MailHead& FrameCache::read(std::string_view frame) {
   is_used_ = true;
   if (!frames_) {
     frames_.emplace();
     slots_.resize(kSlots);
     idle_.start(kKept);
   }
-  // Two that share a slot only take it from each other.
+  // A frame simply replaces another one that has the same slot.
   Slot& slot = slots_[std::hash<std::string_view>()(frame) % kSlots];
   if (!slot.frame.empty() && slot.frame == frame) return slot.head;
   auto head = frames_->head(frame);
@@ -38,7 +38,7 @@ const MailHead& RecentHeads::read(std::string_view frame) {
   return slot.head;
 }
 
-void RecentHeads::forget() {
+void FrameCache::forget() {
   if (std::exchange(is_used_, false)) return idle_.start(kKept);
   frames_.reset();
   std::vector<Slot>().swap(slots_);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: ISC
-// Heads of the small mails that were read last: who waits for mail by asking again and again gets
-// the same ones, and decompressing them was a third of an answer's cost.
+// Keeps the heads of the small mails that were read last, up to 4 MiB. A client that polls a
+// mailbox reads the same mails again and again, and decompressing them was a third of the cost of
+// a request.
 //
-// A mail is told by the bytes of its frame, so what is kept is never stale, and whether it is still
-// there is not asked here. It is forgotten when nobody has read for a minute or two.
+// The key is the frame itself, so an entry is never stale. Everything is freed when nothing was
+// read for one to two minutes.
 #pragma once
 
 #include <optional>
@@ -16,12 +17,12 @@
 
 namespace restante {
 
-class RecentHeads {
+class FrameCache {
  public:
-  explicit RecentHeads(event_base* base);
+  explicit FrameCache(event_base* base);
 
-  // What a frame begins with; valid until the next call. A damaged one has bodies without text that
-  // say `parse_error`, and no details.
+  // Bodies and details of a frame, which may be cut after MailFrame::head bytes; valid until the
+  // next call. A damaged frame gives bodies without text that say `parse_error`, and no details.
   [[nodiscard]] const MailHead& read(std::string_view frame);
 
  private:
@@ -32,10 +33,10 @@ class RecentHeads {
 
   void forget();
 
-  std::optional<FrameReader> frames_;  // nothing before the first mail is read
+  std::optional<FrameReader> frames_;  // empty until the first read()
   std::vector<Slot> slots_;
-  MailHead large_;        // of the last one that has no slot
-  bool is_used_ = false;  // since the timer was started
+  MailHead large_;        // the last head that is too large for a slot
+  bool is_used_ = false;  // read() was called since the timer was started
   Timer idle_;
 };
 

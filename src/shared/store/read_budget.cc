@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// How much may be on its way from Redis to one worker at once.
 #include "shared/store/read_budget.h"
 
 #include <deque>
@@ -10,18 +9,17 @@ namespace restante {
 struct ReadBudget::State {
   struct Waiting {
     std::uint64_t bytes;
-    std::function<void(Place)> enter;
+    std::function<void(Reservation)> acquired;
   };
-  // One that is inside. What is under way may outlive the budget.
-  struct Inside {
-    Inside(const std::shared_ptr<State>& budget, std::uint64_t its_bytes)
+  struct Reserved {
+    Reserved(const std::shared_ptr<State>& budget, std::uint64_t its_bytes)
         : state(budget), bytes(its_bytes) {}
-    Inside(const Inside&) = delete;
-    Inside& operator=(const Inside&) = delete;
-    ~Inside() {
+    Reserved(const Reserved&) = delete;
+    Reserved& operator=(const Reserved&) = delete;
+    ~Reserved() {
       const auto budget = state.lock();
       if (!budget) return;
-      budget->taken -= bytes;
+      budget->reserved -= bytes;
       admit(budget);
     }
     std::weak_ptr<State> state;
@@ -36,32 +34,33 @@ struct ReadBudget::State {
   };
 
   [[nodiscard]] bool has_room() const {
-    return taken == 0 || (taken <= limit && waiting.front().bytes <= limit - taken);
+    return reserved == 0 || (reserved <= limit && waiting.front().bytes <= limit - reserved);
   }
   static void admit(const std::shared_ptr<State>& self);
 
-  std::uint64_t limit, taken = 0;
+  std::uint64_t limit, reserved = 0;
   std::deque<Waiting> waiting = {};
   bool is_admitting = false;
 };
 
-// One that is through at once makes room from within: the loop sees it, so nothing nests.
+// A callback that drops its reservation at once calls admit() again. That call returns and leaves
+// the rest to this loop, so that the stack does not grow.
 void ReadBudget::State::admit(const std::shared_ptr<State>& self) {
   if (self->is_admitting) return;
   const Admitting now(self->is_admitting);
   while (!self->waiting.empty() && self->has_room()) {
     Waiting next = std::move(self->waiting.front());
     self->waiting.pop_front();
-    auto place = std::make_shared<Inside>(self, next.bytes);
-    self->taken += next.bytes;
-    next.enter(std::move(place));
+    auto reservation = std::make_shared<Reserved>(self, next.bytes);
+    self->reserved += next.bytes;
+    next.acquired(std::move(reservation));
   }
 }
 
 ReadBudget::ReadBudget(std::uint64_t limit) : state_(new State{.limit = limit}) {}
 
-void ReadBudget::take(std::uint64_t bytes, std::function<void(Place)> enter) {
-  state_->waiting.push_back({bytes, std::move(enter)});
+void ReadBudget::acquire(std::uint64_t bytes, std::function<void(Reservation)> acquired) {
+  state_->waiting.push_back({bytes, std::move(acquired)});
   State::admit(state_);
 }
 

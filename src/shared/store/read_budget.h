@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// How much may be on its way from Redis to one worker at once. Redis keeps an answer in its own
-// memory until it is read, whoever asked for it and for how many others at the same time.
+// Limits the bytes that Redis sends to one worker at once. Redis keeps a reply in its own memory
+// until the worker has read it, so many large reads at the same time could fill it.
 #pragma once
 
 #include <cstdint>
@@ -11,14 +11,14 @@ namespace restante {
 
 class ReadBudget {
  public:
-  // Its bytes are let go with the last copy.
-  using Place = std::shared_ptr<void>;
+  // A share of the budget; destroying the last copy releases it. May outlive the budget.
+  using Reservation = std::shared_ptr<void>;
 
   explicit ReadBudget(std::uint64_t limit);
 
-  // Calls `enter` as soon as there is room for so many bytes, maybe from within; who comes first
-  // has his turn first. With nobody inside there is room for any number.
-  void take(std::uint64_t bytes, std::function<void(Place)> enter);
+  // Calls `acquired` once `bytes` fit into the budget, in the order of the calls; before acquire()
+  // returns if they fit now. A request above the whole limit is granted when nothing is reserved.
+  void acquire(std::uint64_t bytes, std::function<void(Reservation)> acquired);
 
  private:
   struct State;

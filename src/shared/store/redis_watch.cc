@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "shared/store/entry.h"
+#include "shared/store/keys.h"
 
 namespace restante {
 namespace {

@@ -21,7 +21,7 @@ std::string frame_of(std::string_view bodies, std::string_view details) {
 
 void each_frame_gives_its_own_head_again_and_again(void**) {
   EventLoop loop;
-  RecentHeads heads(loop.base());
+  FrameCache heads(loop.base());
   for (int round = 0; round < 3; ++round) {
     for (int number = 0; number < 1000; ++number) {
       const MailHead& head = heads.read(frame_of(bodies(number), R"("size":1)"));
@@ -33,7 +33,7 @@ void each_frame_gives_its_own_head_again_and_again(void**) {
 
 void a_large_head_is_read_and_takes_no_others_place(void**) {
   EventLoop loop;
-  RecentHeads heads(loop.base());
+  FrameCache heads(loop.base());
   for (int number = 0; number < 10; ++number) {
     const std::string large = bodies(number, 100'000);
     assert_true(heads.read(frame_of(large, "")).bodies == large);
@@ -43,7 +43,7 @@ void a_large_head_is_read_and_takes_no_others_place(void**) {
 
 void what_is_damaged_says_so(void**) {
   EventLoop loop;
-  RecentHeads heads(loop.base());
+  FrameCache heads(loop.base());
   const std::string frame = frame_of(bodies(1), R"("size":1)");
   for (const std::string_view damaged : {"", "x", "no frame at all"}) {
     const MailHead& head = heads.read(damaged);

@@ -13,18 +13,18 @@ using restante::ReadBudget;
 
 struct Visitors {
   void come(const std::string& name, std::uint64_t bytes) {
-    budget.take(bytes, [this, name](ReadBudget::Place place) {
+    budget.acquire(bytes, [this, name](ReadBudget::Reservation reservation) {
       order += name;
-      inside[name] = std::move(place);
+      inside[name] = std::move(reservation);
     });
   }
   void go(const std::string& name) {
-    const ReadBudget::Place place = std::move(inside[name]);
+    const ReadBudget::Reservation reservation = std::move(inside[name]);
     inside.erase(name);
   }
 
   std::string order;
-  std::map<std::string, ReadBudget::Place> inside;
+  std::map<std::string, ReadBudget::Reservation> inside;
   ReadBudget budget{100};
 };
 
@@ -62,19 +62,20 @@ void one_alone_may_be_larger_than_all(void**) {
 
 void many_that_are_through_at_once_do_not_nest(void**) {
   ReadBudget budget(1);
-  ReadBudget::Place first;
+  ReadBudget::Reservation first;
   std::size_t through = 0;
-  budget.take(1, [&](ReadBudget::Place place) { first = std::move(place); });
-  for (int i = 0; i < 200'000; ++i) budget.take(1, [&](const ReadBudget::Place&) { ++through; });
+  budget.acquire(1, [&](ReadBudget::Reservation reservation) { first = std::move(reservation); });
+  for (int i = 0; i < 200'000; ++i)
+    budget.acquire(1, [&](const ReadBudget::Reservation&) { ++through; });
   assert_int_equal(through, 0);
   first.reset();
   assert_int_equal(through, 200'000);
 }
 
-void a_place_may_outlive_the_budget(void**) {
-  ReadBudget::Place place;
-  ReadBudget(5).take(1, [&](ReadBudget::Place mine) { place = std::move(mine); });
-  place.reset();
+void a_reservation_may_outlive_the_budget(void**) {
+  ReadBudget::Reservation reservation;
+  ReadBudget(5).acquire(1, [&](ReadBudget::Reservation mine) { reservation = std::move(mine); });
+  reservation.reset();
 }
 
 }  // namespace
@@ -85,7 +86,7 @@ int main() {
       cmocka_unit_test(nobody_overtakes),
       cmocka_unit_test(one_alone_may_be_larger_than_all),
       cmocka_unit_test(many_that_are_through_at_once_do_not_nest),
-      cmocka_unit_test(a_place_may_outlive_the_budget),
+      cmocka_unit_test(a_reservation_may_outlive_the_budget),
   };
   return cmocka_run_group_tests_name("read_budget", tests, nullptr, nullptr);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Ids of mails, in their two forms.
-#include "shared/store/mail_store.h"
+#include "shared/store/mail_id.h"
 
 #include "testing.h"
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Claims: a lease on a mail, so that only one of many gets it, and nobody loses it.
+#include "shared/store/redis_claims.h"
+
 #include <algorithm>
 #include <array>
 #include <memory>
@@ -8,7 +9,9 @@
 #include <vector>
 
 #include "shared/store/entry.h"
-#include "shared/store/mail_store.h"
+#include "shared/store/keys.h"
+#include "shared/store/listing.h"
+#include "shared/store/removal.h"
 #include "shared/store/scripts.h"
 
 namespace restante {
@@ -16,26 +19,25 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// The answer has to be sent within this time (kClaimSendLimit in src/apid/claims.cc is below it). A
-// worker that dies with a mail in hand keeps it from others for as long.
+// The length of a lease. The API must have sent the mail by then (kClaimSendLimit in
+// apid/api/claims.cc is shorter). A mail that a dying worker has claimed is free again after it.
 constexpr std::string_view kLeaseMs = "30000";
-// Mails that are looked at in one step.
+// Mails that are listed, and then tried, in one step.
 constexpr std::size_t kBatch = 100;
 
-std::optional<ClaimedMail> read_claimed(RecentHeads& heads, RedisReply reply) {
+std::optional<ClaimedMail> read_claimed(FrameCache& frames, RedisReply reply) {
   if (reply.size() != 3) return std::nullopt;
   const auto entry = read_entry(reply.at(0));
   if (!entry) return std::nullopt;
-  return ClaimedMail{.mail = read_mail(heads, entry->id, entry->summary, reply.at(2).text()),
+  return ClaimedMail{.mail = read_mail(frames, entry->id, entry->summary, reply.at(2).text()),
                      .lease = std::string(reply.at(1).text())};
 }
 
-// One claim on its way: pages of mails that fit, and a try for those of each.
+// One claim in progress: lists a page of mails that fit, tries to claim one of them, and goes on
+// with the next page.
 struct Claiming {
-  MailStore& store;
-  Redis& redis;
-  RecentHeads& heads;
-  std::string mailbox, first;  // first: where a range begins
+  ReadResources& resources;
+  std::string mailbox, first;  // first: where the range of ids begins
   ListQuery query;
   std::function<void(Result<Claim>)> done;
   std::optional<milliseconds> free_in;
@@ -49,7 +51,7 @@ struct Claiming {
 
 void Claiming::find(const std::shared_ptr<Claiming>& work) {
   if (!work->query.fits) return attempt(work, {});
-  work->store.list(work->mailbox, work->query, [work](Result<Page> page) {
+  list_mail(work->resources, work->mailbox, work->query, [work](Result<Page> page) {
     if (!page) return work->done(std::unexpected(page.error()));
     work->has_fitted |= !page->mails.empty();
     if (!work->has_fitted && page->newest) work->none_until = page->newest;
@@ -67,16 +69,16 @@ void Claiming::attempt(const std::shared_ptr<Claiming>& work, const Page& page) 
   for (const ListedMail& mail : page.mails) ids.push_back(mail.id.stream_id());
   std::vector<std::string_view> arguments = {prefix, kLeaseMs, work->first};
   arguments.insert(arguments.end(), ids.begin(), ids.end());
-  work->redis.run_script(claim_script(), keys, arguments,
-                         [work, next = page.next](Result<RedisReply> reply) {
-                           if (!reply) return work->done(std::unexpected(reply.error()));
-                           if (auto found = read_claimed(work->heads, *reply))
-                             return work->done(Claim{std::move(found), {}});
-                           const milliseconds left{reply->integer()};
-                           if (left.count() > 0)
-                             work->free_in = std::min(work->free_in.value_or(left), left);
-                           go_on(work, next);
-                         });
+  work->resources.redis.run_script(claim_script(), keys, arguments,
+                                   [work, next = page.next](Result<RedisReply> reply) {
+                                     if (!reply) return work->done(std::unexpected(reply.error()));
+                                     if (auto found = read_claimed(work->resources.frames, *reply))
+                                       return work->done(Claim{std::move(found), {}});
+                                     const milliseconds left{reply->integer()};
+                                     if (left.count() > 0)
+                                       work->free_in = std::min(work->free_in.value_or(left), left);
+                                     go_on(work, next);
+                                   });
 }
 
 void Claiming::go_on(const std::shared_ptr<Claiming>& work, std::optional<MailId> next) {
@@ -87,13 +89,11 @@ void Claiming::go_on(const std::shared_ptr<Claiming>& work, std::optional<MailId
 
 }  // namespace
 
-void MailStore::claim(std::string_view mailbox, const ListQuery& query,
-                      std::function<void(Result<Claim>)> done) {
-  auto work = std::make_shared<Claiming>(Claiming{.store = *this,
-                                                  .redis = redis_,
-                                                  .heads = heads_,
+void RedisClaims::claim(std::string_view mailbox, const ListQuery& query,
+                        std::function<void(Result<Claim>)> done) {
+  auto work = std::make_shared<Claiming>(Claiming{.resources = resources_,
                                                   .mailbox = std::string(mailbox),
-                                                  .first = oldest_of(query),
+                                                  .first = range_start(query, resources_.retention),
                                                   .query = query,
                                                   .done = std::move(done),
                                                   .free_in = {}});
@@ -103,23 +103,23 @@ void MailStore::claim(std::string_view mailbox, const ListQuery& query,
   Claiming::find(work);
 }
 
-void MailStore::acknowledge(std::string_view mailbox, const MailId& id, std::string_view lease,
-                            std::function<void(Result<bool>)> done) {
-  remove_if(mailbox, id, lease, std::move(done));
+void RedisClaims::acknowledge(std::string_view mailbox, const MailId& id, std::string_view lease,
+                              std::function<void(Result<bool>)> done) {
+  remove_mail(resources_.redis, mailbox, id, lease, std::move(done));
 }
 
-void MailStore::release(std::string_view mailbox, const MailId& id, std::string_view lease,
-                        std::function<void(Result<bool>)> done) {
+void RedisClaims::release(std::string_view mailbox, const MailId& id, std::string_view lease,
+                          std::function<void(Result<bool>)> done) {
   const std::string inbox = inbox_key(mailbox);
   const std::string claimed = claimed_key(mailbox);
   const std::string stream_id = id.stream_id();
   const std::array<std::string_view, 2> keys = {inbox, claimed};
   const std::array<std::string_view, 2> arguments = {stream_id, lease};
-  redis_.run_script(release_script(), keys, arguments,
-                    [done = std::move(done)](Result<RedisReply> reply) {
-                      if (!reply) return done(std::unexpected(reply.error()));
-                      done(reply->integer() != 0);
-                    });
+  resources_.redis.run_script(release_script(), keys, arguments,
+                              [done = std::move(done)](Result<RedisReply> reply) {
+                                if (!reply) return done(std::unexpected(reply.error()));
+                                done(reply->integer() != 0);
+                              });
 }
 
 }  // namespace restante

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: ISC
+// The keys of a mailbox in Redis:
+//
+//   inbox:{MAILBOX}             stream   an entry for each mail (entry.h)
+//   mail:{MAILBOX}:ID           hash     the frame of a large mail, in pieces
+//   claimed:{MAILBOX}           hash     for each claimed mail the end of its lease, Unix time in
+//   ms seen:{MAILBOX}:FINGERPRINT  string   stream id of a mail whose sender has no reply yet
+//
+// MAILBOX is a mailbox key (mail/mailbox_name.h), ID a stream id. The braces are a hash tag: Redis
+// Cluster keeps all keys of a mailbox in one slot.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "shared/store/mail_id.h"
+
+namespace restante {
+
+// Also the name of the channel on which new mail is announced.
+[[nodiscard]] std::string inbox_key(std::string_view mailbox);
+// What the keys of all large mails of a mailbox begin with.
+[[nodiscard]] std::string mail_prefix(std::string_view mailbox);
+[[nodiscard]] std::string mail_key(std::string_view mailbox, const MailId& id);
+[[nodiscard]] std::string claimed_key(std::string_view mailbox);
+[[nodiscard]] std::string seen_key(std::string_view mailbox, std::string_view fingerprint);
+
+}  // namespace restante
