@@ -74,13 +74,13 @@ void RedisGuard::answered(const Result<RedisFacts>& facts) {
   tell(judgement);
   // Who has lost its office does not always cut off its clients.
   if (redis_.behind_sentinel() && (judgement.risks() & bit_of(RedisRisk::kReplica)) != 0) {
-    redis_.leave("it is no master any more");
+    redis_.reconnect("it is no master any more");
   }
 }
 
 void RedisGuard::tell(const RedisJudgement& judgement) {
   const RedisRisks now = judgement.risks(), before = health_.risks.exchange(now);
-  const std::string place = redis_.place();
+  const std::string place = redis_.server_name();
   for (const RedisFinding& finding : judgement.findings) {
     if ((before & bit_of(finding.risk)) != 0) continue;
     log::warning(finding.risk == RedisRisk::kUnknown ? "redis_unknown" : "redis_unsafe",

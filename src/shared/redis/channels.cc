@@ -9,7 +9,7 @@ void RedisChannels::subscribe(std::string_view name, std::function<void()> chang
   Channel& channel = channels_[std::string(name)];
   const bool is_being_left = channel.is_known && !channel.changed;
   channel.changed = std::move(changed);
-  if (!is_being_left) ask_for(name, channel);
+  if (!is_being_left) request(name, channel);
 }
 
 void RedisChannels::unsubscribe(std::string_view name) {
@@ -17,13 +17,13 @@ void RedisChannels::unsubscribe(std::string_view name) {
   if (found == channels_.end()) return;
   found->second.changed = nullptr;
   if (found->second.is_known) {
-    ask_("UNSUBSCRIBE", name);
+    send_("UNSUBSCRIBE", name);
   } else {
     channels_.erase(found);
   }
 }
 
-void RedisChannels::hear(std::string_view kind, std::string_view name) {
+void RedisChannels::receive(std::string_view kind, std::string_view name) {
   const auto found = channels_.find(name);
   if (found == channels_.end()) return;
   Channel& channel = found->second;
@@ -32,7 +32,7 @@ void RedisChannels::hear(std::string_view kind, std::string_view name) {
     if (!channel.changed) {
       channels_.erase(found);
     } else {
-      ask_for(name, channel);
+      request(name, channel);
     }
   } else if (const auto changed = channel.changed) {
     changed();  // may end the subscription
@@ -40,7 +40,7 @@ void RedisChannels::hear(std::string_view kind, std::string_view name) {
 }
 
 void RedisChannels::connected() {
-  for (auto& [name, channel] : channels_) ask_for(name, channel);
+  for (auto& [name, channel] : channels_) request(name, channel);
 }
 
 void RedisChannels::disconnected() {
@@ -48,8 +48,8 @@ void RedisChannels::disconnected() {
   for (auto& [name, channel] : channels_) channel.is_known = false;
 }
 
-void RedisChannels::ask_for(std::string_view name, Channel& channel) {
-  channel.is_known = ask_("SUBSCRIBE", name);
+void RedisChannels::request(std::string_view name, Channel& channel) {
+  channel.is_known = send_("SUBSCRIBE", name);
 }
 
 }  // namespace restante

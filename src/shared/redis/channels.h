@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Which channels of Redis somebody listens to, over all the connections that come and go.
+// The channels that a client of Redis subscribes to, over all its connections. It does no I/O.
 #pragma once
 
 #include <functional>
@@ -9,37 +9,35 @@
 
 namespace restante {
 
-// Knows no connection: it is told what Redis says, and asks Redis through a function.
 class RedisChannels {
  public:
   // Sends `command` ("SUBSCRIBE" or "UNSUBSCRIBE") for a channel. False: there is no connection.
-  using Ask = std::function<bool(std::string_view command, std::string_view channel)>;
+  using Send = std::function<bool(std::string_view command, std::string_view channel)>;
 
-  explicit RedisChannels(Ask ask) : ask_(std::move(ask)) {}
+  explicit RedisChannels(Send send) : send_(std::move(send)) {}
 
-  // See Redis::subscribe.
+  // See Redis::subscribe().
   void subscribe(std::string_view channel, std::function<void()> changed);
   void unsubscribe(std::string_view channel);
 
-  // A message of Redis: "subscribe", "unsubscribe" or "message". Calls back.
-  void hear(std::string_view kind, std::string_view channel);
+  // Handles a message of Redis: "subscribe", "unsubscribe" or "message". May call `changed`.
+  void receive(std::string_view kind, std::string_view channel);
 
-  // The connection is there (again), or has gone.
+  // A connection was made, or has ended.
   void connected();
   void disconnected();
 
  private:
-  // hiredis forgets a channel when it hears that it was unsubscribed from, even if it has been
-  // asked to subscribe again meanwhile. So a channel waits for that, and is subscribed to again
-  // then.
+  // hiredis drops a channel when Redis confirms UNSUBSCRIBE, even if SUBSCRIBE was sent again in
+  // between. So a channel that is being left is subscribed to again only after the confirmation.
   struct Channel {
-    std::function<void()> changed;  // empty: it is being left
-    bool is_known = false;          // Redis was asked for it on this connection
+    std::function<void()> changed;  // empty: the channel is being left
+    bool is_known = false;          // SUBSCRIBE was sent on this connection
   };
 
-  void ask_for(std::string_view name, Channel& channel);
+  void request(std::string_view name, Channel& channel);
 
-  Ask ask_;
+  Send send_;
   std::map<std::string, Channel, std::less<>> channels_;
 };
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: ISC
-// What of a Redis could lose mail: the question, and the judgement.
 #include "shared/redis/durability.h"
 
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <memory>
 #include <optional>
 #include <utility>
+
+#include "shared/base/number.h"
 
 namespace restante {
 namespace {
@@ -32,8 +32,9 @@ consteval bool in_order() {
 }
 static_assert(in_order(), "a row of the table stands at another place than its enumerator");
 
-// What INFO does not say. One a command: Redis 6 takes no more.
-constexpr std::array<std::string_view, 3> kAsked = {"appendfsync", "save", "min-replicas-to-write"};
+// The settings that INFO does not have. Redis 6 accepts only one in a command.
+constexpr std::array<std::string_view, 3> kSettings = {"appendfsync", "save",
+                                                       "min-replicas-to-write"};
 
 void add_info(RedisFacts& facts, std::string_view text) {
   while (!text.empty()) {
@@ -46,7 +47,7 @@ void add_info(RedisFacts& facts, std::string_view text) {
   }
 }
 
-// This user may not ask it, or this Redis has no such command.
+// The user has no permission, or this Redis has no such command.
 bool is_refusal(const Error& error) {
   return error.what.starts_with("Redis: NOPERM") || error.what.starts_with("Redis: ERR unknown");
 }
@@ -54,7 +55,7 @@ bool is_refusal(const Error& error) {
 struct Question {
   RedisFacts facts;
   std::optional<Error> error;
-  std::size_t open = 1 + kAsked.size();
+  std::size_t open = 1 + kSettings.size();
   std::function<void(Result<RedisFacts>)> done;
 
   void finish_one(const Result<RedisReply>& reply) {
@@ -71,10 +72,7 @@ std::string_view fact(const RedisFacts& facts, std::string_view name) {
 }
 
 std::uint64_t number(const RedisFacts& facts, std::string_view name) {
-  const std::string_view text = fact(facts, name);
-  std::uint64_t value = 0;
-  std::from_chars(text.data(), text.data() + text.size(), value);
-  return value;
+  return parse_number<std::uint64_t>(fact(facts, name)).value_or(0);
 }
 
 void judge_eviction(const RedisFacts& facts, RedisJudgement& out) {
@@ -150,7 +148,8 @@ void judge_log(const RedisFacts& facts, RedisJudgement& out) {
        advice});
 }
 
-// Replication is behind what was confirmed; with at least one replica that keeps up it is little.
+// A master confirms writes before replicas receive them. If Redis requires a replica that keeps up,
+// only the last moments can be lost.
 void judge_replicas(const RedisFacts& facts, RedisJudgement& out) {
   const auto least = facts.find("min-replicas-to-write");
   if (least == facts.end() || least->second != "0") return;
@@ -179,7 +178,7 @@ void ask_redis(Redis& redis, std::function<void(Result<RedisFacts>)> done) {
     if (reply) add_info(question->facts, reply->text());
     question->finish_one(reply);
   });
-  for (const std::string_view name : kAsked) {
+  for (const std::string_view name : kSettings) {
     redis.probe({"CONFIG", "GET", name}, [question, name](const Result<RedisReply>& reply) {
       if (reply && reply->size() == 2) question->facts.emplace(name, reply->at(1).text());
       question->finish_one(reply);

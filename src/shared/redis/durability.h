@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
-// What Redis says of how it keeps data, and what of it could lose mail that was answered 250. The
-// workers and `restantectl check` judge by this.
+// How durably a Redis stores data: reads its settings, and finds those with which mail could be
+// lost after it was answered with 250. smtpd and `restantectl check` use it.
 #pragma once
 
 #include <cstdint>
@@ -15,42 +15,42 @@
 
 namespace restante {
 
-// One row each in the table of redis_safety.cc, in this order.
+// Each has a row in the table of durability.cc, in this order.
 enum class RedisRisk : std::uint8_t {
-  kUnknown,    // it does not tell
-  kReplica,    // it takes no writes
-  kEviction,   // a full Redis throws mail away
-  kEvicting,   // and has done so
-  kNoLog,      // no append-only file
-  kLogLate,    // one that is behind what was confirmed
-  kLogFails,   // one that cannot be written
-  kNoReplica,  // the master of a Sentinel that takes writes while no replica gets them
+  kUnknown,    // its settings cannot be read
+  kReplica,    // it accepts no writes
+  kEviction,   // it deletes mail when it is full
+  kEvicting,   // it has done so
+  kNoLog,      // it has no append-only file
+  kLogLate,    // it confirms writes before they are in the append-only file
+  kLogFails,   // the append-only file cannot be written
+  kNoReplica,  // behind Sentinels: it accepts writes that no replica receives
 };
 inline constexpr std::size_t kRedisRisks = 8;
 
-using RedisRisks = std::uint32_t;  // a bit a risk
+using RedisRisks = std::uint32_t;  // a bit for each risk
 constexpr RedisRisks bit_of(RedisRisk risk) { return RedisRisks{1} << static_cast<unsigned>(risk); }
-[[nodiscard]] std::string_view risk_name(RedisRisk risk);  // in the log, in metrics
-[[nodiscard]] std::string risk_names(RedisRisks risks);    // with ", " between them
+[[nodiscard]] std::string_view risk_name(RedisRisk risk);  // as in the log and in metrics
+[[nodiscard]] std::string risk_names(RedisRisks risks);    // joined by ", "
 
-// Fields of INFO and what CONFIG GET gave, by their names there. What was refused is not in it.
+// Fields of INFO and settings of CONFIG GET, by name; without those that Redis refused.
 using RedisFacts = std::map<std::string, std::string, std::less<>>;
 
-// One pipelined question. An error: Redis is away or too busy to say, which says nothing of how it
-// keeps data.
+// Asks for the facts, in one round trip. kUnavailable: Redis is away or busy; its settings are not
+// known then, and may be good.
 void ask_redis(Redis& redis, std::function<void(Result<RedisFacts>)> done);
 
 struct RedisFinding {
   RedisRisk risk;
-  bool loses;          // rather than: might, one day
+  bool loses;          // mail is lost; false: it could be, under further conditions
   std::string what;    // "appendonly is no: …"
   std::string advice;  // what to change
 };
 
 struct RedisJudgement {
   std::vector<RedisFinding> findings;
-  std::vector<std::string> good;  // what is as it should be
-  bool nearly_full = false;       // more than nine tenths of maxmemory are used
+  std::vector<std::string> good;  // settings that are right, as texts
+  bool nearly_full = false;       // more than nine tenths of maxmemory are in use
 
   [[nodiscard]] RedisRisks risks() const;
 };

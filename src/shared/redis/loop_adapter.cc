@@ -11,7 +11,7 @@
 namespace restante {
 namespace {
 
-constexpr int kReads = 16;  // in a row; then others have their turn
+constexpr int kReads = 16;  // in a row; then other events are handled
 
 class Events {
  public:
@@ -52,7 +52,7 @@ class Events {
   }
 
  private:
-  // hiredis reads 16 KiB at a time. Of a larger reply the next ones are mostly there already.
+  // hiredis reads 16 KiB at a time. The rest of a larger reply has usually arrived already.
   static void on_readable(evutil_socket_t, short, void* self) noexcept {
     auto& events = *static_cast<Events*>(self);
     std::size_t unread = 0, before = 0;
@@ -64,14 +64,14 @@ class Events {
     } while (unread > 0 && unread != before && ++reads < kReads);
   }
 
-  // What hiredis asks to write again meanwhile did not fit into the socket.
+  // If hiredis wants to write again during this call, the socket is full.
   static void on_writable(evutil_socket_t, short, void* self) noexcept {
     auto& events = *static_cast<Events*>(self);
     events.is_writing_ = true;
     if (events.outlives(redisAsyncHandleWrite)) events.is_writing_ = false;
   }
 
-  // False: what was called has ended the context, and this with it.
+  // False: the call has freed the context, and this object with it.
   bool outlives(void (*call)(redisAsyncContext*)) {
     bool gone = false;
     gone_ = &gone;
@@ -84,9 +84,9 @@ class Events {
 
   redisAsyncContext& context_;
   EventPtr readable_, writable_;
-  EventPtr flush_;  // of no descriptor: it is made active when there is something to send
+  EventPtr flush_;  // has no descriptor; made active when there is something to send
   bool is_writing_ = false;
-  bool* gone_ = nullptr;  // set at the end, if somebody has to know
+  bool* gone_ = nullptr;  // set by the destructor, for outlives()
 };
 
 }  // namespace

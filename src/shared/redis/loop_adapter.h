@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: ISC
-// Ties a connection of hiredis to an event loop, as hiredis' own adapter does, which however makes
-// four calls of epoll_ctl(2) and one of epoll_wait(2) more for each command.
+// Connects hiredis to an event loop. The adapter of hiredis would make four more calls of
+// epoll_ctl(2) and one more of epoll_wait(2) for each command.
 //
-// Here the descriptor is watched for reading all the time, and for writing only when it is full:
-// what is to be sent is sent once all that the loop has at hand is done, so that commands of many
-// clients go in one write.
+// This adapter always watches the socket for reading, but for writing only while its buffer is
+// full. Commands are sent after the loop has handled all events at hand, so that the commands of
+// many clients go out in one write.
 #pragma once
 
 struct event_base;
@@ -12,7 +12,7 @@ struct redisAsyncContext;
 
 namespace restante {
 
-// False: out of memory. The context owns what is made, and frees it with itself.
+// False: out of memory. The context owns the adapter and frees it.
 [[nodiscard]] bool attach_to_loop(redisAsyncContext& context, event_base* base);
 
 }  // namespace restante

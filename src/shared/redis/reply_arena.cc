@@ -16,15 +16,15 @@ namespace {
 
 constexpr std::size_t kBlock = std::size_t{16} * 1024;
 
-// A reply, and the memory of all that is in it.
+// A reply, and the memory of everything that it contains.
 struct Root : redisReply {
   alignas(std::max_align_t) std::array<std::byte, 512> first_block;
   std::byte* room = first_block.data();
   std::size_t left = first_block.size();
   std::vector<std::unique_ptr<std::byte[]>> blocks = {};
 
-  // What takes much of a block has one of its own.
-  [[nodiscard]] std::byte* take(std::size_t size) {
+  // A large object gets a block of its own.
+  [[nodiscard]] std::byte* allocate(std::size_t size) {
     size = (size + alignof(std::max_align_t) - 1) & ~(alignof(std::max_align_t) - 1);
     const bool is_large = size > kBlock / 4;
     if (size > left) {
@@ -33,14 +33,14 @@ struct Root : redisReply {
       room = blocks.back().get();
       left = kBlock;
     }
-    std::byte* const taken = room;
+    std::byte* const allocated = room;
     room += size;
     left -= size;
-    return taken;
+    return allocated;
   }
 };
 
-// Makes a reply, or an element of the one that is being read; nothing if there is no memory.
+// Makes a reply, or an element of the reply being read. Null if there is no memory.
 template <class Fill>
 void* make(const redisReadTask& task, const Fill& fill) noexcept {
   try {
@@ -54,12 +54,12 @@ void* make(const redisReadTask& task, const Fill& fill) noexcept {
       const redisReadTask* top = task.parent;
       while (top->parent != nullptr) top = top->parent;
       root = static_cast<Root*>(static_cast<redisReply*>(top->obj));
-      reply = new (root->take(sizeof(redisReply))) redisReply{};
+      reply = new (root->allocate(sizeof(redisReply))) redisReply{};
       static_cast<redisReply*>(task.parent->obj)->element[task.idx] = reply;
     }
     reply->type = task.type;
     fill(*root, *reply);
-    (void)fresh.release();  // free_reply takes it back
+    (void)fresh.release();  // free_reply frees it
     return reply;
   } catch (const std::bad_alloc&) {
     return nullptr;
@@ -68,7 +68,7 @@ void* make(const redisReadTask& task, const Fill& fill) noexcept {
 
 void* make_text(const redisReadTask* task, char* text, std::size_t size) noexcept {
   return make(*task, [=](Root& root, redisReply& reply) {
-    reply.str = reinterpret_cast<char*>(root.take(size + 1));
+    reply.str = reinterpret_cast<char*>(root.allocate(size + 1));
     std::memcpy(reply.str, text, size);
     reply.str[size] = '\0';
     reply.len = size;
@@ -81,7 +81,7 @@ void* make_array(const redisReadTask* task, Size size) noexcept {
   return make(*task, [=](Root& root, redisReply& reply) {
     const auto count = static_cast<std::size_t>(size);
     if (count > SIZE_MAX / sizeof(redisReply*)) throw std::bad_alloc();
-    reply.element = new (root.take(count * sizeof(redisReply*))) redisReply* [count] {};
+    reply.element = new (root.allocate(count * sizeof(redisReply*))) redisReply* [count] {};
     reply.elements = count;
   });
 }

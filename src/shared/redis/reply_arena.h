@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: ISC
-// Where the objects of a reply live: side by side, and freed together. hiredis would allocate each
-// of them for itself, and each of its texts.
+// Memory for replies: all objects and texts of a reply are side by side and freed together. hiredis
+// would allocate each of them by itself.
 #pragma once
 
 struct redisReader;
 
 namespace restante {
 
-// To be called before anything is read.
+// Makes `reader` use this memory. Call it before anything is read.
 void keep_replies_together(redisReader& reader);
 
 }  // namespace restante

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: ISC
-// Asks the Sentinels of a Redis which server is the master now.
 #include "shared/redis/sentinel.h"
 
-#include <charconv>
 #include <utility>
+
+#include "shared/base/number.h"
 
 namespace restante {
 
@@ -39,24 +39,23 @@ void SentinelClient::ask() {
   redis_->when_settled([this] {
     if (!redis_->available()) {
       return conclude(fail(ErrorKind::kUnavailable, "no Sentinel answers, {} being the last asked",
-                           redis_->place()));
+                           redis_->server_name()));
     }
     redis_->probe({"SENTINEL", "get-master-addr-by-name", master_},
-                  [this](const Result<RedisReply>& reply) { hear(reply); });
+                  [this](const Result<RedisReply>& reply) { receive(reply); });
   });
 }
 
-void SentinelClient::hear(const Result<RedisReply>& reply) {
+void SentinelClient::receive(const Result<RedisReply>& reply) {
   if (!reply) return conclude(std::unexpected(reply.error()));
   Server server;
   if (reply->size() == 2) {
-    const std::string_view port = reply->at(1).text();
-    server.host = reply->at(0).text();
-    const auto read = std::from_chars(port.data(), port.data() + port.size(), server.port);
-    if (read.ec == std::errc() && !server.host.empty()) return conclude(std::move(server));
+    const auto port = parse_number<std::uint16_t>(reply->at(1).text());
+    server = {.host = std::string(reply->at(0).text()), .port = port.value_or(0)};
+    if (port && !server.host.empty()) return conclude(std::move(server));
   }
-  conclude(fail(ErrorKind::kUnavailable, "the Sentinel at {} knows no master {}", redis_->place(),
-                master_));
+  conclude(fail(ErrorKind::kUnavailable, "the Sentinel at {} knows no master {}",
+                redis_->server_name(), master_));
 }
 
 void SentinelClient::conclude(Result<Server> answer) {

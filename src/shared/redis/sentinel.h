@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Asks the Sentinels of a Redis, one after another, which server is the master now.
+// Asks the Sentinels of a Redis, one after another, for the address of the current master.
 #pragma once
 
 #include <chrono>
@@ -22,25 +22,26 @@ class SentinelClient {
   SentinelClient(const SentinelClient&) = delete;
   SentinelClient& operator=(const SentinelClient&) = delete;
 
-  // Calls back once, never from within the call. The Sentinel that answered is the first one that
-  // is asked the next time.
+  // Calls `found` once, after find() has returned. kUnavailable: no Sentinel replied, or one does
+  // not have the master. The next find() begins with the Sentinel that replied. `found` must not
+  // destroy the object.
   void find(Found found);
 
  private:
   void ask();
-  void hear(const Result<RedisReply>& reply);
+  void receive(const Result<RedisReply>& reply);
   void conclude(Result<RedisAddress::Server> answer);
 
   event_base* base_;
   std::vector<RedisAddress::Server> sentinels_;
   std::string master_;
   std::chrono::milliseconds timeout_;
-  RedisHealth health_{0, 0, 0, 0, 0, 0, 1};  // an outage of a Sentinel is none of Redis
+  RedisHealth health_{.is_private = 1};  // an outage of a Sentinel is not one of Redis
   std::size_t current_ = 0, tried_ = 0;
   Found found_;
   Result<RedisAddress::Server> answer_;
-  std::unique_ptr<Redis> redis_;  // to the Sentinel that is asked
-  Timer over_;                    // with it: a connection cannot be ended from its own callback
+  std::unique_ptr<Redis> redis_;  // the connection to the Sentinel being asked
+  Timer over_;                    // ends it: a Redis cannot be destroyed in its own callback
 };
 
 }  // namespace restante

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: ISC
-// TLS to Redis. hiredis itself would take a certificate for any name, so it is given a connection
-// of OpenSSL that does not.
+// hiredis itself accepts a certificate for any name, so it gets an SSL object that checks the name.
 #include "shared/redis/tls.h"
 
 #ifdef RESTANTE_REDIS_TLS
@@ -18,7 +17,7 @@ namespace restante {
 namespace {
 
 Error tls_error(std::string_view setting, const std::string& path) {
-  const std::string reason = RedisTls::take_error();
+  const std::string reason = RedisTls::last_error();
   return {ErrorKind::kConfig,
           fmt::format("{}: {}: {}", setting, path, reason.empty() ? "cannot be read" : reason)};
 }
@@ -31,10 +30,10 @@ Result<RedisTls> RedisTls::make(const Config& config) {
   ERR_clear_error();
   SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
   SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-  // hiredis goes on with what is left of a buffer, which may have moved.
+  // hiredis writes the rest of a buffer, which may have moved.
   SSL_CTX_set_mode(context.get(),
                    SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-  // A directory of authorities would be looked into at each connection.
+  // A file, because OpenSSL would read a directory of authorities at each connection.
   if (SSL_CTX_load_verify_file(context.get(), config.redis_tls_ca.c_str()) != 1) {
     return std::unexpected(tls_error("redis_tls_ca", config.redis_tls_ca));
   }
@@ -59,11 +58,11 @@ bool RedisTls::start(redisContext& connection, const std::string& host) const {
                       SSL_set_tlsext_host_name(ssl.get(), host.c_str()) != 1)) {
     return false;
   }
-  // Takes it over, and frees it when that fails.
+  // Takes ownership, also when it fails.
   return redisInitiateSSL(&connection, ssl.release()) == REDIS_OK;
 }
 
-std::string RedisTls::take_error() {
+std::string RedisTls::last_error() {
   const char* reason = ERR_reason_error_string(ERR_peek_last_error());
   ERR_clear_error();
   return reason == nullptr ? std::string() : reason;
@@ -75,7 +74,7 @@ Result<RedisTls> RedisTls::make(const Config&) {
 
 bool RedisTls::start(redisContext&, const std::string&) const { return false; }
 
-std::string RedisTls::take_error() { return {}; }
+std::string RedisTls::last_error() { return {}; }
 #endif
 
 Result<RedisAddress> redis_of(const Config& config) {

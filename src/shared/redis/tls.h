@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: ISC
-// TLS to Redis (`rediss://`), where hiredis has it: from version 1.1 on, as Debian 13 has.
+// TLS to Redis (`rediss://`). It needs hiredis 1.1 or newer, which Debian 13 has; see kRedisHasTls.
 #pragma once
 
 #include <memory>
 #include <string>
 
-#include "shared/config/config.h"
 #include "shared/base/error.h"
+#include "shared/config/config.h"
 #include "shared/config/redis_address.h"
 
 struct redisContext;
@@ -16,16 +16,17 @@ namespace restante {
 
 class RedisTls {
  public:
-  // Reads the files that the configuration names, now and never again. TLS 1.2 at least; the
-  // server's certificate is always verified. An error names the setting.
+  // Reads the files that the configuration names; they are not read again. TLS 1.2 is the oldest
+  // version, and the certificate of the server is always verified. ErrorKind: kConfig, with the
+  // name of the setting, or kUnavailable without memory.
   [[nodiscard]] static Result<RedisTls> make(const Config& config);
 
-  // Begins the handshake on a connection that is being made; false: it cannot be, and the
-  // context's errstr may say why. The certificate has to be one for `host`, a name or an address.
+  // Begins the handshake on a connection that is being made. False: it failed, and the errstr of
+  // `connection` may have the reason. The certificate must be valid for `host`, a name or address.
   [[nodiscard]] bool start(redisContext& connection, const std::string& host) const;
 
-  // Why OpenSSL gave up, which hiredis does not say; "" if it did not.
-  [[nodiscard]] static std::string take_error();
+  // The last error of OpenSSL, which hiredis does not report; "" if there is none. Clears it.
+  [[nodiscard]] static std::string last_error();
 
  private:
   explicit RedisTls(std::shared_ptr<ssl_ctx_st> context) : context_(std::move(context)) {}
@@ -33,7 +34,7 @@ class RedisTls {
   std::shared_ptr<ssl_ctx_st> context_;
 };
 
-// parse_redis_address() of the setting `redis`, with what it takes to connect by TLS.
+// parse_redis_address() of the setting `redis`; for `rediss://` the address has a RedisTls.
 [[nodiscard]] Result<RedisAddress> redis_of(const Config& config);
 
 }  // namespace restante

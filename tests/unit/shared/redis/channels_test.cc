@@ -28,9 +28,9 @@ struct Setup {
 void a_channel_is_asked_for_and_heard(void**) {
   Setup setup;
   setup.subscribe();
-  setup.channels.hear("subscribe", "box");
-  setup.channels.hear("message", "box");
-  setup.channels.hear("message", "another");
+  setup.channels.receive("subscribe", "box");
+  setup.channels.receive("message", "box");
+  setup.channels.receive("message", "another");
   assert_same(setup.asked, "SUBSCRIBE box\n");
   assert_same(setup.told, "aa");
 }
@@ -59,9 +59,9 @@ void who_comes_back_while_a_channel_is_left_is_subscribed_again_afterwards(void*
   setup.channels.unsubscribe("box");
   setup.subscribe("new ");
   assert_same(setup.asked, "SUBSCRIBE box\nUNSUBSCRIBE box\n");
-  setup.channels.hear("unsubscribe", "box");
+  setup.channels.receive("unsubscribe", "box");
   assert_same(setup.asked, "SUBSCRIBE box\nUNSUBSCRIBE box\nSUBSCRIBE box\n");
-  setup.channels.hear("subscribe", "box");
+  setup.channels.receive("subscribe", "box");
   assert_same(setup.told, "new ");
 }
 
@@ -71,7 +71,7 @@ void what_was_left_is_not_asked_for_on_the_next_connection(void**) {
   setup.channels.unsubscribe("box");
   setup.channels.disconnected();
   setup.channels.connected();
-  setup.channels.hear("message", "box");
+  setup.channels.receive("message", "box");
   assert_same(setup.asked, "SUBSCRIBE box\nUNSUBSCRIBE box\n");
   assert_same(setup.told, "");
 }
@@ -82,8 +82,8 @@ void a_callback_may_end_its_subscription(void**) {
     setup.told += "once";
     setup.channels.unsubscribe("box");
   });
-  setup.channels.hear("message", "box");
-  setup.channels.hear("message", "box");
+  setup.channels.receive("message", "box");
+  setup.channels.receive("message", "box");
   assert_same(setup.told, "once");
 }
 
