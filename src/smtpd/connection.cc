@@ -214,7 +214,7 @@ bool Connection::act(StartTls) {
 }
 
 bool Connection::act(AdmitSender) {
-  const StoreState store = services_.guard.state();
+  const StoreState store = services_.durability.state();
   if (store != StoreState::kReady) {
     session_.answer(store == StoreState::kAway   ? Reply::kStoreAway
                     : store == StoreState::kFull ? Reply::kStoreFull

@@ -29,7 +29,7 @@ struct Services {
   const SessionSettings& session;
   const TlsContext& tls;
   RateTable sender_rates;
-  const RedisGuard& guard;
+  const DurabilityMonitor& durability;
   Delivery& delivery;
   ClientTable& clients;
   const Tally& tally;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// From the final dot to Redis' confirmation: parse, compress, one atomic write per mailbox.
 #include "smtpd/delivery.h"
 
 #include <utility>
@@ -12,10 +11,10 @@ namespace restante::smtpd {
 
 namespace {
 
-// Bytes that are on their way to Redis at once, beside one copy of each mail.
+// Bytes that are sent to Redis at once, beside one copy of each mail.
 constexpr std::size_t kCopies = std::size_t{16} * 1024 * 1024;
-// Bytes of mails that are taken apart and stored at once, if it is more than one: the others wait
-// as they came, while these are in memory several times.
+// Bytes of mails that are parsed and stored at once, if it is more than one mail. These are in
+// memory several times, while the waiting ones are there once.
 constexpr std::size_t kAtOnce = std::size_t{8} * 1024 * 1024;
 
 // The same mail to one mailbox under two addresses is two deliveries.
@@ -38,18 +37,18 @@ struct Delivery::Job {
   Transport transport;
   Done done;
   Fragments fragments;
-  std::string digest;  // empty: this mail cannot be told from another one like it
+  std::string digest;  // empty: the delivery has no fingerprint
   MailFrame frame;
-  std::size_t asked = 0;      // recipients that Redis was asked to store it for
-  std::size_t under_way = 0;  // of them, without an answer
+  std::size_t asked = 0;      // recipients for whom put() was called
+  std::size_t under_way = 0;  // recipients without a reply of Redis
   bool is_asking = false;
   Share counted = {}, held = {}, in_hand = {};
   DeliveryReport report;
 };
 
-Delivery::Delivery(MimeClient& mime, Writer& store, const RedisGuard& guard,
+Delivery::Delivery(MimeClient& mime, Writer& writer, const DurabilityMonitor& durability,
                    const MailboxNaming& naming)
-    : mime_(mime), store_(store), guard_(guard), naming_(naming) {}
+    : mime_(mime), writer_(writer), durability_(durability), naming_(naming) {}
 
 void Delivery::start(Deliver mail, std::string trace, Transport transport, Done done) {
   auto job = std::make_shared<Job>();
@@ -89,7 +88,7 @@ void Delivery::parse(const std::shared_ptr<Job>& job) {
 }
 
 void Delivery::store(const std::shared_ptr<Job>& job) {
-  if (guard_.state() == StoreState::kUnsafe) {  // since MAIL was taken
+  if (durability_.state() == StoreState::kUnsafe) {  // since MAIL was taken
     job->report.reply = Reply::kStoreUnsafe;
     job->report.reason = "redis_strict: Redis could lose it";
     return finish(*job);
@@ -106,8 +105,8 @@ void Delivery::store(const std::shared_ptr<Job>& job) {
   store_more(job);
 }
 
-// Each mailbox has a copy of its own on the way to Redis, so those of a large mail go one by one.
-// One that failed is enough: the sender will come again.
+// A copy for each mailbox is sent to Redis, so the copies of a large mail are sent one by one.
+// After a failure no further copy is sent, because the sender will try again.
 void Delivery::store_more(const std::shared_ptr<Job>& job) {
   const std::vector<Address>& recipients = job->mail.envelope.recipients;
   const std::size_t copy = job->frame.bytes.size();
@@ -125,17 +124,17 @@ void Delivery::put(const std::shared_ptr<Job>& job, const Address& recipient) {
   std::string to = recipient.text();
   const std::string summary =
       envelope_fragment(job->report.from, to, cut_tag(recipient, naming_)) + job->fragments.summary;
-  store_.put({.mailbox = mailbox_key(mailbox_name(recipient, naming_)),
-              .fingerprint = fingerprint_for(recipient, naming_, job->digest),
-              .summary = summary,
-              .frame = job->frame},
-             [this, job, to = std::move(to),
-              sent = share(copies_, job->frame.bytes.size())](const Result<MailId>& id) mutable {
-               note(*job, to, id);
-               --job->under_way;
-               sent.reset();
-               if (!job->is_asking) store_more(job);
-             });
+  writer_.put({.mailbox = mailbox_key(mailbox_name(recipient, naming_)),
+               .fingerprint = fingerprint_for(recipient, naming_, job->digest),
+               .summary = summary,
+               .frame = job->frame},
+              [this, job, to = std::move(to),
+               sent = share(copies_, job->frame.bytes.size())](const Result<MailId>& id) mutable {
+                note(*job, to, id);
+                --job->under_way;
+                sent.reset();
+                if (!job->is_asking) store_more(job);
+              });
 }
 
 void Delivery::note(Job& job, const std::string& to, const Result<MailId>& id) {
@@ -150,12 +149,12 @@ void Delivery::note(Job& job, const std::string& to, const Result<MailId>& id) {
 }
 
 void Delivery::conclude(Job& job) {
-  // With everything stored and about to be acknowledged, the same bytes may come again as a new
-  // mail. Otherwise the fingerprints stay, so that the sender's next try does not show twice.
+  // When everything is stored and about to be acknowledged, the same bytes may arrive again as a
+  // new mail. Otherwise the fingerprints stay, so that the sender's next try is not stored twice.
   if (job.report.reply == Reply::kOk && !job.digest.empty()) {
     for (const Address& recipient : job.mail.envelope.recipients) {
-      store_.forget(mailbox_key(mailbox_name(recipient, naming_)),
-                    fingerprint_for(recipient, naming_, job.digest));
+      writer_.forget(mailbox_key(mailbox_name(recipient, naming_)),
+                     fingerprint_for(recipient, naming_, job.digest));
     }
   }
   finish(job);

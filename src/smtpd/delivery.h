@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// From the final dot to Redis' confirmation: parse, compress, one atomic write per mailbox.
+// Delivers a message: parses it, compresses it, and writes it to each mailbox in one atomic step.
 #pragma once
 
 #include <deque>
@@ -22,12 +22,12 @@ struct DeliveryReport {
   struct Stored {
     std::string to, id;
   };
-  Reply reply = Reply::kOk;  // once every mailbox has it; else what to tell the sender
+  Reply reply = Reply::kOk;  // kOk: every mailbox has the mail
   std::string from;
   std::uint64_t bytes = 0;
   bool parse_error = false;
-  std::uint64_t bare_newlines = 0;  // that it came with
-  std::vector<Stored> stored;       // where it is now, even if another mailbox could not be written
+  std::uint64_t bare_newlines = 0;  // CR or LF alone, as it was received
+  std::vector<Stored> stored;       // also when another mailbox could not be written
   std::string reason;               // of a failure, for the log
 };
 
@@ -35,20 +35,22 @@ class Delivery {
  public:
   using Done = std::function<void(const DeliveryReport&)>;
 
-  // The former three outlive the delivery.
-  Delivery(MimeClient& mime, Writer& store, const RedisGuard& guard, const MailboxNaming& naming);
+  // `mime`, `writer` and `durability` must outlive the object.
+  Delivery(MimeClient& mime, Writer& writer, const DurabilityMonitor& durability,
+           const MailboxNaming& naming);
 
-  // Stores `mail` with `trace` (trace.h) on top and `transport` in its details. Goes on whether or
-  // not the client is still there. `done` is called once, never before start() returns.
+  // Stores `mail` in the mailbox of each recipient, with `trace` (trace.h) on top and `transport`
+  // in its details. Continues when the client has disconnected. Calls `done` once, after start()
+  // has returned.
   void start(Deliver mail, std::string trace, Transport transport, Done done);
 
-  // Deliveries under way, and the bytes of message data that they hold.
+  // Deliveries in progress, and the bytes of message data that they hold.
   [[nodiscard]] std::size_t under_way() const { return *under_way_; }
   [[nodiscard]] std::size_t bytes_held() const { return *bytes_held_; }
 
  private:
   struct Job;
-  // A part of a sum, for as long as this lives: a mail that memory ran out for is in none.
+  // Adds a part to a sum until it is destroyed, also when an exception ends the delivery.
   using Share = std::shared_ptr<void>;
   using Sum = std::shared_ptr<std::size_t>;
   [[nodiscard]] static Share share(const Sum& sum, std::size_t part);
@@ -62,15 +64,15 @@ class Delivery {
   void finish(Job& job);
 
   MimeClient& mime_;
-  Writer& store_;
-  const RedisGuard& guard_;
+  Writer& writer_;
+  const DurabilityMonitor& durability_;
   MailboxNaming naming_;
   FrameWriter frames_;
   Sum under_way_ = std::make_shared<std::size_t>(0);
   Sum bytes_held_ = std::make_shared<std::size_t>(0);
-  Sum copies_ = std::make_shared<std::size_t>(0);         // bytes on their way to Redis
-  Sum bytes_in_hand_ = std::make_shared<std::size_t>(0);  // of those that do not wait
-  std::deque<std::shared_ptr<Job>> waiting_;              // for others to be stored
+  Sum copies_ = std::make_shared<std::size_t>(0);         // bytes being sent to Redis
+  Sum bytes_in_hand_ = std::make_shared<std::size_t>(0);  // of deliveries that have begun
+  std::deque<std::shared_ptr<Job>> waiting_;              // until others are stored
 };
 
 }  // namespace restante::smtpd

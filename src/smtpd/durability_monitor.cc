@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Watches how Redis keeps data, and says when that could lose mail.
 #include "smtpd/durability_monitor.h"
 
 #include <utility>
@@ -7,26 +6,27 @@
 #include "shared/base/clock.h"
 #include "shared/log/log.h"
 
-namespace restante {
+namespace restante::smtpd {
 namespace {
 
 using std::chrono::milliseconds;
 
-// While mail is refused, its end is looked for more often.
-constexpr milliseconds kLook{400}, kAskEvery{2000};
+// Redis is asked every two seconds, and every 400 ms while mail is refused.
+constexpr milliseconds kTick{400}, kAskEvery{2000};
 
 }  // namespace
 
-RedisGuard::RedisGuard(event_base* base, Redis& redis, RedisHealth& health, bool strict)
+DurabilityMonitor::DurabilityMonitor(event_base* base, Redis& redis, RedisHealth& health,
+                                     bool strict)
     : redis_(redis), health_(health), strict_(strict), next_(base, [this] { tick(); }) {
   redis_.whenever_up([this] {
-    knows_ = false;
+    is_known_ = false;
     ask();
   });
-  next_.start(kLook);
+  next_.start(kTick);
 }
 
-void RedisGuard::when_settled(std::function<void()> settled) {
+void DurabilityMonitor::when_settled(std::function<void()> settled) {
   settled_ = std::move(settled);
   redis_.when_settled([this] {
     is_settled_ = true;
@@ -34,57 +34,57 @@ void RedisGuard::when_settled(std::function<void()> settled) {
   });
 }
 
-void RedisGuard::settle() {
-  if (!is_settled_ || asking_) return;
+void DurabilityMonitor::settle() {
+  if (!is_settled_ || is_asking_) return;
   if (const auto settled = std::exchange(settled_, nullptr)) settled();
 }
 
-StoreState RedisGuard::state() const {
+StoreState DurabilityMonitor::state() const {
   if (!redis_.available()) return StoreState::kAway;
-  if (strict_ && (!knows_ || health_.risks.load() != 0)) return StoreState::kUnsafe;
+  if (strict_ && (!is_known_ || health_.risks.load() != 0)) return StoreState::kUnsafe;
   return health_.nearly_full.load() != 0 ? StoreState::kFull : StoreState::kReady;
 }
 
-// Of all workers the one whose exchange succeeds asks.
-void RedisGuard::tick() {
-  next_.start(kLook);
-  if (!redis_.available() || asking_) return;
+// Every worker gets here; the one whose exchange succeeds asks.
+void DurabilityMonitor::tick() {
+  next_.start(kTick);
+  if (!redis_.available() || is_asking_) return;
   const bool is_refusing = state() != StoreState::kReady;
   const auto now = static_cast<std::uint64_t>(monotonic_now().count());
   std::uint64_t last = health_.asked_at.load();
   const milliseconds since(static_cast<std::int64_t>(now - last));
-  if (knows_ && since < (is_refusing ? kLook : kAskEvery)) return;
-  if (health_.asked_at.compare_exchange_strong(last, now) || !knows_) ask();
+  if (is_known_ && since < (is_refusing ? kTick : kAskEvery)) return;
+  if (health_.asked_at.compare_exchange_strong(last, now) || !is_known_) ask();
 }
 
-void RedisGuard::ask() {
-  asking_ = true;
+void DurabilityMonitor::ask() {
+  is_asking_ = true;
   ask_redis(redis_, [this](const Result<RedisFacts>& facts) {
-    asking_ = false;
-    answered(facts);
+    is_asking_ = false;
+    receive(facts);
     settle();
   });
 }
 
-void RedisGuard::answered(const Result<RedisFacts>& facts) {
-  if (!facts) return;  // away, or busy: what was known stands
+void DurabilityMonitor::receive(const Result<RedisFacts>& facts) {
+  if (!facts) return;  // Redis is away or busy: the state stays as it was
   const RedisJudgement judgement = judge_redis(*facts, redis_.behind_sentinel());
-  knows_ = true;
+  is_known_ = true;
   health_.nearly_full.store(judgement.nearly_full ? 1 : 0);
-  tell(judgement);
-  // Who has lost its office does not always cut off its clients.
+  log_changes(judgement);
+  // A demoted master does not always close its client connections.
   if (redis_.behind_sentinel() && (judgement.risks() & bit_of(RedisRisk::kReplica)) != 0) {
     redis_.reconnect("it is no master any more");
   }
 }
 
-void RedisGuard::tell(const RedisJudgement& judgement) {
+void DurabilityMonitor::log_changes(const RedisJudgement& judgement) {
   const RedisRisks now = judgement.risks(), before = health_.risks.exchange(now);
-  const std::string place = redis_.server_name();
+  const std::string server = redis_.server_name();
   for (const RedisFinding& finding : judgement.findings) {
     if ((before & bit_of(finding.risk)) != 0) continue;
     log::warning(finding.risk == RedisRisk::kUnknown ? "redis_unknown" : "redis_unsafe",
-                 {{"redis", place},
+                 {{"redis", server},
                   {"problem", risk_name(finding.risk)},
                   {"what", finding.what},
                   {"advice", finding.advice},
@@ -92,8 +92,8 @@ void RedisGuard::tell(const RedisJudgement& judgement) {
   }
   if (const RedisRisks gone = before & ~now; gone != 0) {
     log::notice("redis_mended",
-                {{"redis", place}, {"problem", risk_names(gone)}, {"left", risk_names(now)}});
+                {{"redis", server}, {"problem", risk_names(gone)}, {"left", risk_names(now)}});
   }
 }
 
-}  // namespace restante
+}  // namespace restante::smtpd

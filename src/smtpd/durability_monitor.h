@@ -1,49 +1,51 @@
 // SPDX-License-Identifier: ISC
-// Watches how Redis keeps data, for a worker that writes mail: at each connection, and every few
-// seconds by one of all workers. What is wrong is one line in the log, and so is its end.
+// Monitors how durably Redis stores mail, and whether mail can be accepted: asks Redis at each new
+// connection, and every two seconds from one of all workers. Logs a line when a risk appears and
+// when it ends.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 
 #include "shared/net/event_loop.h"
 #include "shared/redis/client.h"
 #include "shared/redis/durability.h"
 
-namespace restante {
+namespace restante::smtpd {
 
+// kUnsafe: mail could be lost, and the setting redis_strict forbids that.
 enum class StoreState : std::uint8_t { kReady, kAway, kFull, kUnsafe };
 
-class RedisGuard {
+class DurabilityMonitor {
  public:
-  // Both of the former outlive the guard. `strict`: what could lose mail is kUnsafe.
-  RedisGuard(event_base* base, Redis& redis, RedisHealth& health, bool strict);
-  RedisGuard(const RedisGuard&) = delete;
-  RedisGuard& operator=(const RedisGuard&) = delete;
+  // `redis` and `health` must outlive the object. `strict`: risks make the state kUnsafe.
+  DurabilityMonitor(event_base* base, Redis& redis, RedisHealth& health, bool strict);
+  DurabilityMonitor(const DurabilityMonitor&) = delete;
+  DurabilityMonitor& operator=(const DurabilityMonitor&) = delete;
 
-  // As Redis::when_settled, but Redis has also been asked if it is there.
+  // As Redis::when_settled(), but if Redis is available, `settled` is called after its reply.
   void when_settled(std::function<void()> settled);
 
-  // Whether mail may be taken.
   [[nodiscard]] StoreState state() const;
 
-  // Others watch from now on.
+  // This worker does not ask every two seconds any more.
   void stop() { next_.stop(); }
 
  private:
   void tick();
   void ask();
-  void answered(const Result<RedisFacts>& facts);
-  void tell(const RedisJudgement& judgement);
+  void receive(const Result<RedisFacts>& facts);
+  void log_changes(const RedisJudgement& judgement);
   void settle();
 
   Redis& redis_;
   RedisHealth& health_;
   bool strict_;
-  bool knows_ = false;   // Redis has answered on this connection
-  bool asking_ = false;  // and is being asked
-  bool is_settled_ = false;
+  bool is_known_ = false;    // Redis has replied on this connection
+  bool is_asking_ = false;   // a reply is outstanding
+  bool is_settled_ = false;  // Redis is
   std::function<void()> settled_;
   Timer next_;
 };
 
-}  // namespace restante
+}  // namespace restante::smtpd

@@ -99,24 +99,18 @@ Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddr
       pulse_(loop_.base(), tally_),
       redis_(loop_.base(), std::move(redis), context_.config.redis_timeout, segment_.redis_health(),
              tally_),
-      guard_(loop_.base(), redis_, segment_.redis_health(),
-             context_.config.redis_strict == RedisStrict::kYes),
-      store_(redis_, context_.config.retention),
+      durability_(loop_.base(), redis_, segment_.redis_health(),
+                  context_.config.redis_strict == RedisStrict::kYes),
+      writer_(redis_, context_.config.retention),
       mime_(loop_.base(), context_.config.runtime_dir, context_.config.mimed_workers,
             context_.number, context_.config.mime_timeout, tally_),
-      delivery_(mime_, store_, guard_, context_.config.mailbox_naming()),
+      delivery_(mime_, writer_, durability_, context_.config.mailbox_naming()),
       buffer_(kBufferSize),
-      services_{loop_.base(),
-                context_.config,
-                session_settings_,
-                tls_,
-                segment_.smtp_rates(),
-                guard_,
-                delivery_,
-                clients_,
-                tally_,
-                buffer_,
-                [this] { relieve(); }},
+      services_{
+          loop_.base(),          context_.config, session_settings_, tls_,   segment_.smtp_rates(),
+          durability_,           delivery_,       clients_,          tally_, buffer_,
+          [this] { relieve(); },
+      },
       balancers_(parse_networks(context_.config.proxy_allow)),
       spare_(open_spare()),
       patience_over_(loop_.base(), [this] { drain(context_.config.drain_timeout / 2); }),
@@ -126,7 +120,7 @@ Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddr
       listen_again_(loop_.base(), [this] { watch_listeners(); }) {}
 
 void Worker::run() {
-  guard_.when_settled([this] { begin(); });
+  durability_.when_settled([this] { begin(); });
   loop_.run(
       context_.life.get(), [this] { drain(context_.config.drain_timeout); },
       [this] { hand_over(); });
@@ -271,7 +265,7 @@ void Worker::sweep() noexcept {
 
 void Worker::stop_listening() {
   leaving_ = true;
-  guard_.stop();
+  durability_.stop();
   listen_again_.stop();
   listeners_.clear();
   context_.listeners.clear();

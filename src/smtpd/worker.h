@@ -59,8 +59,8 @@ class Worker {
   Tally tally_;
   Pulse pulse_;
   Redis redis_;
-  RedisGuard guard_;
-  RedisWriter store_;
+  DurabilityMonitor durability_;
+  RedisWriter writer_;
   MimeClient mime_;
   Delivery delivery_;
   std::vector<char> buffer_;
