@@ -38,7 +38,7 @@ SEES_parser := libevent
 USES_smtpd/protocol := base net mail config
 BANS_smtpd/protocol := io
 USES_smtpd := smtpd/protocol $(SHARED)
-LIBS_smtpd := fmt openssl
+LIBS_smtpd := openssl
 SEES_smtpd := libevent
 
 USES_mimed/text     := base

@@ -2,9 +2,6 @@
 // The worker: puts the parts together and runs until the master wants it gone.
 #include "apid/worker.h"
 
-#include <netinet/in.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
@@ -14,28 +11,29 @@
 #include <utility>
 #include <vector>
 
-#include "apid/api/handlers.h"
-#include "apid/public/acme.h"
-#include "apid/http/forwarded.h"
 #include "apid/api/api.h"
 #include "apid/api/metrics.h"
+#include "apid/http/forwarded.h"
 #include "apid/http/server.h"
+#include "apid/public/acme.h"
 #include "apid/public/redirect.h"
+#include "shared/base/clock.h"
+#include "shared/base/program.h"
 #include "shared/base/rlimit.h"
 #include "shared/base/secrets.h"
 #include "shared/log/log.h"
+#include "shared/memory/segment.h"
+#include "shared/net/address_range.h"
+#include "shared/net/event_loop.h"
+#include "shared/net/socket_address.h"
+#include "shared/parser/client.h"
+#include "shared/redis/client.h"
+#include "shared/redis/tls.h"
 #include "shared/store/redis_claims.h"
 #include "shared/store/redis_reader.h"
 #include "shared/store/redis_watch.h"
-#include "shared/parser/client.h"
-#include "shared/net/address_range.h"
-#include "shared/worker/heartbeat.h"
-#include "shared/memory/rate_table.h"
-#include "shared/memory/segment.h"
-#include "shared/net/event_loop.h"
-#include "shared/redis/client.h"
-#include "shared/redis/tls.h"
 #include "shared/store/watch.h"
+#include "shared/worker/heartbeat.h"
 #include "shared/worker/sandbox.h"
 
 namespace restante::apid {
@@ -69,49 +67,8 @@ unsigned connection_limit(std::uint64_t wanted, std::size_t servers) {
 }
 
 std::uint16_t local_port(int fd) {
-  static_assert(offsetof(sockaddr_in, sin_port) == offsetof(sockaddr_in6, sin6_port));
-  sockaddr_in6 address{};  // of either family: the port is at the same place
-  socklen_t size = sizeof address;
-  if (fd < 0 || ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0)
-    return kHttpsPort;
-  return ntohs(address.sin6_port);
-}
-
-// Takes a claimed mail, and counts it.
-auto taker(restante::Claims& store, const Tally& tally) {
-  return [&store, &tally](auto mailbox, auto& id, auto lease, auto done) {
-    store.acknowledge(mailbox, id, lease, [&tally, done = std::move(done)](Result<bool> taken) {
-      if (taken.value_or(false)) tally.add(Count::kMailsClaimed);
-      done(std::move(taken));
-    });
-  };
-}
-
-Mailboxes mailboxes_of(Reader& store, restante::Claims& claims, Watch& watch, MimeClient& mime,
-                       const Tally& tally) {
-  return {
-      .list = [&store](auto mailbox, auto& query,
-                       auto done) { store.list(mailbox, query, std::move(done)); },
-      .clear = [&store](auto mailbox, auto done) { store.clear(mailbox, std::move(done)); },
-      .get = [&store](auto mailbox, auto id,
-                      auto done) { store.get(mailbox, id, std::move(done)); },
-      .get_raw = [&store](
-                     auto mailbox, auto id, auto take,
-                     auto done) { store.get_raw(mailbox, id, std::move(take), std::move(done)); },
-      .remove = [&store](auto mailbox, auto id,
-                         auto done) { store.remove(mailbox, id, std::move(done)); },
-      .ping = [&store](auto done) { store.ping(std::move(done)); },
-      .claims = {.claim = [&claims](auto mailbox, auto& query,
-                                    auto done) { claims.claim(mailbox, query, std::move(done)); },
-                 .take = taker(claims, tally),
-                 .give_back =
-                     [&claims](auto mailbox, auto& id, auto lease, auto done) {
-                       claims.release(mailbox, id, lease, std::move(done));
-                     }},
-      .watch = [&watch](auto mailbox,
-                        auto changed) { return watch.watch(mailbox, std::move(changed)); },
-      .extract = [&mime](auto& mail, auto number,
-                         auto done) { mime.extract(mail.fd, mail.size, number, std::move(done)); }};
+  const auto address = SocketAddress::of_socket(fd);
+  return address ? address->port() : kHttpsPort;
 }
 
 class Worker {
@@ -126,11 +83,17 @@ class Worker {
                     segment.redis_health(), tally_),
         resources_{redis_, context.config.retention, FrameCache(loop_.base())},
         watch_(loop_.base(), subscriber_),
-        mime_(loop_.base(), context.config.runtime_dir, context.config.mimed_workers,
-              context.number, context.config.mime_timeout, tally_),
-        api_(context.config, mailboxes_of(reader_, claims_, watch_, mime_, tally_),
-             segment.api_rates(), loop_.base(),
-             {.tally = tally_, .metrics = [&segment] { return metrics_text(segment); }}),
+        mime_(loop_.base(), context.parser_sockets(), context.number, context.config.mime_timeout,
+              tally_),
+        api_(context.config,
+             {.base = loop_.base(),
+              .reader = reader_,
+              .claims = claims_,
+              .watch = watch_,
+              .extractor = mime_,
+              .tally = tally_,
+              .metrics = [&segment] { return metrics_text(segment); }},
+             segment.api_rates()),
         grace_over_(loop_.base(), [this] { loop_.stop(); }) {
     for (std::string& key : context.config.api_key) wipe(key);  // api_ has their hashes
   }

@@ -102,8 +102,8 @@ Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddr
       durability_(loop_.base(), redis_, segment_.redis_health(),
                   context_.config.redis_strict == RedisStrict::kYes),
       writer_(redis_, context_.config.retention),
-      mime_(loop_.base(), context_.config.runtime_dir, context_.config.mimed_workers,
-            context_.number, context_.config.mime_timeout, tally_),
+      mime_(loop_.base(), context_.parser_sockets(), context_.number, context_.config.mime_timeout,
+            tally_),
       delivery_(mime_, writer_, durability_, context_.config.mailbox_naming()),
       buffer_(kBufferSize),
       services_{

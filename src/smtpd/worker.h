@@ -15,7 +15,7 @@
 #include "shared/net/event_loop.h"
 #include "shared/parser/client.h"
 #include "shared/redis/client.h"
-#include "shared/store/mail_store.h"
+#include "shared/store/reader.h"
 #include "shared/store/redis_writer.h"
 #include "shared/worker/context.h"
 #include "shared/worker/heartbeat.h"

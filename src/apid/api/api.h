@@ -12,7 +12,8 @@
 #include "apid/api/services.h"
 #include "apid/http/compression.h"
 #include "apid/http/cors.h"
-#include "apid/http/message.h"
+#include "apid/http/request.h"
+#include "apid/http/responder.h"
 #include "shared/config/config.h"
 #include "shared/memory/rate_table.h"
 

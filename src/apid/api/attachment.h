@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "apid/http/message.h"
+#include "apid/http/response.h"
 #include "shared/parser/client.h"
 
 namespace restante::apid {

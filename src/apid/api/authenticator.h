@@ -7,7 +7,8 @@
 
 #include "apid/api/keys.h"
 #include "apid/api/router.h"
-#include "apid/http/message.h"
+#include "apid/http/request.h"
+#include "apid/http/response.h"
 #include "shared/config/config.h"
 #include "shared/memory/rate_table.h"
 

@@ -7,6 +7,8 @@
 #include <array>
 #include <iterator>
 
+#include "shared/base/program.h"
+
 namespace restante::apid {
 namespace {
 

@@ -6,7 +6,6 @@
 #include <string>
 #include <string_view>
 
-#include "shared/memory/scoreboard.h"
 #include "shared/memory/segment.h"
 #include "shared/redis/durability.h"
 

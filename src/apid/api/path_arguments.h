@@ -11,7 +11,7 @@
 #include <string>
 #include <string_view>
 
-#include "apid/http/message.h"
+#include "apid/http/response.h"
 #include "shared/config/config.h"
 #include "shared/store/mail_id.h"
 

@@ -10,9 +10,10 @@
 #include <string>
 #include <utility>
 
+#include "shared/base/file.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 #include "shared/store/frame.h"
-#include "shared/worker/context.h"
 
 namespace restante::apid {
 namespace {

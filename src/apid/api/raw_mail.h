@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "apid/api/download_room.h"
-#include "apid/http/message.h"
+#include "apid/http/response.h"
 #include "shared/store/reader.h"
 
 namespace restante::apid {
@@ -22,8 +22,8 @@ class RawReader {
     kFileWithoutTrace,  // always a memfd, with what mimed parsed: without smtpd's trace header
   };
 
-  // `message_size_limit` in bytes; a stored mail may be 64 KiB larger, for its trace. A memfd reserves
-  // its size in `room`, which outlives the reader.
+  // `message_size_limit` in bytes; a stored mail may be 64 KiB larger, for its trace. A memfd
+  // reserves its size in `room`, which outlives the reader.
   RawReader(std::size_t message_size_limit, Into into, DownloadRoom& room);
   ~RawReader();
   RawReader(const RawReader&) = delete;

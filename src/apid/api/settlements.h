@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "apid/http/message.h"
+#include "apid/http/response.h"
 #include "shared/memory/scoreboard.h"
 #include "shared/store/claims.h"
 

@@ -12,7 +12,8 @@
 #include <string>
 #include <string_view>
 
-#include "apid/http/message.h"
+#include "apid/http/responder.h"
+#include "apid/http/response.h"
 #include "shared/memory/scoreboard.h"
 #include "shared/store/watch.h"
 

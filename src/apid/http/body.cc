@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "apid/http/catching.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante::apid {
 namespace {

@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "shared/memory/rate_table.h"
+#include "shared/base/clock.h"
 
 namespace restante::apid {
 namespace {

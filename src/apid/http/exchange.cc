@@ -12,8 +12,7 @@
 #include "apid/http/body.h"
 #include "apid/http/catching.h"
 #include "apid/http/connection.h"
-#include "shared/memory/rate_table.h"
-#include "shared/memory/scoreboard.h"
+#include "shared/base/clock.h"
 
 namespace restante::apid {
 namespace {

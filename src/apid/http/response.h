@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "apid/http/event_stream.h"
-#include "shared/base/c_ptr.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante::apid {
 

@@ -13,9 +13,9 @@
 
 #include "apid/http/catching.h"
 #include "apid/http/connection.h"
+#include "shared/base/clock.h"
 #include "shared/base/secrets.h"
 #include "shared/log/log.h"
-#include "shared/memory/rate_table.h"
 #include "shared/net/accept.h"
 
 namespace restante::apid {

@@ -8,7 +8,8 @@
 #include <string>
 
 #include "shared/base/ascii.h"
-#include "shared/mail/address.h"
+#include "shared/base/hex.h"
+#include "shared/base/utf8.h"
 
 namespace restante::apid {
 namespace {

@@ -10,8 +10,7 @@
 #include <utility>
 
 #include "shared/base/ascii.h"
-#include "shared/base/c_ptr.h"
-#include "shared/worker/context.h"
+#include "shared/base/unique_fd.h"
 
 namespace restante::apid {
 namespace {

@@ -6,7 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "apid/http/message.h"
+#include "apid/http/request.h"
+#include "apid/http/response.h"
 
 namespace restante::apid {
 

@@ -2,7 +2,7 @@
 // The MTA-STS policy (RFC 8461), which tells senders that they may insist on TLS.
 #pragma once
 
-#include "apid/http/message.h"
+#include "apid/http/response.h"
 #include "shared/config/config.h"
 
 namespace restante::apid {

@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <string>
 
-#include "apid/http/message.h"
+#include "apid/http/request.h"
+#include "apid/http/response.h"
 
 namespace restante::apid {
 

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "shared/memory/rate_table.h"
+#include "shared/base/clock.h"
 #include "shared/redis/loop_adapter.h"
 #include "shared/redis/reply_arena.h"
 #include "shared/redis/sentinel.h"

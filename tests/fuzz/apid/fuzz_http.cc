@@ -24,6 +24,8 @@
 #include "apid/http/forwarded.h"
 #include "apid/http/server.h"
 #include "shared/base/ascii.h"
+#include "shared/base/clock.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 #include "shared/memory/rate_table.h"
 #include "shared/net/event_loop.h"

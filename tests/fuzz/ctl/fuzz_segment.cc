@@ -18,6 +18,8 @@
 #include <string_view>
 
 #include "ctl/status.h"
+#include "shared/base/program.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 #include "shared/memory/rate_table.h"
 #include "shared/memory/redis_outage.h"

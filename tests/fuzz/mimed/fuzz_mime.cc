@@ -10,11 +10,12 @@
 #include <string>
 #include <string_view>
 
-#include "mimed/text/charset.h"
-#include "mimed/text/digest.h"
 #include "mimed/header/text.h"
 #include "mimed/mime.h"
+#include "mimed/text/charset.h"
+#include "mimed/text/digest.h"
 #include "shared/base/c_ptr.h"
+#include "shared/base/utf8.h"
 #include "shared/mail/message.h"
 
 using namespace restante;
@@ -28,9 +29,7 @@ void require(bool holds, std::source_location where = std::source_location::curr
   std::abort();
 }
 
-void check_text(const std::string& text) {
-  require(is_valid_utf8(text) && !text.contains('\0'));
-}
+void check_text(const std::string& text) { require(is_valid_utf8(text) && !text.contains('\0')); }
 
 void check_json(const std::string& fragment) {
   std::string object = "{" + fragment + "}";

@@ -13,9 +13,10 @@
 #include <vector>
 
 #include "mimed/packet.h"
-#include "shared/parser/progress.h"
+#include "shared/base/file.h"
 #include "shared/base/packet_socket.h"
-#include "shared/worker/context.h"
+#include "shared/base/unique_fd.h"
+#include "shared/parser/progress.h"
 
 namespace {
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "shared/base/utf8.h"
 #include "shared/mail/address.h"
 #include "shared/mail/mailbox_name.h"
 

@@ -11,9 +11,10 @@
 #include <string_view>
 #include <vector>
 
+#include "shared/base/program.h"
 #include "shared/config/config.h"
-#include "shared/net/address_range.h"
 #include "shared/config/redis_address.h"
+#include "shared/net/address_range.h"
 
 using namespace restante;
 
@@ -41,8 +42,7 @@ void check_written(const Config& config, Program audience) {
 void check_config(const Config& config) {
   require(!config.domain.empty() && config.smtpd_workers > 0 && !config.hostname.empty());
   for (const std::string& domain : config.domain) require(config.has_domain(domain));
-  for (const Program one :
-       {Program::kMaster, Program::kSmtpd, Program::kApid, Program::kMimed}) {
+  for (const Program one : {Program::kMaster, Program::kSmtpd, Program::kApid, Program::kMimed}) {
     check_written(config, one);
   }
   ConfigReader shown;  // what restante -T prints is a configuration, if without secrets

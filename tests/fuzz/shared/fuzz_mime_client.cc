@@ -19,13 +19,14 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/net/event_loop.h"
+#include "shared/base/file.h"
+#include "shared/base/packet_socket.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
+#include "shared/net/event_loop.h"
 #include "shared/parser/client.h"
 #include "shared/parser/progress.h"
 #include "shared/parser/protocol.h"
-#include "shared/base/packet_socket.h"
-#include "shared/worker/context.h"
 
 using namespace restante;
 
@@ -127,7 +128,8 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const bool extracts = take(input, 1).starts_with('x');
   constexpr std::string_view kRaw = "Subject: s\r\n\r\ntext\r\n";
   unsigned parsed = 0, extracted = 0;
-  MimeClient client(loop.base(), std::vector{parser.directory() + "/mimed.sock"}, 0, std::chrono::seconds(10));
+  MimeClient client(loop.base(), std::vector{parser.directory() + "/mimed.sock"}, 0,
+                    std::chrono::seconds(10));
   const UniqueFd connection = parser.accepted();
   require(static_cast<bool>(connection));
   SharedMimeProgress progress = greeted(connection.get());

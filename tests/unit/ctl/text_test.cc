@@ -6,6 +6,7 @@
 
 #include "ctl/mail_text.h"
 #include "ctl/status.h"
+#include "shared/base/program.h"
 #include "testing.h"
 
 namespace {

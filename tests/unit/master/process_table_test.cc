@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "shared/base/program.h"
 #include "testing.h"
 
 namespace restante::master {

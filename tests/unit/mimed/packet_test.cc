@@ -10,9 +10,10 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/parser/progress.h"
+#include "shared/base/file.h"
 #include "shared/base/packet_socket.h"
-#include "shared/worker/context.h"
+#include "shared/base/unique_fd.h"
+#include "shared/parser/progress.h"
 #include "testing.h"
 
 namespace {

@@ -13,11 +13,12 @@
 #include <string>
 #include <string_view>
 
+#include "shared/base/clock.h"
+#include "shared/base/file.h"
+#include "shared/base/packet_socket.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 #include "shared/parser/protocol.h"
-#include "shared/base/packet_socket.h"
-#include "shared/memory/rate_table.h"
-#include "shared/worker/context.h"
 #include "testing.h"
 
 namespace {

@@ -7,8 +7,9 @@
 
 #include "apid/api/api.h"
 #include "apid/http/connection.h"
+#include "shared/base/file.h"
+#include "shared/base/unique_fd.h"
 #include "shared/net/event_loop.h"
-#include "shared/worker/context.h"
 #include "testing.h"
 
 using namespace restante;

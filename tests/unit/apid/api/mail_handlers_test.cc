@@ -3,6 +3,8 @@
 #include "apid/api/mail_handlers.h"
 
 #include "apid/api/fakes.h"
+#include "shared/base/file.h"
+#include "shared/base/unique_fd.h"
 
 namespace {
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "shared/base/program.h"
 #include "testing.h"
 
 namespace {

@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "shared/base/file.h"
 #include "shared/store/frame.h"
-#include "shared/worker/context.h"
 #include "testing.h"
 
 namespace {

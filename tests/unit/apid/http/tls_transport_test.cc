@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "shared/base/c_ptr.h"
+#include "shared/base/unique_fd.h"
 #include "testing.h"
 
 namespace {

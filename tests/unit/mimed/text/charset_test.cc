@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shared/base/utf8.h"
 #include "testing.h"
 
 namespace {

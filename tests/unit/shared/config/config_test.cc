@@ -6,6 +6,7 @@
 
 #include <cstring>
 
+#include "shared/base/program.h"
 #include "testing.h"
 
 namespace restante {

@@ -11,9 +11,10 @@
 #include <csignal>
 #include <cstdlib>
 
-#include "shared/log/shared_file.h"
+#include "shared/base/file.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/line.h"
-#include "shared/worker/context.h"
+#include "shared/log/shared_file.h"
 #include "testing.h"
 
 namespace {

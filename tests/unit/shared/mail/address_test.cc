@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "shared/base/utf8.h"
 #include "testing.h"
 
 namespace {

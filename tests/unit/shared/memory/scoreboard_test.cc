@@ -11,6 +11,7 @@
 #include <functional>
 #include <string>
 
+#include "shared/base/program.h"
 #include "shared/memory/segment.h"
 #include "testing.h"
 

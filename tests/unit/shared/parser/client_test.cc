@@ -12,13 +12,13 @@
 #include <string>
 #include <string_view>
 
-#include "shared/net/event_loop.h"
+#include "shared/base/clock.h"
+#include "shared/base/packet_socket.h"
+#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
+#include "shared/net/event_loop.h"
 #include "shared/parser/progress.h"
 #include "shared/parser/protocol.h"
-#include "shared/base/packet_socket.h"
-#include "shared/memory/rate_table.h"
-#include "shared/worker/context.h"
 #include "testing.h"
 
 namespace {

@@ -8,7 +8,8 @@
 
 #include <string>
 
-#include "shared/worker/context.h"
+#include "shared/base/file.h"
+#include "shared/base/unique_fd.h"
 #include "testing.h"
 
 namespace {

@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <string>
 
+#include "shared/base/program.h"
 #include "testing.h"
 
 namespace {
 
 using restante::Config;
-using restante::Reach;
 using restante::Program;
+using restante::Reach;
 
 Reach reach(Program kind, const std::string& redis, const std::string& acme = "") {
   Config config;

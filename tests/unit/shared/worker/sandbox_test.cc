@@ -23,7 +23,8 @@
 #include <string>
 
 #include "shared/base/build_kind.h"
-#include "shared/base/c_ptr.h"
+#include "shared/base/program.h"
+#include "shared/base/unique_fd.h"
 #include "shared/worker/landlock.h"
 #include "shared/worker/sandbox_state.h"
 #include "testing.h"
@@ -31,10 +32,10 @@
 namespace {
 
 using restante::Config;
+using restante::Program;
 using restante::Sandbox;
 using restante::SandboxState;
 using restante::UniqueFd;
-using restante::Program;
 
 constexpr int kNoSandbox = 100;  // as the status of a child
 constexpr const char* kPasswords = "/etc/passwd";
@@ -227,8 +228,7 @@ void an_abort_is_one_still(void**) {
 
 void mimed_makes_no_socket(void**) {
   for (const int family : {AF_UNIX, AF_INET, AF_INET6}) {
-    assert_same(fate(Program::kMimed, [=] { return long{socket(family, SOCK_STREAM, 0)}; }),
-                "SYS");
+    assert_same(fate(Program::kMimed, [=] { return long{socket(family, SOCK_STREAM, 0)}; }), "SYS");
   }
 }
 

@@ -37,6 +37,7 @@
 #include <string_view>
 #include <vector>
 
+#include "shared/base/file.h"
 #include "smtpd/protocol/session.h"
 
 namespace restante::smtpd {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "dialogue.h"
+#include "shared/base/file.h"
 #include "smtpd/protocol/session.h"
 #include "smtpd/trace.h"
 #include "testing.h"

@@ -1,4 +1,0 @@
-// SPDX-License-Identifier: ISC
-#pragma once
-
-#include "apid/http/responder.h"
