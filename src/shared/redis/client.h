@@ -15,6 +15,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "shared/base/error.h"
 #include "shared/config/redis_address.h"
@@ -78,6 +79,11 @@ class Redis {
   // the object.
   void run_script(std::string_view source, std::span<const std::string_view> keys,
                   std::span<const std::string_view> arguments, Callback done);
+  void run_script(std::string_view source, std::initializer_list<std::string_view> keys,
+                  std::initializer_list<std::string_view> arguments, Callback done) {
+    run_script(source, std::span(keys.begin(), keys.size()),
+               std::span(arguments.begin(), arguments.size()), std::move(done));
+  }
 
   // Calls `changed` whenever something was published on the channel, and each time that the
   // subscription became active (again), because earlier messages may have been missed. A channel

@@ -110,12 +110,8 @@ void RedisClaims::acknowledge(std::string_view mailbox, const MailId& id, std::s
 
 void RedisClaims::release(std::string_view mailbox, const MailId& id, std::string_view lease,
                           std::function<void(Result<bool>)> done) {
-  const std::string inbox = inbox_key(mailbox);
-  const std::string claimed = claimed_key(mailbox);
-  const std::string stream_id = id.stream_id();
-  const std::array<std::string_view, 2> keys = {inbox, claimed};
-  const std::array<std::string_view, 2> arguments = {stream_id, lease};
-  resources_.redis.run_script(release_script(), keys, arguments,
+  resources_.redis.run_script(release_script(), {inbox_key(mailbox), claimed_key(mailbox)},
+                              {id.stream_id(), lease},
                               [done = std::move(done)](Result<RedisReply> reply) {
                                 if (!reply) return done(std::unexpected(reply.error()));
                                 done(reply->integer() != 0);

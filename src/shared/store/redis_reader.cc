@@ -3,7 +3,6 @@
 
 #include <fmt/core.h>
 
-#include <array>
 #include <memory>
 #include <string>
 #include <utility>
@@ -61,14 +60,13 @@ struct Clearing {
   std::function<void(Result<void>)> done;
 
   static void step(const std::shared_ptr<Clearing>& work) {
-    const std::array<std::string_view, 1> keys = {work->inbox};
-    const std::array<std::string_view, 3> arguments = {work->prefix, work->last, kClearBatch};
-    work->redis.run_script(clear_script(), keys, arguments, [work](Result<RedisReply> reply) {
-      if (!reply) return work->done(std::unexpected(reply.error()));
-      if (reply->is_nil()) return work->done({});
-      work->last = reply->text();
-      step(work);
-    });
+    work->redis.run_script(clear_script(), {work->inbox}, {work->prefix, work->last, kClearBatch},
+                           [work](Result<RedisReply> reply) {
+                             if (!reply) return work->done(std::unexpected(reply.error()));
+                             if (reply->is_nil()) return work->done({});
+                             work->last = reply->text();
+                             step(work);
+                           });
   }
 };
 

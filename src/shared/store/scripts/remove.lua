@@ -1,16 +1,16 @@
 -- SPDX-License-Identifier: ISC
--- Removes one mail, with a lease only if the mail still has that lease. An inbox that becomes empty
+-- Removes one mail; with a lease only if the mail still has that lease. An inbox that becomes empty
 -- is removed too.
 --
 -- KEYS  1 inbox
 --       2 claimed
 -- ARGV  1 prefix of the keys of large mails
 --       2 id
---       3 lease: only to acknowledge a claim
+--       3 lease, or '' to remove the mail in any case
 --
 -- Returns the number of mails removed, 0 or 1.
 
-if ARGV[3] and redis.call('HGET', KEYS[2], ARGV[2]) ~= ARGV[3] then return 0 end
+if ARGV[3] ~= '' and redis.call('HGET', KEYS[2], ARGV[2]) ~= ARGV[3] then return 0 end
 local entry = redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2])[1]
 if not entry then return 0 end
 if entry[2][3] == 'n' then redis.call('UNLINK', ARGV[1] .. entry[1]) end
