@@ -8,13 +8,17 @@ TEST_LIBS := -lcjson
 LIGHT_SENDERS := swaks curl smtplib msmtp
 ATTACK_PROGRAMS := $(patsubst tests/attacks/%.cc,$(BUILD)/attacks/%,$(wildcard tests/attacks/*.cc))
 
+$(BUILD)/unit/main.o: tests/unit/main.cc
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(CXXFLAGS) -c -o $@ $<
+
 # The unit tests and fuzz targets of a folder are linked with what it is linked with. A fuzz target is an ordinary
 # program that replays its corpus; `make fuzz` gives it a fuzzer (clang 19).
 define test_rules
-$(BUILD)/unit/$(1)/%: tests/unit/$(1)/%.cc $(call archives,$(1))
+$(BUILD)/unit/$(1)/%: tests/unit/$(1)/%.cc $(BUILD)/unit/main.o $(call archives,$(1))
 	@mkdir -p $$(@D)
 	$$(if $$(V),,@echo "  TEST  $$<")
-	$(Q)$$(CXX) $$(CXXFLAGS) $$(call cflags,$(1)) -Itests/unit -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(call libs,$(1)) -lcmocka $$(TEST_LIBS)
+	$(Q)$$(CXX) $$(CXXFLAGS) $$(call cflags,$(1)) -Itests/unit -o $$@ $$(filter %.cc %.o %.a,$$^) $$(LDFLAGS) $$(call libs,$(1)) -lcmocka $$(TEST_LIBS)
 $(BUILD)/replay/$(1)/%: tests/fuzz/$(1)/fuzz_%.cc tests/fuzz/replay.cc $(call archives,$(1))
 	@mkdir -p $$(@D)
 	$$(if $$(V),,@echo "  FUZZ  $$<")

@@ -1,5 +1,13 @@
 // SPDX-License-Identifier: ISC
 // What all unit tests share: CMocka made fit for C++, exact buffers, comparison of texts.
+//
+//   TEST(a_letter_is_kept) { assert_same(decode("a"), "a"); }
+//
+//   const Row kRows[] = {{"a letter", "a", "a"}, {"an escape", "%41", "A"}};
+//   TEST_EACH(a_text_is_decoded, kRows, name) { assert_same(decode(row.input), row.expected); }
+//
+// A test lists itself. The tests of a program run in the order in which they stand in its file; its
+// main() is in main.cc.
 #pragma once
 
 #include <algorithm>
@@ -8,18 +16,57 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
+#include <source_location>
 #include <string>
 #include <string_view>
+#include <vector>
 
 extern "C" {
 #include <cmocka.h>
 }
 #undef fail  // it would hide restante::fail: use fail_test()
 
-[[noreturn]] inline void fail_test(std::string_view why) {
+inline std::vector<CMUnitTest>& listed_tests() {
+  static std::vector<CMUnitTest> tests;
+  return tests;
+}
+
+// A test with setup and teardown can be listed by hand.
+inline bool list_test(const CMUnitTest& test) {
+  listed_tests().push_back(test);
+  return true;
+}
+
+// The body that follows is a test of this name.
+#define TEST(name) TEST_IF(true, name)
+// … which runs only in builds where the condition, a constant, is true.
+#define TEST_IF(condition, name)                                                                   \
+  void name(void** /*state*/);                                                                     \
+  [[maybe_unused]] const bool name##_is_listed = (condition) && list_test(cmocka_unit_test(name)); \
+  void name(void** /*state*/)
+
+// The body that follows is a test of each element of `rows`, which it finds in `row`. `title` is
+// the member with the test's name, a C string or std::string. The rows are defined above it.
+#define TEST_EACH(name, rows, title)                                                           \
+  using name##_row = std::iter_value_t<decltype(std::begin(rows))>;                            \
+  void name(const name##_row& row);                                                            \
+  [[maybe_unused]] const bool name##_is_listed = [] {                                          \
+    for (auto& row : rows) {                                                                   \
+      list_test({std::data(std::string_view(row.title)),                                       \
+                 [](void** state) { name(*static_cast<const name##_row*>(*state)); }, nullptr, \
+                 nullptr, const_cast<name##_row*>(&row)});                                     \
+    }                                                                                          \
+    return true;                                                                               \
+  }();                                                                                         \
+  void name(const name##_row& row)
+
+// Fails the test at the line of the caller.
+[[noreturn]] inline void fail_test(std::string_view why,
+                                   std::source_location where = std::source_location::current()) {
   print_error("%s\n", std::string(why).c_str());
-  _fail(__FILE__, __LINE__);
+  _fail(where.file_name(), static_cast<int>(where.line()));
   std::abort();  // not reached: CMocka jumps out of the test
 }
 
@@ -38,8 +85,9 @@ class Exact {
   std::size_t size_;
 };
 
-// Equal in every byte, NUL included; a failure shows both.
-inline void assert_same(std::string_view got, std::string_view expected) {
+// Equal in every byte, NUL included; a failure shows both, and the line of the caller.
+inline void assert_same(std::string_view got, std::string_view expected,
+                        std::source_location where = std::source_location::current()) {
   if (got == expected) return;
-  fail_test("got:      " + std::string(got) + "\nexpected: " + std::string(expected));
+  fail_test("got:      " + std::string(got) + "\nexpected: " + std::string(expected), where);
 }

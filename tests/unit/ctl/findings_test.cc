@@ -11,7 +11,7 @@ namespace {
 using namespace restante;
 using namespace restante::ctl;
 
-void what_could_lose_mail_is_a_finding(void**) {
+TEST(what_could_lose_mail_is_a_finding) {
   RedisJudgement judgement;
   judgement.good.emplace_back("well");
   judgement.findings.push_back({RedisRisk::kNoLog, true, "it is lost", "do this"});
@@ -23,7 +23,7 @@ void what_could_lose_mail_is_a_finding(void**) {
   assert_same(text, "bad it is lost; do this\nwarning it might be; do that\ngood well\n");
 }
 
-void a_certificate_is_good_for_two_weeks_or_more(void**) {
+TEST(a_certificate_is_good_for_two_weeks_or_more) {
   constexpr std::int64_t kDay = 86400, kNow = 1'800'000'000;
   const struct {
     std::int64_t left;
@@ -39,11 +39,3 @@ void a_certificate_is_good_for_two_weeks_or_more(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(what_could_lose_mail_is_a_finding),
-      cmocka_unit_test(a_certificate_is_good_for_two_weeks_or_more),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -14,7 +14,7 @@ namespace {
 using namespace restante;
 using namespace restante::ctl;
 
-void control_characters_are_shown_as_question_marks(void**) {
+TEST(control_characters_are_shown_as_question_marks) {
   const struct {
     const char *text, *shown;
   } cases[] = {{"plain \xc3\xa4 \xe2\x82\xac", "plain \xc3\xa4 \xe2\x82\xac"},
@@ -31,7 +31,7 @@ void control_characters_are_shown_as_question_marks(void**) {
   assert_same(printable("a\tb\n\x1b", /*lines=*/true), "a\tb\n?");
 }
 
-void texts_fit_their_column(void**) {
+TEST(texts_fit_their_column) {
   assert_same(fitted("\xc3\xa4"
                      "b",
                      4),
@@ -44,7 +44,7 @@ void texts_fit_their_column(void**) {
               "bc");
 }
 
-void times_are_shown_in_two_units(void**) {
+TEST(times_are_shown_in_two_units) {
   assert_same(date_text(1'795'602'643), "2026-11-25 10:30:43");
   assert_same(span_text(-5), "0 s");
   assert_same(span_text(59), "59 s");
@@ -52,7 +52,7 @@ void times_are_shown_in_two_units(void**) {
   assert_same(span_text(3600 * 25), "1 d 1 h");
 }
 
-void a_mail_is_shown_with_header_and_text(void**) {
+TEST(a_mail_is_shown_with_header_and_text) {
   const StoredMail mail{
       .id = {1'795'602'643'000, 1},
       .summary = "\"from\":\"b@x.org\",\"to\":\"a@x.com\",\"subject\":\"s\"\n\"size\":1",
@@ -66,7 +66,7 @@ void a_mail_is_shown_with_header_and_text(void**) {
       "Subject: s?\n[attachment: a?.pdf]\n\none\ntwo?\n");
 }
 
-void a_silent_worker_hangs(void**) {
+TEST(a_silent_worker_hangs) {
   Status status;
   status.now = 1000;
   status.taken = std::chrono::milliseconds(100'000);
@@ -89,7 +89,7 @@ void a_silent_worker_hangs(void**) {
   assert_false(hangs(Program::kMimed, 0, 0));  // has no heartbeat
 }
 
-void a_quantile_is_the_end_of_its_bucket(void**) {
+TEST(a_quantile_is_the_end_of_its_bucket) {
   Histogram histogram{};
   assert_false(quantile_ms(histogram, 0.5).has_value());
   histogram.buckets[0] = 98;
@@ -99,15 +99,3 @@ void a_quantile_is_the_end_of_its_bucket(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(control_characters_are_shown_as_question_marks),
-      cmocka_unit_test(texts_fit_their_column),
-      cmocka_unit_test(times_are_shown_in_two_units),
-      cmocka_unit_test(a_mail_is_shown_with_header_and_text),
-      cmocka_unit_test(a_silent_worker_hangs),
-      cmocka_unit_test(a_quantile_is_the_end_of_its_bucket),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -11,13 +11,13 @@ using namespace restante;
 
 constexpr std::int64_t kDay = 24 * 3600, kExpiry = 1796083200;
 
-void nothing_is_said_until_fourteen_days_before(void**) {
+TEST(nothing_is_said_until_fourteen_days_before) {
   assert_false(master::expiry_warning(kExpiry, kExpiry - 14 * kDay - 1).has_value());
   assert_false(master::expiry_warning(kExpiry, kExpiry - 90 * kDay).has_value());
   assert_true(master::expiry_warning(kExpiry, kExpiry - 14 * kDay).has_value());
 }
 
-void the_days_that_are_left_are_whole_ones(void**) {
+TEST(the_days_that_are_left_are_whole_ones) {
   struct Row {
     std::int64_t left, days;
   };
@@ -29,7 +29,7 @@ void the_days_that_are_left_are_whole_ones(void**) {
   }
 }
 
-void from_its_last_second_on_it_has_expired(void**) {
+TEST(from_its_last_second_on_it_has_expired) {
   for (const std::int64_t days : {0, 1, 400}) {
     const auto warning = master::expiry_warning(kExpiry, kExpiry + days * kDay);
     assert_true(warning.has_value() && warning->expired);
@@ -37,11 +37,11 @@ void from_its_last_second_on_it_has_expired(void**) {
   }
 }
 
-void what_is_not_known_is_not_told(void**) {
+TEST(what_is_not_known_is_not_told) {
   assert_false(master::expiry_warning(0, kExpiry).has_value());
 }
 
-void the_answer_of_a_check_is_read_back(void**) {
+TEST(the_answer_of_a_check_is_read_back) {
   const auto read = parse_expiry(format_expiry({.index = 1, .time = 1796083200}));
   assert_true(read && read->index == 1 && read->time == 1796083200);
   for (const char* bad : {"", "1", "1 ", " 1", "1 2x", "x 2", "1 2 3"}) {
@@ -50,14 +50,3 @@ void the_answer_of_a_check_is_read_back(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(nothing_is_said_until_fourteen_days_before),
-      cmocka_unit_test(the_days_that_are_left_are_whole_ones),
-      cmocka_unit_test(from_its_last_second_on_it_has_expired),
-      cmocka_unit_test(what_is_not_known_is_not_told),
-      cmocka_unit_test(the_answer_of_a_check_is_read_back),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

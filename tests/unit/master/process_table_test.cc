@@ -140,7 +140,7 @@ struct Master {
   }
 };
 
-void every_process_is_started(void**) {
+TEST(every_process_is_started) {
   Master master;
   assert_same(master.transcript(), "");
   assert_false(master.table.is_finished());  // although no process runs
@@ -154,7 +154,7 @@ void every_process_is_started(void**) {
   assert_same(master.transcript(), "");
 }
 
-void when_all_are_ready_that_is_announced_once(void**) {
+TEST(when_all_are_ready_that_is_announced_once) {
   Master master;
   master.table.advance(0s);
   (void)master.transcript();
@@ -171,7 +171,7 @@ void when_all_are_ready_that_is_announced_once(void**) {
   assert_same(master.transcript(), "show 101 ready\n");
 }
 
-void pids_that_do_not_run_are_ignored(void**) {
+TEST(pids_that_do_not_run_are_ignored) {
   Master master;
   master.serve();
   master.table.exited(101, signal(SIGKILL), 0s);
@@ -185,7 +185,7 @@ void pids_that_do_not_run_are_ignored(void**) {
   assert_same(master.transcript(), "start smtpd 0 of 1: 103\n");
 }
 
-void a_worker_that_is_killed_before_it_is_ready_is_started_again_after_a_wait(void**) {
+TEST(a_worker_that_is_killed_before_it_is_ready_is_started_again_after_a_wait) {
   Master master;
   master.table.advance(0s);
   (void)master.transcript();
@@ -203,7 +203,7 @@ void a_worker_that_is_killed_before_it_is_ready_is_started_again_after_a_wait(vo
   assert_int_equal(master.deadline(), 8000);
 }
 
-void a_first_worker_that_exits_before_all_are_ready_stops_the_whole(void**) {
+TEST(a_first_worker_that_exits_before_all_are_ready_stops_the_whole) {
   for (const auto& [number, expected] :
        {std::pair{EX_CONFIG, EX_CONFIG}, std::pair{1, EXIT_FAILURE}, std::pair{0, EXIT_FAILURE}}) {
     Master master;
@@ -228,7 +228,7 @@ void a_first_worker_that_exits_before_all_are_ready_stops_the_whole(void**) {
   }
 }
 
-void a_first_worker_that_the_sandbox_kills_before_it_is_ready_stops_the_whole(void**) {
+TEST(a_first_worker_that_the_sandbox_kills_before_it_is_ready_stops_the_whole) {
   Master master;
   master.table.advance(0s);
   (void)master.transcript();
@@ -247,7 +247,7 @@ void a_first_worker_that_the_sandbox_kills_before_it_is_ready_stops_the_whole(vo
   assert_int_equal(master.table.exit_status(), EXIT_FAILURE);
 }
 
-void a_first_worker_that_cannot_be_started_stops_the_whole_at_once(void**) {
+TEST(a_first_worker_that_cannot_be_started_stops_the_whole_at_once) {
   Master master;
   master.actions.cannot_start = {"smtpd"};
   master.table.advance(0s);
@@ -261,7 +261,7 @@ void a_first_worker_that_cannot_be_started_stops_the_whole_at_once(void**) {
   assert_int_equal(master.table.exit_status(), EXIT_FAILURE);
 }
 
-void a_worker_that_dies_after_it_was_ready_is_replaced_at_once(void**) {
+TEST(a_worker_that_dies_after_it_was_ready_is_replaced_at_once) {
   for (const ProcessExit exit : {signal(SIGSEGV), status(3), kClean}) {
     Master master;
     master.serve();
@@ -279,7 +279,7 @@ void a_worker_that_dies_after_it_was_ready_is_replaced_at_once(void**) {
   }
 }
 
-void a_worker_that_the_sandbox_kills_after_it_was_ready_is_replaced_at_once(void**) {
+TEST(a_worker_that_the_sandbox_kills_after_it_was_ready_is_replaced_at_once) {
   Master master;
   master.table.advance(0s);
   master.table.became_ready(101);  // and 102 is not: still no reason to stop
@@ -294,7 +294,7 @@ void a_worker_that_the_sandbox_kills_after_it_was_ready_is_replaced_at_once(void
               "error process_died role=smtpd number=0 pid=101 signal=31 restart_in_ms=0\n");
 }
 
-void once_all_were_ready_a_worker_that_cannot_be_started_is_tried_again(void**) {
+TEST(once_all_were_ready_a_worker_that_cannot_be_started_is_tried_again) {
   Master master;
   master.serve();
   master.table.exited(101, signal(SIGKILL), 5s);
@@ -307,7 +307,7 @@ void once_all_were_ready_a_worker_that_cannot_be_started_is_tried_again(void**) 
   assert_int_equal(master.deadline(), 6000);
 }
 
-void without_a_slot_of_the_scoreboard_nothing_is_shown(void**) {
+TEST(without_a_slot_of_the_scoreboard_nothing_is_shown) {
   Master master;
   master.actions.board_is_full = true;
   master.serve();
@@ -318,7 +318,7 @@ void without_a_slot_of_the_scoreboard_nothing_is_shown(void**) {
               "error process_died role=smtpd number=0 pid=101 signal=9 restart_in_ms=0\n");
 }
 
-void a_reload_starts_new_workers_and_drains_the_old_ones_when_all_are_ready(void**) {
+TEST(a_reload_starts_new_workers_and_drains_the_old_ones_when_all_are_ready) {
   Master master;
   master.serve();
   master.table.request_reload();
@@ -375,7 +375,7 @@ void expect_next_reload(Master& master, Time now) {
               "prepare 3\n");
 }
 
-void a_reload_whose_configuration_is_wrong_changes_nothing(void**) {
+TEST(a_reload_whose_configuration_is_wrong_changes_nothing) {
   Master master;
   master.serve();
   master.actions.can_prepare = false;
@@ -393,7 +393,7 @@ void a_reload_whose_configuration_is_wrong_changes_nothing(void**) {
   expect_next_reload(master, 6s);
 }
 
-void a_reload_fails_if_a_new_worker_cannot_be_started(void**) {
+TEST(a_reload_fails_if_a_new_worker_cannot_be_started) {
   Master master;
   master.serve();
   master.actions.cannot_start = {"smtpd"};
@@ -413,7 +413,7 @@ void a_reload_fails_if_a_new_worker_cannot_be_started(void**) {
   expect_next_reload(master, 6s);
 }
 
-void a_reload_fails_if_a_new_worker_exits_before_it_is_ready(void**) {
+TEST(a_reload_fails_if_a_new_worker_exits_before_it_is_ready) {
   Master master;
   master.serve();
   master.begin_reload(5s);
@@ -441,7 +441,7 @@ void a_reload_fails_if_a_new_worker_exits_before_it_is_ready(void**) {
   expect_next_reload(master, 8s);
 }
 
-void a_reload_fails_if_the_sandbox_kills_a_new_worker_before_it_is_ready(void**) {
+TEST(a_reload_fails_if_the_sandbox_kills_a_new_worker_before_it_is_ready) {
   Master master;
   master.serve();
   master.begin_reload(5s);
@@ -451,7 +451,7 @@ void a_reload_fails_if_the_sandbox_kills_a_new_worker_before_it_is_ready(void**)
                               "signal 31 before it was ready\""));
 }
 
-void a_reload_fails_if_not_all_new_workers_are_ready_in_time(void**) {
+TEST(a_reload_fails_if_not_all_new_workers_are_ready_in_time) {
   Master master;
   master.serve();
   master.begin_reload(5s);
@@ -478,7 +478,7 @@ void a_reload_fails_if_not_all_new_workers_are_ready_in_time(void**) {
   expect_next_reload(master, 23s);
 }
 
-void a_new_worker_that_is_killed_during_a_reload_is_replaced(void**) {
+TEST(a_new_worker_that_is_killed_during_a_reload_is_replaced) {
   Master master;
   master.serve();
   master.begin_reload(5s);
@@ -491,7 +491,7 @@ void a_new_worker_that_is_killed_during_a_reload_is_replaced(void**) {
   assert_same(master.transcript(), "start smtpd 0 of 2: 105\n");
 }
 
-void a_new_worker_that_exits_after_it_was_ready_is_replaced_and_the_reload_goes_on(void**) {
+TEST(a_new_worker_that_exits_after_it_was_ready_is_replaced_and_the_reload_goes_on) {
   Master master;
   master.serve();
   master.begin_reload(5s);
@@ -506,7 +506,7 @@ void a_new_worker_that_exits_after_it_was_ready_is_replaced_and_the_reload_goes_
   assert_same(master.transcript(), "start smtpd 0 of 2: 105\n");
 }
 
-void signals_during_a_reload_are_one_more_reload_after_it(void**) {
+TEST(signals_during_a_reload_are_one_more_reload_after_it) {
   Master master;
   master.serve();
   master.begin_reload(5s);
@@ -532,7 +532,7 @@ void signals_during_a_reload_are_one_more_reload_after_it(void**) {
   assert_same(master.transcript(), "");
 }
 
-void a_signal_before_all_are_ready_is_a_reload_once_they_are(void**) {
+TEST(a_signal_before_all_are_ready_is_a_reload_once_they_are) {
   Master master;
   master.table.request_reload();
   master.table.advance(0s);
@@ -548,7 +548,7 @@ void a_signal_before_all_are_ready_is_a_reload_once_they_are(void**) {
               "prepare 2\n");
 }
 
-void a_worker_that_hangs_while_it_drains_is_killed(void**) {
+TEST(a_worker_that_hangs_while_it_drains_is_killed) {
   Master master;
   master.serve();
   master.finish_reload(5s);
@@ -570,7 +570,7 @@ void a_worker_that_hangs_while_it_drains_is_killed(void**) {
               "forget 1\n");
 }
 
-void a_worker_that_dies_while_it_drains_is_not_replaced(void**) {
+TEST(a_worker_that_dies_while_it_drains_is_not_replaced) {
   Master master;
   master.serve();
   master.finish_reload(5s);
@@ -583,7 +583,7 @@ void a_worker_that_dies_while_it_drains_is_not_replaced(void**) {
   assert_int_equal(master.deadline(), 36'000);
 }
 
-void the_death_of_a_worker_that_drains_and_never_served_is_no_event(void**) {
+TEST(the_death_of_a_worker_that_drains_and_never_served_is_no_event) {
   Master master;
   master.serve();
   master.begin_reload(5s);
@@ -595,7 +595,7 @@ void the_death_of_a_worker_that_drains_and_never_served_is_no_event(void**) {
               "debug ended role=smtpd number=0 pid=103\n");
 }
 
-void a_worker_that_waits_for_its_start_when_it_would_have_to_drain_is_gone(void**) {
+TEST(a_worker_that_waits_for_its_start_when_it_would_have_to_drain_is_gone) {
   Master master;
   master.serve();
   master.table.exited(101, signal(SIGKILL), 1s);
@@ -617,7 +617,7 @@ void a_worker_that_waits_for_its_start_when_it_would_have_to_drain_is_gone(void*
               "forget 1\n");
 }
 
-void a_stop_ends_all_workers_and_replaces_none(void**) {
+TEST(a_stop_ends_all_workers_and_replaces_none) {
   Master master;
   master.serve();
   master.table.begin_stop(EXIT_SUCCESS, 5s);
@@ -641,7 +641,7 @@ void a_stop_ends_all_workers_and_replaces_none(void**) {
   assert_int_equal(master.table.exit_status(), EXIT_SUCCESS);
 }
 
-void workers_that_hang_in_a_stop_are_killed_at_the_end_of_the_grace(void**) {
+TEST(workers_that_hang_in_a_stop_are_killed_at_the_end_of_the_grace) {
   Master master;
   master.serve();
   master.table.begin_stop(EXIT_SUCCESS, 5s);
@@ -658,7 +658,7 @@ void workers_that_hang_in_a_stop_are_killed_at_the_end_of_the_grace(void**) {
   assert_true(master.table.is_finished());
 }
 
-void a_stop_during_a_reload_ends_both_generations(void**) {
+TEST(a_stop_during_a_reload_ends_both_generations) {
   Master master;
   master.serve();
   master.begin_reload(5s);
@@ -680,7 +680,7 @@ void a_stop_during_a_reload_ends_both_generations(void**) {
   assert_true(master.table.is_finished());
 }
 
-void a_redis_server_counts_as_ready_once_it_runs_and_is_replaced_when_it_dies(void**) {
+TEST(a_redis_server_counts_as_ready_once_it_runs_and_is_replaced_when_it_dies) {
   Master master(Master::redis());
   master.table.advance(0s);
   assert_same(master.transcript(),
@@ -708,7 +708,7 @@ void a_redis_server_counts_as_ready_once_it_runs_and_is_replaced_when_it_dies(vo
   assert_true(master.table.is_healthy());
 }
 
-void without_a_redis_server_the_whole_is_not_ready(void**) {
+TEST(without_a_redis_server_the_whole_is_not_ready) {
   Master master(Master::redis());
   master.table.advance(0s);
   master.table.exited(101, signal(SIGKILL), 0s);
@@ -725,7 +725,7 @@ void without_a_redis_server_the_whole_is_not_ready(void**) {
               "announce\n");
 }
 
-void a_redis_server_is_stopped_after_the_last_worker(void**) {
+TEST(a_redis_server_is_stopped_after_the_last_worker) {
   Master master(Master::redis());
   master.table.advance(0s);
   master.table.became_ready(102);
@@ -748,7 +748,7 @@ void a_redis_server_is_stopped_after_the_last_worker(void**) {
   assert_true(master.table.is_finished());
 }
 
-void a_redis_server_waits_for_workers_that_hang(void**) {
+TEST(a_redis_server_waits_for_workers_that_hang) {
   Master master(Master::redis());
   master.table.advance(0s);
   master.table.begin_stop(EXIT_SUCCESS, 5s);
@@ -758,7 +758,7 @@ void a_redis_server_waits_for_workers_that_hang(void**) {
   assert_same(master.transcript(), "kill 103 9\n");
 }
 
-void it_is_healthy_while_one_of_each_role_is_ready(void**) {
+TEST(it_is_healthy_while_one_of_each_role_is_ready) {
   Master master;
   master.table.advance(0s);
   assert_false(master.table.is_healthy());
@@ -775,44 +775,3 @@ void it_is_healthy_while_one_of_each_role_is_ready(void**) {
 
 }  // namespace
 }  // namespace restante::master
-
-int main() {
-  using namespace restante::master;
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(every_process_is_started),
-      cmocka_unit_test(when_all_are_ready_that_is_announced_once),
-      cmocka_unit_test(pids_that_do_not_run_are_ignored),
-      cmocka_unit_test(a_worker_that_is_killed_before_it_is_ready_is_started_again_after_a_wait),
-      cmocka_unit_test(a_first_worker_that_exits_before_all_are_ready_stops_the_whole),
-      cmocka_unit_test(a_first_worker_that_the_sandbox_kills_before_it_is_ready_stops_the_whole),
-      cmocka_unit_test(a_first_worker_that_cannot_be_started_stops_the_whole_at_once),
-      cmocka_unit_test(a_worker_that_dies_after_it_was_ready_is_replaced_at_once),
-      cmocka_unit_test(a_worker_that_the_sandbox_kills_after_it_was_ready_is_replaced_at_once),
-      cmocka_unit_test(once_all_were_ready_a_worker_that_cannot_be_started_is_tried_again),
-      cmocka_unit_test(without_a_slot_of_the_scoreboard_nothing_is_shown),
-      cmocka_unit_test(a_reload_starts_new_workers_and_drains_the_old_ones_when_all_are_ready),
-      cmocka_unit_test(a_reload_whose_configuration_is_wrong_changes_nothing),
-      cmocka_unit_test(a_reload_fails_if_a_new_worker_cannot_be_started),
-      cmocka_unit_test(a_reload_fails_if_a_new_worker_exits_before_it_is_ready),
-      cmocka_unit_test(a_reload_fails_if_the_sandbox_kills_a_new_worker_before_it_is_ready),
-      cmocka_unit_test(a_reload_fails_if_not_all_new_workers_are_ready_in_time),
-      cmocka_unit_test(a_new_worker_that_is_killed_during_a_reload_is_replaced),
-      cmocka_unit_test(
-          a_new_worker_that_exits_after_it_was_ready_is_replaced_and_the_reload_goes_on),
-      cmocka_unit_test(signals_during_a_reload_are_one_more_reload_after_it),
-      cmocka_unit_test(a_signal_before_all_are_ready_is_a_reload_once_they_are),
-      cmocka_unit_test(a_worker_that_hangs_while_it_drains_is_killed),
-      cmocka_unit_test(a_worker_that_dies_while_it_drains_is_not_replaced),
-      cmocka_unit_test(the_death_of_a_worker_that_drains_and_never_served_is_no_event),
-      cmocka_unit_test(a_worker_that_waits_for_its_start_when_it_would_have_to_drain_is_gone),
-      cmocka_unit_test(a_stop_ends_all_workers_and_replaces_none),
-      cmocka_unit_test(workers_that_hang_in_a_stop_are_killed_at_the_end_of_the_grace),
-      cmocka_unit_test(a_stop_during_a_reload_ends_both_generations),
-      cmocka_unit_test(a_redis_server_counts_as_ready_once_it_runs_and_is_replaced_when_it_dies),
-      cmocka_unit_test(without_a_redis_server_the_whole_is_not_ready),
-      cmocka_unit_test(a_redis_server_is_stopped_after_the_last_worker),
-      cmocka_unit_test(a_redis_server_waits_for_workers_that_hang),
-      cmocka_unit_test(it_is_healthy_while_one_of_each_role_is_ready),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

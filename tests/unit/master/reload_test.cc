@@ -21,7 +21,7 @@ struct Row {
   const char* kept;
 };
 
-void what_needs_a_restart_is_kept_and_named(void**) {
+TEST(what_needs_a_restart_is_kept_and_named) {
   const Row rows[] = {
       {{}, {}, ""},
       {{}, {"smtpd_workers=3", "redis=unix:/other", "log_level=debug", "domain=example.org"}, ""},
@@ -47,7 +47,7 @@ void what_needs_a_restart_is_kept_and_named(void**) {
   }
 }
 
-void what_can_be_reloaded_is_taken(void**) {
+TEST(what_can_be_reloaded_is_taken) {
   const Config current = read({"redis=private", "smtp_listen=*:25", "retention=1h"});
   Config fresh = read({"redis=localhost:1", "smtp_listen=*:26", "retention=2h"});
   (void)master::keep_what_needs_restart(current, fresh);
@@ -57,9 +57,3 @@ void what_can_be_reloaded_is_taken(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {cmocka_unit_test(what_needs_a_restart_is_kept_and_named),
-                              cmocka_unit_test(what_can_be_reloaded_is_taken)};
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -9,13 +9,13 @@ namespace {
 
 using Time = RestartPolicy::Time;
 
-void a_process_that_was_ready_is_started_at_once(void**) {
+TEST(a_process_that_was_ready_is_started_at_once) {
   RestartPolicy policy;
   policy.started(Time(1000));
   assert_int_equal(policy.ended(true, Time(5000)).count(), 5000);
 }
 
-void more_than_ten_starts_in_a_second_have_to_wait_for_its_end(void**) {
+TEST(more_than_ten_starts_in_a_second_have_to_wait_for_its_end) {
   RestartPolicy policy;
   for (int i = 0; i < 10; ++i) {
     policy.started(Time(1000 + i));
@@ -26,7 +26,7 @@ void more_than_ten_starts_in_a_second_have_to_wait_for_its_end(void**) {
   assert_int_equal(policy.ended(true, Time(2000)).count(), 2001);
 }
 
-void a_process_that_never_gets_ready_waits_longer_each_time_up_to_a_minute(void**) {
+TEST(a_process_that_never_gets_ready_waits_longer_each_time_up_to_a_minute) {
   RestartPolicy policy;
   for (const int seconds : {1, 2, 4, 8, 16, 32, 60, 60, 60}) {
     policy.started(Time(0));
@@ -34,7 +34,7 @@ void a_process_that_never_gets_ready_waits_longer_each_time_up_to_a_minute(void*
   }
 }
 
-void being_ready_once_ends_the_waiting(void**) {
+TEST(being_ready_once_ends_the_waiting) {
   RestartPolicy policy;
   for (int i = 0; i < 5; ++i) (void)policy.ended(false, Time(0));
   assert_int_equal(policy.ended(true, Time(9000)).count(), 9000);
@@ -43,14 +43,3 @@ void being_ready_once_ends_the_waiting(void**) {
 
 }  // namespace
 }  // namespace restante::master
-
-int main() {
-  using namespace restante::master;
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_process_that_was_ready_is_started_at_once),
-      cmocka_unit_test(more_than_ten_starts_in_a_second_have_to_wait_for_its_end),
-      cmocka_unit_test(a_process_that_never_gets_ready_waits_longer_each_time_up_to_a_minute),
-      cmocka_unit_test(being_ready_once_ends_the_waiting),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

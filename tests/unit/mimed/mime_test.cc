@@ -89,7 +89,7 @@ std::vector<std::string> compare_golden(std::size_t& seen) {
   return wrong;
 }
 
-void every_golden_mail_gives_its_json(void**) {
+TEST(every_golden_mail_gives_its_json) {
   std::size_t seen = 0;
   const auto wrong = compare_golden(seen);
   for (const std::string& text : wrong) print_error("%s", text.c_str());
@@ -127,7 +127,7 @@ std::string golden_disagreements(std::size_t& seen) {
   return wrong;
 }
 
-void every_attachment_of_the_golden_mails_comes_out_as_described(void**) {
+TEST(every_attachment_of_the_golden_mails_comes_out_as_described) {
   std::size_t seen = 0;
   assert_same(golden_disagreements(seen), "");
   assert_true(seen >= 20);
@@ -139,7 +139,7 @@ std::string extracted(std::string_view raw, std::size_t number) {
   return found.part->name + "|" + found.part->type + "|" + found.part->bytes;
 }
 
-void an_attachment_is_its_decoded_bytes(void**) {
+TEST(an_attachment_is_its_decoded_bytes) {
   const std::string_view mail =
       "Content-Type: multipart/mixed; boundary=X\r\n\r\n--X\r\n\r\ntext\r\n"
       "--X\r\nContent-Type: application/pdf; name=a.pdf\r\n"
@@ -257,23 +257,22 @@ Cost measure(const std::string& raw) {
   return {seconds, std::move(parsed)};
 }
 
-void a_mail_bomb_is_cheap_and_keeps_its_subject(void** state) {
-  const Bomb& bomb = *static_cast<const Bomb*>(*state);
-  const Cost cost = measure(bomb.make());
+TEST_EACH(a_mail_bomb_is_cheap_and_keeps_its_subject, kBombs, name) {
+  const Cost cost = measure(row.make());
   const bool marked = cost.parsed.message.parse_error;
   assert_true(cost.parsed.message.subject.starts_with("bomb"));
-  assert_int_equal(static_cast<int>(cost.parsed.exceeded), static_cast<int>(bomb.exceeded));
-  assert_int_equal(marked, bomb.exceeded != Exceeded::kNothing);
+  assert_int_equal(static_cast<int>(cost.parsed.exceeded), static_cast<int>(row.exceeded));
+  assert_int_equal(marked, row.exceeded != Exceeded::kNothing);
   if (kMeasure) assert_true(cost.seconds < 1.0);
 }
 
-void all_bombs_together_take_at_most_64_mb(void**) {
+TEST(all_bombs_together_take_at_most_64_mb) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   if (kMeasure) assert_true(usage.ru_maxrss < 64L * 1024);
 }
 
-void the_first_text_of_a_bomb_is_still_read(void**) {
+TEST(the_first_text_of_a_bomb_is_still_read) {
   const std::string text = parse(kBombs[0].make()).message.body_text;
   const std::string deep = parse(nested(101)).message.body_text;
   assert_string_equal(text.c_str(), "hello\n");
@@ -281,7 +280,7 @@ void the_first_text_of_a_bomb_is_still_read(void**) {
 }
 
 // A mail cut off anywhere is parsed, to valid JSON, and never to more than there was.
-void a_mail_cut_at_any_byte_is_parsed(void**) {
+TEST(a_mail_cut_at_any_byte_is_parsed) {
   std::size_t wrong = 0;
   for (const auto& entry : fs::directory_iterator(golden_directory())) {
     if (entry.path().extension() != ".eml") continue;
@@ -296,21 +295,3 @@ void a_mail_cut_at_any_byte_is_parsed(void**) {
 }
 
 }  // namespace
-
-int main() {
-  std::vector<CMUnitTest> tests;
-  for (const Bomb& bomb : kBombs) {
-    tests.push_back({bomb.name, a_mail_bomb_is_cheap_and_keeps_its_subject, nullptr, nullptr,
-                     const_cast<Bomb*>(&bomb)});
-  }
-  const CMUnitTest others[] = {
-      cmocka_unit_test(all_bombs_together_take_at_most_64_mb),
-      cmocka_unit_test(the_first_text_of_a_bomb_is_still_read),
-      cmocka_unit_test(every_golden_mail_gives_its_json),
-      cmocka_unit_test(every_attachment_of_the_golden_mails_comes_out_as_described),
-      cmocka_unit_test(an_attachment_is_its_decoded_bytes),
-      cmocka_unit_test(a_mail_cut_at_any_byte_is_parsed),
-  };
-  tests.insert(tests.end(), std::begin(others), std::end(others));
-  return _cmocka_run_group_tests("mime", tests.data(), tests.size(), nullptr, nullptr);
-}

@@ -58,7 +58,7 @@ PacketHeader request_header(std::uint64_t number, std::uint64_t size) {
 
 UniqueFd memfd_of(std::string_view content) { return *make_sealed_memfd("test", content); }
 
-void a_request_has_its_mail_in_the_packet_or_in_a_memfd(void**) {
+TEST(a_request_has_its_mail_in_the_packet_or_in_a_memfd) {
   const Pair pair;
   assert_same(received(pair), "nothing");
   send_bytes(pair, request_header(0, 4), "mail");
@@ -69,7 +69,7 @@ void a_request_has_its_mail_in_the_packet_or_in_a_memfd(void**) {
   assert_same(received(pair), "2 in memfd");
 }
 
-void a_hello_has_a_memfd_and_nothing_else(void**) {
+TEST(a_hello_has_a_memfd_and_nothing_else) {
   const Pair pair;
   const UniqueFd progress = *SharedMimeProgress::make();
   send_bytes(pair, {.kind = PacketKind::kHello}, "", progress.get());
@@ -80,7 +80,7 @@ void a_hello_has_a_memfd_and_nothing_else(void**) {
   assert_same(received(pair), "error");
 }
 
-void what_contradicts_itself_is_no_request(void**) {
+TEST(what_contradicts_itself_is_no_request) {
   const Pair pair;
   send_bytes(pair, request_header(0, 5), "mail");
   assert_same(received(pair), "error");
@@ -96,7 +96,7 @@ void what_contradicts_itself_is_no_request(void**) {
   }
 }
 
-void a_client_that_goes_has_closed(void**) {
+TEST(a_client_that_goes_has_closed) {
   Pair pair;
   pair.near.reset();
   assert_same(received(pair), "closed");
@@ -119,7 +119,7 @@ std::string answered(const Answer& answer) {
                      packet.passed ? "memfd" : "inline", body);
 }
 
-void an_answer_has_its_pieces_in_the_packet_while_they_fit(void**) {
+TEST(an_answer_has_its_pieces_in_the_packet_while_they_fit) {
   assert_same(answered({.pieces = {"a.pdf", "application/pdf", std::string_view("\0x", 2)}}),
               std::string_view("0 0 5,15,2 inline a.pdfapplication/pdf\0x", 40));
   const std::string fits(mime::kInlineLimit - 2, 'a');
@@ -128,21 +128,9 @@ void an_answer_has_its_pieces_in_the_packet_while_they_fit(void**) {
   assert_same(answered({.pieces = {"b", "cc", fits}}), "0 0 1,2," + size + " memfd bcc" + fits);
 }
 
-void an_answer_says_that_there_is_no_such_attachment(void**) {
+TEST(an_answer_says_that_there_is_no_such_attachment) {
   assert_same(answered({.outcome = mime::Outcome::kNoSuchAttachment, .number = 3}),
               "2 3 0,0,0 inline ");
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_request_has_its_mail_in_the_packet_or_in_a_memfd),
-      cmocka_unit_test(a_hello_has_a_memfd_and_nothing_else),
-      cmocka_unit_test(what_contradicts_itself_is_no_request),
-      cmocka_unit_test(a_client_that_goes_has_closed),
-      cmocka_unit_test(an_answer_has_its_pieces_in_the_packet_while_they_fit),
-      cmocka_unit_test(an_answer_says_that_there_is_no_such_attachment),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

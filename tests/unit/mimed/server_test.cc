@@ -118,7 +118,7 @@ std::string next_subject(const UniqueFd& from) {
   return std::string(rest.substr(0, rest.find('"')));
 }
 
-void mails_are_answered_and_counted(void**) {
+TEST(mails_are_answered_and_counted) {
   Daemon daemon;
   {
     const UniqueFd client = daemon.connected();
@@ -134,7 +134,7 @@ void mails_are_answered_and_counted(void**) {
   assert_int_equal(daemon.end(), 0);
 }
 
-void who_counts_wrongly_is_answered_too(void**) {
+TEST(who_counts_wrongly_is_answered_too) {
   Daemon daemon;
   const UniqueFd client = daemon.connected();
   const SharedMimeProgress progress = greet(client);
@@ -146,7 +146,7 @@ void who_counts_wrongly_is_answered_too(void**) {
   }
 }
 
-void who_breaks_the_protocol_is_closed(void**) {
+TEST(who_breaks_the_protocol_is_closed) {
   Daemon daemon;
   const UniqueFd rude = daemon.connected();
   require(send_mail(rude, kMail));
@@ -162,7 +162,7 @@ void who_breaks_the_protocol_is_closed(void**) {
 }
 
 // Answers of 60 KB: a few fill a socket.
-void who_does_not_read_holds_up_nobody_and_loses_nothing(void**) {
+TEST(who_does_not_read_holds_up_nobody_and_loses_nothing) {
   Daemon daemon;
   const UniqueFd lazy = daemon.connected();
   (void)greet(lazy);
@@ -183,7 +183,7 @@ void who_does_not_read_holds_up_nobody_and_loses_nothing(void**) {
   assert_same(next_subject(lazy), "s");
 }
 
-void who_goes_without_reading_is_forgotten(void**) {
+TEST(who_goes_without_reading_is_forgotten) {
   Daemon daemon;
   {
     const UniqueFd lazy = daemon.connected();
@@ -209,7 +209,7 @@ int ending_of(Work work) {
 }
 
 // The kernel counts in ticks, of a busy machine roughly: hence half and double.
-void a_mail_has_its_time_and_hardly_more(void**) {
+TEST(a_mail_has_its_time_and_hardly_more) {
   const auto work_for = [](milliseconds time) {
     return ending_of([time] {
       CpuLimit limit(milliseconds(400));
@@ -226,7 +226,7 @@ void a_mail_has_its_time_and_hardly_more(void**) {
   assert_int_equal(work_for(milliseconds(800)), SIGPROF);
 }
 
-void many_mails_have_more_time_together(void**) {
+TEST(many_mails_have_more_time_together) {
   assert_int_equal(ending_of([] {
                      CpuLimit limit(milliseconds(100));
                      while (cpu_time() < milliseconds(500)) limit.begin(monotonic_now());
@@ -235,16 +235,3 @@ void many_mails_have_more_time_together(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(mails_are_answered_and_counted),
-      cmocka_unit_test(who_counts_wrongly_is_answered_too),
-      cmocka_unit_test(who_breaks_the_protocol_is_closed),
-      cmocka_unit_test(who_does_not_read_holds_up_nobody_and_loses_nothing),
-      cmocka_unit_test(who_goes_without_reading_is_forgotten),
-      cmocka_unit_test(a_mail_has_its_time_and_hardly_more),
-      cmocka_unit_test(many_mails_have_more_time_together),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -27,7 +27,7 @@ std::string trace_of(const Envelope& envelope, const TlsInfo& tls, std::string_v
 
 const TlsInfo kTls{"TLSv1.3", "TLS_AES_256_GCM_SHA384"};
 
-void it_says_who_came_from_where_how_and_when(void**) {
+TEST(it_says_who_came_from_where_how_and_when) {
   assert_same(trace_of(envelope(), kTls, "192.0.2.1"),
               "Return-Path: <s@x.test>\r\n"
               "Received: from client.test ([192.0.2.1])\r\n"
@@ -37,7 +37,7 @@ void it_says_who_came_from_where_how_and_when(void**) {
               "\tMon, 23 Nov 2026 02:20:34 +0000\r\n");
 }
 
-void the_null_sender_and_ipv6_have_their_forms(void**) {
+TEST(the_null_sender_and_ipv6_have_their_forms) {
   Envelope null = envelope();
   null.reverse_path = {};
   const std::string trace = trace_of(null, {}, "2001:db8::1");
@@ -45,7 +45,7 @@ void the_null_sender_and_ipv6_have_their_forms(void**) {
   assert_true(trace.find("([IPv6:2001:db8::1])") != std::string::npos);
 }
 
-void the_details_say_the_same_with_the_name_as_it_was_given(void**) {
+TEST(the_details_say_the_same_with_the_name_as_it_was_given) {
   Envelope odd = envelope();
   const Transport plain = transport_of({.envelope = odd, .client_address = "::1", .tls = kTls});
   assert_same(plain.client_ip + " " + plain.helo + " " + plain.protocol + " " + plain.tls_version +
@@ -58,7 +58,7 @@ void the_details_say_the_same_with_the_name_as_it_was_given(void**) {
   assert_same(transport_of({.envelope = odd}).protocol, "ESMTP");
 }
 
-void the_protocol_is_named_as_it_was(void**) {
+TEST(the_protocol_is_named_as_it_was) {
   struct Case {
     bool esmtp, utf8, tls;
     const char* name;
@@ -75,13 +75,13 @@ void the_protocol_is_named_as_it_was(void**) {
   }
 }
 
-void one_of_several_recipients_is_not_told_of_the_others(void**) {
+TEST(one_of_several_recipients_is_not_told_of_the_others) {
   Envelope two = envelope();
   two.recipients.push_back({"bob", "example.com"});
   assert_true(trace_of(two, kTls, "::1").find("for <") == std::string::npos);
 }
 
-void a_client_cannot_write_into_it(void**) {
+TEST(a_client_cannot_write_into_it) {
   Envelope evil = envelope();
   evil.helo = "x) with forged\r\nReceived: from\x01\xff" + std::string(5000, 'y');
   const std::string trace = trace_of(evil, kTls, "192.0.2.1");
@@ -89,7 +89,7 @@ void a_client_cannot_write_into_it(void**) {
   assert_true(trace.size() < 1000);
 }
 
-void only_return_paths_of_the_header_go(void**) {
+TEST(only_return_paths_of_the_header_go) {
   assert_same(without_return_path("Return-Path: <a@b>\r\nreturn-path:\r\n <c@d>\r\nSubject: x\r\n"
                                   "RETURN-PATH: <>\r\n\r\nReturn-Path: <in the body>\r\n"),
               "Subject: x\r\n\r\nReturn-Path: <in the body>\r\n");
@@ -104,16 +104,3 @@ void only_return_paths_of_the_header_go(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(it_says_who_came_from_where_how_and_when),
-      cmocka_unit_test(the_null_sender_and_ipv6_have_their_forms),
-      cmocka_unit_test(the_details_say_the_same_with_the_name_as_it_was_given),
-      cmocka_unit_test(the_protocol_is_named_as_it_was),
-      cmocka_unit_test(one_of_several_recipients_is_not_told_of_the_others),
-      cmocka_unit_test(a_client_cannot_write_into_it),
-      cmocka_unit_test(only_return_paths_of_the_header_go),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

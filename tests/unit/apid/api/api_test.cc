@@ -6,7 +6,7 @@
 
 namespace {
 
-void checks_come_in_their_order(void**) {
+TEST(checks_come_in_their_order) {
   Setup setup;
   setup.config.api_rate_limit = 5;
   assert_int_equal(status_of(setup, "PUT", "/nope", "bad"), 401);
@@ -17,12 +17,12 @@ void checks_come_in_their_order(void**) {
   assert_int_equal(status_of(setup, "PUT", "/nope", "bad"), 429);
 }
 
-void a_refused_method_names_the_others(void**) {
+TEST(a_refused_method_names_the_others) {
   Setup setup;
   same(header(answer_of(setup, "PUT", "/emails/a"), "Allow"), "GET, HEAD, DELETE, OPTIONS;");
 }
 
-void the_rate_limit_is_told_on_every_answer(void**) {
+TEST(the_rate_limit_is_told_on_every_answer) {
   Setup setup;
   setup.config.api_rate_limit = 2;
   Response response = answer_of(setup, "GET", "/emails/bob");
@@ -37,12 +37,12 @@ void the_rate_limit_is_told_on_every_answer(void**) {
   same(header(response, "Retry-After"), header(response, "RateLimit-Reset").c_str());
 }
 
-void no_rate_limit_is_not_told(void**) {
+TEST(no_rate_limit_is_not_told) {
   Setup setup;
   same(header(answer_of(setup, "GET", "/emails/bob"), "RateLimit-Limit"), "");
 }
 
-void an_answer_is_json_that_nobody_keeps(void**) {
+TEST(an_answer_is_json_that_nobody_keeps) {
   Setup setup;
   const Response response = answer_of(setup, "GET", "/nope");
   same(header(response, "Content-Type"), "application/json; charset=utf-8;");
@@ -51,14 +51,3 @@ void an_answer_is_json_that_nobody_keeps(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(checks_come_in_their_order),
-      cmocka_unit_test(a_refused_method_names_the_others),
-      cmocka_unit_test(the_rate_limit_is_told_on_every_answer),
-      cmocka_unit_test(no_rate_limit_is_not_told),
-      cmocka_unit_test(an_answer_is_json_that_nobody_keeps),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

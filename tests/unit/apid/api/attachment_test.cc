@@ -13,7 +13,7 @@ using namespace restante::apid;
 
 std::string disposition(std::string_view name) { return content_disposition(Exact(name).view()); }
 
-void a_name_is_given_in_two_forms(void**) {
+TEST(a_name_is_given_in_two_forms) {
   assert_same(disposition("a b.pdf"),
               "attachment; filename=\"a b.pdf\"; filename*=UTF-8''a%20b.pdf");
   assert_same(disposition("r\u00e9sum\u00e9 \u20ac.txt"),
@@ -24,7 +24,7 @@ void a_name_is_given_in_two_forms(void**) {
               "filename*=UTF-8''!#$&+-.^_`|~%27%2A%28%29");
 }
 
-void no_name_breaks_out_of_its_field(void**) {
+TEST(no_name_breaks_out_of_its_field) {
   assert_same(disposition("a\"; x=\\\"%41"),
               "attachment; filename=\"a_; x=___41\"; filename*=UTF-8''a%22%3B%20x%3D%5C%22%2541");
   assert_same(disposition(std::string_view("a\r\nX: y\0\x7f", 9)),
@@ -32,7 +32,7 @@ void no_name_breaks_out_of_its_field(void**) {
   assert_same(disposition("\xff\x80"), "attachment; filename=\"_\"; filename*=UTF-8''%FF%80");
 }
 
-void a_type_is_two_tokens(void**) {
+TEST(a_type_is_two_tokens) {
   for (const char* type : {"application/pdf", "image/svg+xml", "application/vnd.a-b.c", "x/!"}) {
     assert_same(content_type(Exact(type).view()), type);
   }
@@ -44,12 +44,3 @@ void a_type_is_two_tokens(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_name_is_given_in_two_forms),
-      cmocka_unit_test(no_name_breaks_out_of_its_field),
-      cmocka_unit_test(a_type_is_two_tokens),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

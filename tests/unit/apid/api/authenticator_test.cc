@@ -6,14 +6,14 @@
 
 namespace {
 
-void every_configured_key_opens(void**) {
+TEST(every_configured_key_opens) {
   for (const char* key : {"first-key", "second-key-that-is-longer"}) {
     Setup setup;
     same(ask(setup, "GET", "/emails/bob", key), "200 []");
   }
 }
 
-void nothing_else_opens(void**) {
+TEST(nothing_else_opens) {
   const std::string long_key(300, 'x');
   for (const std::string& key :
        {std::string(), std::string("first-ke"), std::string("first-keyy"), std::string("First-key"),
@@ -27,7 +27,7 @@ void nothing_else_opens(void**) {
   }
 }
 
-void a_key_may_stand_as_its_hash(void**) {
+TEST(a_key_may_stand_as_its_hash) {
   Setup setup;
   // printf %s first-key | sha256sum
   setup.config.api_key = {
@@ -39,7 +39,7 @@ void a_key_may_stand_as_its_hash(void**) {
   }
 }
 
-void who_is_wrong_too_often_has_to_wait(void**) {
+TEST(who_is_wrong_too_often_has_to_wait) {
   Setup setup;
   setup.config.api_key_failure_limit = 2;
   const Request right = make_request("GET", "/emails/bob");
@@ -62,13 +62,3 @@ void who_is_wrong_too_often_has_to_wait(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(every_configured_key_opens),
-      cmocka_unit_test(nothing_else_opens),
-      cmocka_unit_test(a_key_may_stand_as_its_hash),
-      cmocka_unit_test(who_is_wrong_too_often_has_to_wait),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

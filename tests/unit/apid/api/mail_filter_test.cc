@@ -31,7 +31,7 @@ bool in_subject(std::string_view needle, std::string subject) {
   return fits("", needle, summary_of("a@example.org", std::move(subject)));
 }
 
-void a_substring_in_any_case_fits(void**) {
+TEST(a_substring_in_any_case_fits) {
   for (const char* needle : {"your code", "CODE: 1234", "Y", "4", ": ", "Your Code: 1234"}) {
     assert_true(in_subject(needle, "Your Code: 1234"));
   }
@@ -43,7 +43,7 @@ void a_substring_in_any_case_fits(void**) {
   assert_false(in_subject("\xC3\x89t", "un \xC3\xA9t\xC3\xA9"));  // folds ASCII alone
 }
 
-void quotes_and_backslashes_are_characters(void**) {
+TEST(quotes_and_backslashes_are_characters) {
   assert_true(in_subject("\"HI\"", "say \"hi\" to"));
   assert_true(in_subject("\"", "\""));
   assert_true(in_subject("\\", "a\\b"));
@@ -54,7 +54,7 @@ void quotes_and_backslashes_are_characters(void**) {
   assert_false(in_subject("\\\"", "say \"hi\" to"));
 }
 
-void a_letter_of_an_escape_is_no_letter(void**) {
+TEST(a_letter_of_an_escape_is_no_letter) {
   for (const char* needle : {"n", "t", "u", "0", "001f", "\\", "\\n", "\\u"}) {
     assert_false(in_subject(needle,
                             "a\n\tb\x1f"
@@ -66,7 +66,7 @@ void a_letter_of_an_escape_is_no_letter(void**) {
                          "c"));
 }
 
-void nothing_fits_across_the_border_of_a_field(void**) {
+TEST(nothing_fits_across_the_border_of_a_field) {
   const std::string summary = summary_of("ann@example.org", "hello");
   assert_true(fits("ann@EXAMPLE.org", "Hello", summary));
   assert_true(fits("", "", summary));
@@ -85,9 +85,9 @@ void nothing_fits_across_the_border_of_a_field(void**) {
   assert_false(fits("", "x", forged));
 }
 
-void the_null_sender_has_no_text(void**) { assert_false(fits("a", "", summary_of("", "a"))); }
+TEST(the_null_sender_has_no_text) { assert_false(fits("a", "", summary_of("", "a"))); }
 
-void what_is_no_fragment_fits_nothing(void**) {
+TEST(what_is_no_fragment_fits_nothing) {
   for (const char* summary :
        {"", "\"", "\"subject", "\"subject\"", "\"subject\":", "\"subject\":\"a", "\"subject\":1",
         "\"subject\":\"a\\", "\"subject\":\"a\\u00", "\"x\":1,\"subject\":\"a\"", "subject:a"}) {
@@ -96,15 +96,3 @@ void what_is_no_fragment_fits_nothing(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_substring_in_any_case_fits),
-      cmocka_unit_test(quotes_and_backslashes_are_characters),
-      cmocka_unit_test(a_letter_of_an_escape_is_no_letter),
-      cmocka_unit_test(nothing_fits_across_the_border_of_a_field),
-      cmocka_unit_test(the_null_sender_has_no_text),
-      cmocka_unit_test(what_is_no_fragment_fits_nothing),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

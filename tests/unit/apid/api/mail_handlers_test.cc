@@ -10,7 +10,7 @@ namespace {
 
 constexpr const char* kMailPath = "/emails/Bob/1700000002000000003";
 
-void a_mail_is_its_element_of_the_list_and_its_details(void**) {
+TEST(a_mail_is_its_element_of_the_list_and_its_details) {
   Setup setup;
   setup.mail = {{1700000002000, 3},
                 "\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\"\n\"size\":1",
@@ -32,7 +32,7 @@ void a_mail_is_its_element_of_the_list_and_its_details(void**) {
 constexpr std::string_view kFrame("\x28\xB5\x2F\xFD\x20\x12\x91\x00\x00\n\nSubject: a\r\n\r\n\0\n",
                                   27);
 
-void a_raw_mail_is_a_download_of_its_bytes(void**) {
+TEST(a_raw_mail_is_a_download_of_its_bytes) {
   Setup setup;
   setup.raw = {{1700000002000, 3}, std::string(kFrame)};
   const Response response = answer_of(setup, "GET", "/emails/bob/latest/raw");
@@ -47,13 +47,13 @@ void a_raw_mail_is_a_download_of_its_bytes(void**) {
   same(setup.asked, "raw bob latest");
 }
 
-void a_raw_mail_that_cannot_be_read_is_500(void**) {
+TEST(a_raw_mail_that_cannot_be_read_is_500) {
   Setup setup;
   setup.raw = {{1700000002000, 3}, std::string(kFrame.substr(0, 20))};
   assert_int_equal(status_of(setup, "GET", "/emails/bob/latest/raw"), 500);
 }
 
-void a_raw_mail_that_is_not_there_is_404(void**) {
+TEST(a_raw_mail_that_is_not_there_is_404) {
   Setup setup;
   const Request request = make_request("GET", std::string(kMailPath) + "/raw");
   same(ask(setup, request), "404 {\"error\":\"no such message\"}");
@@ -69,7 +69,7 @@ Request with_field(Request request, std::string_view name, std::string value) {
   return request;
 }
 
-void a_raw_mail_is_given_in_part_or_not_at_all_where_that_is_asked_for(void**) {
+TEST(a_raw_mail_is_given_in_part_or_not_at_all_where_that_is_asked_for) {
   Setup setup;
   setup.raw = {{1700000002000, 3}, std::string(kFrame)};
   const Request request = make_request("GET", "/emails/bob/latest/raw");
@@ -102,7 +102,7 @@ ExtractedAttachment attachment_of(std::string_view bytes) {
           .size = bytes.size()};
 }
 
-void an_attachment_is_a_download_of_its_bytes(void**) {
+TEST(an_attachment_is_a_download_of_its_bytes) {
   Setup setup;
   setup.raw = {{1700000002000, 3}, std::string(kFrame), 4};
   setup.extraction = attachment_of("PDF bytes");
@@ -123,7 +123,7 @@ void an_attachment_is_a_download_of_its_bytes(void**) {
   assert_int_equal(status_of(setup, again), 304);
 }
 
-void an_attachment_that_cannot_be_had_says_why(void**) {
+TEST(an_attachment_that_cannot_be_had_says_why) {
   Setup setup;
   const Request request = make_request("GET", std::string(kMailPath) + "/attachments/3");
   same(ask(setup, request), "404 {\"error\":\"no such message\"}");
@@ -146,7 +146,7 @@ constexpr const char* kSummary =
     "\"from\":\"Ann@b\",\"to\":\"b\",\"subject\":\"S\"\n\"size\":1,\"snippet\":\"t\","
     "\"attachments\":2";
 
-void the_latest_mail_that_fits_is_found_by_the_list(void**) {
+TEST(the_latest_mail_that_fits_is_found_by_the_list) {
   Setup setup;
   same(ask(setup, "GET", "/emails/bob/latest?from=ann&since=5"),
        "404 {\"error\":\"no such message\"}");
@@ -165,7 +165,7 @@ void the_latest_mail_that_fits_is_found_by_the_list(void**) {
   assert_int_equal(status_of(setup, raw), 503);
 }
 
-void the_latest_mail_has_no_page(void**) {
+TEST(the_latest_mail_has_no_page) {
   Setup setup;
   for (const char* query : {"limit=1", "before=1700000001000000007", "view=summary", "a"}) {
     const Response response = answer_of(setup, "GET", std::string("/emails/bob/latest?") + query);
@@ -176,7 +176,7 @@ void the_latest_mail_has_no_page(void**) {
   same(setup.asked, "");
 }
 
-void one_mail_is_deleted_by_its_id(void**) {
+TEST(one_mail_is_deleted_by_its_id) {
   Setup setup;
   same(ask(setup, "DELETE", kMailPath), "404 {\"error\":\"no such message\"}");
   setup.mail.emplace();
@@ -187,7 +187,7 @@ void one_mail_is_deleted_by_its_id(void**) {
   assert_int_equal(status_of(setup, "DELETE", kMailPath), 503);
 }
 
-void the_latest_mail_is_not_deleted(void**) {
+TEST(the_latest_mail_is_not_deleted) {
   Setup setup;
   same(
       ask(setup, "DELETE", "/emails/bob/latest"),
@@ -198,7 +198,7 @@ void the_latest_mail_is_not_deleted(void**) {
   same(setup.asked, "");
 }
 
-void a_mail_that_is_not_there_is_404(void**) {
+TEST(a_mail_that_is_not_there_is_404) {
   Setup setup;
   same(ask(setup, "GET", kMailPath), "404 {\"error\":\"no such message\"}");
   setup.redis_away = true;
@@ -206,21 +206,3 @@ void a_mail_that_is_not_there_is_404(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_mail_is_its_element_of_the_list_and_its_details),
-      cmocka_unit_test(a_raw_mail_is_a_download_of_its_bytes),
-      cmocka_unit_test(a_raw_mail_that_cannot_be_read_is_500),
-      cmocka_unit_test(a_raw_mail_that_is_not_there_is_404),
-      cmocka_unit_test(a_raw_mail_is_given_in_part_or_not_at_all_where_that_is_asked_for),
-      cmocka_unit_test(an_attachment_is_a_download_of_its_bytes),
-      cmocka_unit_test(an_attachment_that_cannot_be_had_says_why),
-      cmocka_unit_test(the_latest_mail_that_fits_is_found_by_the_list),
-      cmocka_unit_test(the_latest_mail_has_no_page),
-      cmocka_unit_test(one_mail_is_deleted_by_its_id),
-      cmocka_unit_test(the_latest_mail_is_not_deleted),
-      cmocka_unit_test(a_mail_that_is_not_there_is_404),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -6,13 +6,13 @@
 
 namespace {
 
-void an_empty_inbox_is_an_empty_array(void**) {
+TEST(an_empty_inbox_is_an_empty_array) {
   Setup setup;
   same(ask(setup, "GET", "/emails/bob"), "200 []");
   same(setup.asked, "list bob 50");
 }
 
-void mails_are_listed_in_the_order_of_the_store(void**) {
+TEST(mails_are_listed_in_the_order_of_the_store) {
   Setup setup;
   for (const std::uint64_t time : {1700000002000, 1700000001000}) {
     setup.page.mails.push_back({{time, 0},
@@ -27,7 +27,7 @@ void mails_are_listed_in_the_order_of_the_store(void**) {
   same(ask(setup, "GET", "/emails/bob"), wanted);
 }
 
-void a_next_page_is_linked(void**) {
+TEST(a_next_page_is_linked) {
   Setup setup;
   setup.page.next = MailId{1700000001000, 7};
   const Response response = answer_of(setup, "GET", "/emails/a%3Eb>?limit=2");
@@ -36,12 +36,12 @@ void a_next_page_is_linked(void**) {
   same(setup.asked, "list a%3Eb%3E 2");
 }
 
-void a_last_page_has_no_link(void**) {
+TEST(a_last_page_has_no_link) {
   Setup setup;
   same(header(answer_of(setup, "GET", "/emails/bob"), "Link"), "");
 }
 
-void limit_and_before_reach_the_store(void**) {
+TEST(limit_and_before_reach_the_store) {
   Setup setup;
   ask(setup, "GET", "/emails/bob?limit=1000&before=1700000001000000007");
   same(setup.asked, "list bob 1000 1700000001000000007");
@@ -51,7 +51,7 @@ constexpr const char* kSummary =
     "\"from\":\"Ann@b\",\"to\":\"b\",\"subject\":\"S\"\n\"size\":1,\"snippet\":\"t\","
     "\"attachments\":2";
 
-void bounds_and_filters_reach_the_store(void**) {
+TEST(bounds_and_filters_reach_the_store) {
   Setup setup;
   ask(setup, "GET", "/emails/bob?after=1700000001000000007&since=1700000001");
   same(setup.asked, "list bob 50 after 1700000001000000007 since 1700000001");
@@ -65,7 +65,7 @@ void bounds_and_filters_reach_the_store(void**) {
   }
 }
 
-void a_summary_has_no_bodies(void**) {
+TEST(a_summary_has_no_bodies) {
   Setup setup;
   setup.page.mails.push_back({{1700000002000, 0}, kSummary, {}});
   setup.page.mails.push_back({{1700000001000, 0}, "\"from\":\"a\"", {}});
@@ -76,7 +76,7 @@ void a_summary_has_no_bodies(void**) {
   same(setup.asked, "list bob 50 without bodies");
 }
 
-void the_link_keeps_every_parameter(void**) {
+TEST(the_link_keeps_every_parameter) {
   Setup setup;
   setup.page.next = MailId{1700000001000, 7};
   const Response response =
@@ -88,7 +88,7 @@ void the_link_keeps_every_parameter(void**) {
        "&subject=a%20%26%22%C3%A9~&since=5&after=0000000000000000001>; rel=\"next\";");
 }
 
-void a_bad_filter_is_named(void**) {
+TEST(a_bad_filter_is_named) {
   Setup setup;
   for (const auto& [query, error] :
        {std::pair("after=5", "after must be the id of a mail: 19 digits"),
@@ -105,7 +105,7 @@ void a_bad_filter_is_named(void**) {
   same(setup.asked, "");
 }
 
-void a_bad_argument_is_named(void**) {
+TEST(a_bad_argument_is_named) {
   Setup setup;
   for (const char* limit : {"", "0", "1001", "-1", "+1", "1x", " 1", "99999999999999999999"}) {
     same(ask(setup, "GET", std::string("/emails/bob?limit=") + limit),
@@ -121,14 +121,14 @@ void a_bad_argument_is_named(void**) {
   same(setup.asked, "");
 }
 
-void clearing_says_so(void**) {
+TEST(clearing_says_so) {
   Setup setup;
   same(ask(setup, "DELETE", "/emails/bob"),
        "200 {\"message\":\"All messages for bob have been cleared\"}");
   same(setup.asked, "clear bob");
 }
 
-void a_store_that_is_away_is_503(void**) {
+TEST(a_store_that_is_away_is_503) {
   for (const char* method : {"GET", "DELETE"}) {
     Setup setup;
     setup.redis_away = true;
@@ -140,21 +140,3 @@ void a_store_that_is_away_is_503(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(an_empty_inbox_is_an_empty_array),
-      cmocka_unit_test(mails_are_listed_in_the_order_of_the_store),
-      cmocka_unit_test(a_next_page_is_linked),
-      cmocka_unit_test(a_last_page_has_no_link),
-      cmocka_unit_test(limit_and_before_reach_the_store),
-      cmocka_unit_test(bounds_and_filters_reach_the_store),
-      cmocka_unit_test(a_summary_has_no_bodies),
-      cmocka_unit_test(the_link_keeps_every_parameter),
-      cmocka_unit_test(a_bad_filter_is_named),
-      cmocka_unit_test(a_bad_argument_is_named),
-      cmocka_unit_test(clearing_says_so),
-      cmocka_unit_test(a_store_that_is_away_is_503),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

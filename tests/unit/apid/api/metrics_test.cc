@@ -49,7 +49,7 @@ void expect(const std::string& all, std::string_view piece) {
   if (!all.contains(piece)) fail_test("not in it: " + std::string(piece) + "\n" + all);
 }
 
-void samples_stand_behind_their_help_and_type(void**) {
+TEST(samples_stand_behind_their_help_and_type) {
   const std::string all = text();
   expect(all,
          "# HELP restante_mails_stored_total Messages that were stored for every recipient and "
@@ -70,7 +70,7 @@ void samples_stand_behind_their_help_and_type(void**) {
   expect(all, "\nrestante_workers{role=\"smtpd\",state=\"ready\"} 0\n");
 }
 
-void a_bucket_holds_those_below_it_too(void**) {
+TEST(a_bucket_holds_those_below_it_too) {
   const std::string all = text();
   expect(all,
          "# TYPE restante_delivery_duration_seconds histogram\n"
@@ -84,18 +84,9 @@ void a_bucket_holds_those_below_it_too(void**) {
          "restante_delivery_duration_seconds_count 5\n");
 }
 
-void a_certificate_that_says_no_end_has_no_sample(void**) {
+TEST(a_certificate_that_says_no_end_has_no_sample) {
   expect(text(), "\nrestante_certificate_expiry_timestamp_seconds 1800000000\n");
   assert_false(text(0).contains("certificate_expiry"));
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(samples_stand_behind_their_help_and_type),
-      cmocka_unit_test(a_bucket_holds_those_below_it_too),
-      cmocka_unit_test(a_certificate_that_says_no_end_has_no_sample),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

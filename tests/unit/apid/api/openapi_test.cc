@@ -116,14 +116,14 @@ std::string joined(const Names& names) {
   return text;
 }
 
-void it_is_json_and_of_this_version(void**) {
+TEST(it_is_json_and_of_this_version) {
   const Document root = parse();
   assert_non_null(root.get());
   assert_same(text_of(root.get(), "openapi"), "3.1.0");
   assert_same(text_of(member(root.get(), "info"), "version"), RESTANTE_VERSION);
 }
 
-void it_has_the_routes_of_the_table_and_no_other(void**) {
+TEST(it_has_the_routes_of_the_table_and_no_other) {
   const Document root = parse();
   Names described, real;
   for_each_operation(root.get(), [&](const Operation& operation) {
@@ -135,7 +135,7 @@ void it_has_the_routes_of_the_table_and_no_other(void**) {
   assert_same(joined(described), joined(real));
 }
 
-void it_says_which_routes_need_no_key(void**) {
+TEST(it_says_which_routes_need_no_key) {
   const Document root = parse();
   Names described, real;
   for_each_operation(root.get(), [&](const Operation& operation) {
@@ -147,7 +147,7 @@ void it_says_which_routes_need_no_key(void**) {
   assert_same(joined(described), joined(real));
 }
 
-void it_has_the_parameters_that_are_taken_and_no_other(void**) {
+TEST(it_has_the_parameters_that_are_taken_and_no_other) {
   const Document root = parse();
   for_each_operation(root.get(), [&](const Operation& operation) {
     const std::string what = operation.method + " " + operation.path + "\n";
@@ -156,7 +156,7 @@ void it_has_the_parameters_that_are_taken_and_no_other(void**) {
   });
 }
 
-void its_operations_have_names_of_their_own(void**) {
+TEST(its_operations_have_names_of_their_own) {
   const Document root = parse();
   Names names;
   std::size_t count = 0;
@@ -176,21 +176,9 @@ void check_references(const cJSON* root, const cJSON* value) {
   for (const cJSON* entry = value->child; entry; entry = entry->next) check_references(root, entry);
 }
 
-void its_references_lead_somewhere(void**) {
+TEST(its_references_lead_somewhere) {
   const Document root = parse();
   check_references(root.get(), root.get());
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(it_is_json_and_of_this_version),
-      cmocka_unit_test(it_has_the_routes_of_the_table_and_no_other),
-      cmocka_unit_test(it_says_which_routes_need_no_key),
-      cmocka_unit_test(it_has_the_parameters_that_are_taken_and_no_other),
-      cmocka_unit_test(its_operations_have_names_of_their_own),
-      cmocka_unit_test(its_references_lead_somewhere),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -8,7 +8,7 @@ namespace {
 
 constexpr const char* kMailPath = "/emails/Bob/1700000002000000003";
 
-void what_is_no_id_is_400(void**) {
+TEST(what_is_no_id_is_400) {
   Setup setup;
   for (const char* id : {"1", "17000000020000000030", "170000000200000000x", "Latest", "%31",
                          "99999999999999999999", "1700000002000-3", "-700000002000000003"}) {
@@ -21,7 +21,7 @@ void what_is_no_id_is_400(void**) {
   same(setup.asked, "");
 }
 
-void attachments_have_numbers_from_one(void**) {
+TEST(attachments_have_numbers_from_one) {
   Setup setup;
   for (const char* number : {"0", "a.pdf", "-1", "+1", "1x", "%31", "18446744073709551616"}) {
     const Request request =
@@ -34,7 +34,7 @@ void attachments_have_numbers_from_one(void**) {
   same(setup.asked, "");
 }
 
-void a_mailbox_has_one_name_in_any_case_and_as_an_address(void**) {
+TEST(a_mailbox_has_one_name_in_any_case_and_as_an_address) {
   for (const char* path : {"/emails/Bob", "/emails/BOB@Example.COM", "/emails/bob%40example.org"}) {
     Setup setup;
     same(ask(setup, "DELETE", path),
@@ -43,14 +43,14 @@ void a_mailbox_has_one_name_in_any_case_and_as_an_address(void**) {
   }
 }
 
-void an_address_elsewhere_is_not_found(void**) {
+TEST(an_address_elsewhere_is_not_found) {
   Setup setup;
   same(ask(setup, "GET", "/emails/bob@evil.net"),
        "404 {\"error\":\"this server keeps no mail for the domain \\\"evil.net\\\"; it does for "
        "example.com\"}");
 }
 
-void a_bad_mailbox_name_is_refused(void**) {
+TEST(a_bad_mailbox_name_is_refused) {
   Setup setup;
   for (const char* path : {"/emails/a%00b", "/emails/a%zz", "/emails/%ff", "/emails/@example.com",
                            "/emails/a@", "/emails/a@b@example.com"}) {
@@ -62,14 +62,3 @@ void a_bad_mailbox_name_is_refused(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(what_is_no_id_is_400),
-      cmocka_unit_test(attachments_have_numbers_from_one),
-      cmocka_unit_test(a_mailbox_has_one_name_in_any_case_and_as_an_address),
-      cmocka_unit_test(an_address_elsewhere_is_not_found),
-      cmocka_unit_test(a_bad_mailbox_name_is_refused),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -58,7 +58,7 @@ std::string content_of(std::string_view frame, std::size_t limit = 1000) {
   return read_frame(frame, limit).content;
 }
 
-void a_frame_gives_its_content(void**) {
+TEST(a_frame_gives_its_content) {
   for (const std::string& content : {std::string(), std::string("a\0\n\xff", 4)}) {
     assert_true(content_of(compressed(content)) == content);
   }
@@ -75,7 +75,7 @@ std::string noise() {
   return content;
 }
 
-void it_does_not_matter_where_a_frame_is_cut(void**) {
+TEST(it_does_not_matter_where_a_frame_is_cut) {
   const std::string small = "hello, hello, hello";
   const std::string frame = compressed(small);
   for (std::size_t size = frame.size() / 2; size < frame.size(); ++size) {
@@ -88,7 +88,7 @@ void it_does_not_matter_where_a_frame_is_cut(void**) {
   assert_int_equal(read.pieces, 3);
 }
 
-void a_large_mail_is_in_a_file_and_a_small_one_where_it_is_wanted(void**) {
+TEST(a_large_mail_is_in_a_file_and_a_small_one_where_it_is_wanted) {
   const std::string small = compressed(std::string(65535, 'a'));
   assert_false(read_frame(small, 65536).in_file);
   assert_true(read_frame(small, 65536, SIZE_MAX, RawReader::Into::kFileWithoutTrace).in_file);
@@ -97,7 +97,7 @@ void a_large_mail_is_in_a_file_and_a_small_one_where_it_is_wanted(void**) {
       read_frame(compressed(""), 1, SIZE_MAX, RawReader::Into::kFileWithoutTrace).content.empty());
 }
 
-void what_was_put_on_top_is_left_out_where_that_is_wanted(void**) {
+TEST(what_was_put_on_top_is_left_out_where_that_is_wanted) {
   const std::string large = noise();
   const std::string frame = compressed(large);
   const auto without = RawReader::Into::kFileWithoutTrace;
@@ -112,7 +112,7 @@ void what_was_put_on_top_is_left_out_where_that_is_wanted(void**) {
   assert_true(read_frame(frame, large.size(), 500'000, whole, 10).content == large);
 }
 
-void the_limit_is_that_of_the_content(void**) {
+TEST(the_limit_is_that_of_the_content) {
   const std::string content(1000 + kTraceHeader, 'a');
   assert_true(content_of(compressed(content), 1000) == content);
   assert_true(content_of(compressed(content), 999) == "none");
@@ -121,7 +121,7 @@ void the_limit_is_that_of_the_content(void**) {
   assert_int_equal(read_frame(large, 1000, std::size_t{1024} * 1024).pieces, 1);
 }
 
-void what_is_no_whole_frame_is_none(void**) {
+TEST(what_is_no_whole_frame_is_none) {
   const std::string frame = compressed("hello, hello, hello");
   for (std::size_t size = 0; size < frame.size(); ++size) {
     assert_true(content_of(frame.substr(0, size)) == "none");
@@ -141,7 +141,7 @@ void what_is_no_whole_frame_is_none(void**) {
   assert_true(content_of(wrong) == "none");
 }
 
-void room_is_taken_until_an_answer_goes(void**) {
+TEST(room_is_taken_until_an_answer_goes) {
   DownloadRoom room(1000);
   auto only = room.acquire(5000);  // the only one always has room
   assert_non_null(only.get());
@@ -154,7 +154,7 @@ void room_is_taken_until_an_answer_goes(void**) {
   assert_non_null(room.acquire(400).get());
 }
 
-void what_has_no_room_is_not_read(void**) {
+TEST(what_has_no_room_is_not_read) {
   const std::string frame = compressed(std::string(100'000, 'x'));
   DownloadRoom room(150'000);
   RawReader first(200'000, RawReader::Into::kMemoryWhileSmall, room);
@@ -169,17 +169,3 @@ void what_has_no_room_is_not_read(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_frame_gives_its_content),
-      cmocka_unit_test(it_does_not_matter_where_a_frame_is_cut),
-      cmocka_unit_test(a_large_mail_is_in_a_file_and_a_small_one_where_it_is_wanted),
-      cmocka_unit_test(what_was_put_on_top_is_left_out_where_that_is_wanted),
-      cmocka_unit_test(the_limit_is_that_of_the_content),
-      cmocka_unit_test(what_is_no_whole_frame_is_none),
-      cmocka_unit_test(room_is_taken_until_an_answer_goes),
-      cmocka_unit_test(what_has_no_room_is_not_read),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

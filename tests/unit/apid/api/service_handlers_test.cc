@@ -8,7 +8,7 @@ namespace {
 
 constexpr const char* kPolicyPath = "/.well-known/mta-sts.txt";
 
-void a_policy_is_told_to_anyone(void**) {
+TEST(a_policy_is_told_to_anyone) {
   Setup setup;
   setup.config.hostname = "mail.example.com";
   setup.config.mta_sts = MtaSts::kEnforce;
@@ -22,12 +22,12 @@ void a_policy_is_told_to_anyone(void**) {
        "200 version: STSv1\r\nmode: testing\r\nmx: mail.example.com\r\nmax_age: 604800\r\n");
 }
 
-void without_a_policy_there_is_none(void**) {
+TEST(without_a_policy_there_is_none) {
   Setup setup;
   same(ask(setup, "GET", kPolicyPath, ""), "404 {\"error\":\"there is no MTA-STS policy\"}");
 }
 
-void a_policy_opens_nothing_else(void**) {
+TEST(a_policy_opens_nothing_else) {
   Setup setup;
   setup.config.mta_sts = MtaSts::kEnforce;
   for (const char* path : {"/.well-known/x", "/.well-known/mta-sts.txt/../../emails/bob"}) {
@@ -38,7 +38,7 @@ void a_policy_opens_nothing_else(void**) {
   same(setup.asked, "");
 }
 
-void a_policy_counts_for_the_rate_limit(void**) {
+TEST(a_policy_counts_for_the_rate_limit) {
   Setup setup;
   setup.config.mta_sts = MtaSts::kEnforce;
   setup.config.api_rate_limit = 1;
@@ -48,7 +48,7 @@ void a_policy_counts_for_the_rate_limit(void**) {
   assert_int_equal(status_of(setup, "GET", kPolicyPath, ""), 429);
 }
 
-void health_is_told_to_anyone_and_not_counted(void**) {
+TEST(health_is_told_to_anyone_and_not_counted) {
   Setup setup;
   setup.config.api_rate_limit = 1;
   assert_int_equal(status_of(setup, "GET", "/emails/bob"), 200);
@@ -68,7 +68,7 @@ void health_is_told_to_anyone_and_not_counted(void**) {
   assert_int_equal(status_of(setup, "POST", "/healthz", ""), 429);
 }
 
-void metrics_want_the_key_in_either_of_two_fields(void**) {
+TEST(metrics_want_the_key_in_either_of_two_fields) {
   Setup setup;
   same(ask(setup, "GET", "/metrics"), "200 counted 1\n");
   const struct {
@@ -91,15 +91,3 @@ void metrics_want_the_key_in_either_of_two_fields(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_policy_is_told_to_anyone),
-      cmocka_unit_test(without_a_policy_there_is_none),
-      cmocka_unit_test(a_policy_opens_nothing_else),
-      cmocka_unit_test(a_policy_counts_for_the_rate_limit),
-      cmocka_unit_test(health_is_told_to_anyone_and_not_counted),
-      cmocka_unit_test(metrics_want_the_key_in_either_of_two_fields),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -42,7 +42,7 @@ struct HeldRequests {
 Waits::Outcome found() { return {.response = Response{.status = 200}}; }
 Waits::Outcome failure() { return {.response = Response{.status = 503}, .failed = true}; }
 
-void what_is_there_is_the_answer(void**) {
+TEST(what_is_there_is_the_answer) {
   HeldRequests setup;
   setup.wait();
   assert_int_equal(setup.tries.size(), 1);
@@ -50,7 +50,7 @@ void what_is_there_is_the_answer(void**) {
   assert_same(setup.answers, "200 ");
 }
 
-void a_change_is_a_reason_to_look_again(void**) {
+TEST(a_change_is_a_reason_to_look_again) {
   HeldRequests setup;
   setup.wait();
   setup.give(0, {});
@@ -63,7 +63,7 @@ void a_change_is_a_reason_to_look_again(void**) {
   assert_int_equal(setup.tries.size(), 2);
 }
 
-void changes_during_a_look_are_one_more_look(void**) {
+TEST(changes_during_a_look_are_one_more_look) {
   HeldRequests setup;
   setup.wait();
   setup.watch.changed();
@@ -76,14 +76,14 @@ void changes_during_a_look_are_one_more_look(void**) {
   setup.ended();
 }
 
-void a_first_look_that_fails_is_the_answer(void**) {
+TEST(a_first_look_that_fails_is_the_answer) {
   HeldRequests setup;
   setup.wait();
   setup.give(0, failure());
   assert_same(setup.answers, "503 ");
 }
 
-void a_later_look_that_fails_is_tried_again(void**) {
+TEST(a_later_look_that_fails_is_tried_again) {
   HeldRequests setup;
   setup.wait();
   setup.give(0, {});
@@ -96,7 +96,7 @@ void a_later_look_that_fails_is_tried_again(void**) {
   assert_same(setup.answers, "200 ");
 }
 
-void a_look_can_ask_for_another_one(void**) {
+TEST(a_look_can_ask_for_another_one) {
   HeldRequests setup;
   setup.wait();
   setup.give(0, {.retry_in = milliseconds{1}});
@@ -106,7 +106,7 @@ void a_look_can_ask_for_another_one(void**) {
   assert_same(setup.answers, "200 ");
 }
 
-void at_the_end_it_looks_once_more(void**) {
+TEST(at_the_end_it_looks_once_more) {
   HeldRequests setup;
   setup.wait(milliseconds{1});
   setup.give(0, {});
@@ -116,7 +116,7 @@ void at_the_end_it_looks_once_more(void**) {
   assert_same(setup.answers, "404 ");
 }
 
-void who_has_gone_is_not_looked_for(void**) {
+TEST(who_has_gone_is_not_looked_for) {
   HeldRequests setup;
   setup.wait();
   setup.give(0, {});
@@ -127,7 +127,7 @@ void who_has_gone_is_not_looked_for(void**) {
 }
 
 // What an attempt finds for a client that has gone is thrown away: its receipt says so.
-void what_comes_too_late_was_not_sent(void**) {
+TEST(what_comes_too_late_was_not_sent) {
   HeldRequests setup;
   setup.wait();
   setup.ended();
@@ -140,7 +140,7 @@ void what_comes_too_late_was_not_sent(void**) {
   assert_same(setup.answers, "404 ");
 }
 
-void places_are_counted_by_key_and_in_all(void**) {
+TEST(places_are_counted_by_key_and_in_all) {
   HeldRequests setup;
   setup.wait();
   setup.wait();
@@ -156,7 +156,7 @@ void places_are_counted_by_key_and_in_all(void**) {
   assert_same(setup.answers, "429 503 200 200 200 200 ");
 }
 
-void a_stream_is_read_as_it_was_written(void**) {
+TEST(a_stream_is_read_as_it_was_written) {
   EventStream stream;
   int woken = 0;
   stream.when_written([&woken] { ++woken; });
@@ -173,7 +173,7 @@ void a_stream_is_read_as_it_was_written(void**) {
   assert_int_equal(woken, 3);
 }
 
-void a_stream_says_when_all_of_it_is_read(void**) {
+TEST(a_stream_says_when_all_of_it_is_read) {
   EventStream stream;
   int drained = 0;
   stream.when_drained([&drained] { ++drained; });
@@ -186,7 +186,7 @@ void a_stream_says_when_all_of_it_is_read(void**) {
   assert_int_equal(drained, 1);
 }
 
-void a_stream_that_nobody_reads_ends(void**) {
+TEST(a_stream_that_nobody_reads_ends) {
   EventStream stream;
   int ended = 0;
   stream.when_ended([&ended] { ++ended; });
@@ -199,22 +199,3 @@ void a_stream_that_nobody_reads_ends(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(what_is_there_is_the_answer),
-      cmocka_unit_test(a_change_is_a_reason_to_look_again),
-      cmocka_unit_test(changes_during_a_look_are_one_more_look),
-      cmocka_unit_test(a_first_look_that_fails_is_the_answer),
-      cmocka_unit_test(a_later_look_that_fails_is_tried_again),
-      cmocka_unit_test(a_look_can_ask_for_another_one),
-      cmocka_unit_test(at_the_end_it_looks_once_more),
-      cmocka_unit_test(who_has_gone_is_not_looked_for),
-      cmocka_unit_test(what_comes_too_late_was_not_sent),
-      cmocka_unit_test(places_are_counted_by_key_and_in_all),
-      cmocka_unit_test(a_stream_is_read_as_it_was_written),
-      cmocka_unit_test(a_stream_says_when_all_of_it_is_read),
-      cmocka_unit_test(a_stream_that_nobody_reads_ends),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -13,7 +13,7 @@ namespace {
 
 using namespace restante::apid;
 
-void it_is_for_clients_that_ask(void**) {
+TEST(it_is_for_clients_that_ask) {
   for (const char* field : {"gzip", "GZIP", "x-gzip", "deflate, gzip, br", " gzip ; q=0.5 ",
                             "gzip;Q=1", "gzip;q=1.000", "gzip;q=0.001", "*", "br;q=1.0, *;q=0.1",
                             "identity;q=0.5, gzip;q=0.5", ",,gzip,", "identity;q=0, *"}) {
@@ -22,7 +22,7 @@ void it_is_for_clients_that_ask(void**) {
   }
 }
 
-void it_is_not_for_others(void**) {
+TEST(it_is_not_for_others) {
   for (const char* field : {"",
                             "identity",
                             "br",
@@ -90,7 +90,7 @@ std::string encoded(Response response, bool is_wanted = true) {
   return how + " " + field(response, "Vary") + " " + field(response, "Content-Encoding");
 }
 
-void json_of_some_size_is_packed(void**) {
+TEST(json_of_some_size_is_packed) {
   for (const std::size_t size :
        {std::size_t{1024}, std::size_t{70'000}, std::size_t{1024 * 1024}}) {
     assert_same(encoded(json_response(200, some_json(size))), "packed Accept-Encoding; gzip;");
@@ -98,17 +98,17 @@ void json_of_some_size_is_packed(void**) {
   assert_same(encoded(json_response(404, some_json(2000))), "packed Accept-Encoding; gzip;");
 }
 
-void who_does_not_ask_hears_that_others_get_something_else(void**) {
+TEST(who_does_not_ask_hears_that_others_get_something_else) {
   assert_same(encoded(json_response(200, some_json(2000)), false), "same Accept-Encoding; ");
 }
 
-void small_and_huge_json_stays_as_it_is(void**) {
+TEST(small_and_huge_json_stays_as_it_is) {
   for (const std::size_t size : {std::size_t{2}, std::size_t{1023}, std::size_t{1024 * 1024 + 1}}) {
     assert_same(encoded(json_response(200, some_json(size))), "same  ");
   }
 }
 
-void nothing_else_is_packed(void**) {
+TEST(nothing_else_is_packed) {
   Response raw{
       .status = 200, .headers = {{"Content-Type", "message/rfc822"}}, .body = some_json(2000)};
   assert_same(encoded(raw), "same  ");
@@ -126,7 +126,7 @@ void nothing_else_is_packed(void**) {
   assert_same(encoded({.status = 200, .headers = {}, .body = some_json(2000)}), "same  ");
 }
 
-void one_gzip_packs_many_answers(void**) {
+TEST(one_gzip_packs_many_answers) {
   Gzip gzip;
   for (std::size_t size = 1024; size < 200'000; size *= 3) {
     Response response = json_response(200, some_json(size));
@@ -136,16 +136,3 @@ void one_gzip_packs_many_answers(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(it_is_for_clients_that_ask),
-      cmocka_unit_test(it_is_not_for_others),
-      cmocka_unit_test(json_of_some_size_is_packed),
-      cmocka_unit_test(who_does_not_ask_hears_that_others_get_something_else),
-      cmocka_unit_test(small_and_huge_json_stays_as_it_is),
-      cmocka_unit_test(nothing_else_is_packed),
-      cmocka_unit_test(one_gzip_packs_many_answers),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -39,12 +39,12 @@ constexpr const char* kExpose =
     "\nAccess-Control-Expose-Headers: Link, RateLimit-Limit, RateLimit-Remaining, "
     "RateLimit-Reset, Retry-After, ETag, Content-Disposition, Accept-Ranges, Content-Range";
 
-void without_the_setting_nothing_is_said(void**) {
+TEST(without_the_setting_nothing_is_said) {
   assert_same(admitted({}, ""), "");
   assert_same(admitted({}, "https://a.example"), "");
 }
 
-void an_origin_of_the_list_is_named(void**) {
+TEST(an_origin_of_the_list_is_named) {
   const std::vector<std::string> origins = {"https://a.example", "https://b.example:8443"};
   for (const std::string& origin : origins) {
     assert_same(admitted(origins, origin),
@@ -52,7 +52,7 @@ void an_origin_of_the_list_is_named(void**) {
   }
 }
 
-void any_other_origin_hears_only_that_answers_differ(void**) {
+TEST(any_other_origin_hears_only_that_answers_differ) {
   for (const char* origin :
        {"", "null", "https://c.example", "http://a.example", "https://a.example:444",
         "https://a.example.evil.example", "https://evil.example, https://a.example",
@@ -61,7 +61,7 @@ void any_other_origin_hears_only_that_answers_differ(void**) {
   }
 }
 
-void a_star_is_for_all_and_the_same_for_each(void**) {
+TEST(a_star_is_for_all_and_the_same_for_each) {
   for (const char* origin : {"", "null", "https://a.example"}) {
     assert_same(admitted({"*"}, origin), std::string("Access-Control-Allow-Origin: *") + kExpose);
     assert_same(admitted({"https://a.example", "*"}, origin),
@@ -69,7 +69,7 @@ void a_star_is_for_all_and_the_same_for_each(void**) {
   }
 }
 
-void options_tells_the_methods(void**) {
+TEST(options_tells_the_methods) {
   assert_same(options({}, "", ""), "204\nAllow: GET, HEAD, OPTIONS");
   assert_same(options({}, "https://a.example", "GET"), "204\nAllow: GET, HEAD, OPTIONS");
   assert_same(options({"*"}, "", "GET"), "204\nAllow: GET, HEAD, OPTIONS");
@@ -78,7 +78,7 @@ void options_tells_the_methods(void**) {
               "204\nAllow: GET, HEAD, OPTIONS");
 }
 
-void a_preflight_of_an_origin_that_may_is_told_what_it_may_send(void**) {
+TEST(a_preflight_of_an_origin_that_may_is_told_what_it_may_send) {
   for (const char* setting : {"*", "https://a.example"}) {
     assert_same(options({setting}, "https://a.example", "DELETE"),
                 "204\nAllow: GET, HEAD, OPTIONS\nAccess-Control-Allow-Methods: GET, HEAD\n"
@@ -88,15 +88,3 @@ void a_preflight_of_an_origin_that_may_is_told_what_it_may_send(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(without_the_setting_nothing_is_said),
-      cmocka_unit_test(an_origin_of_the_list_is_named),
-      cmocka_unit_test(any_other_origin_hears_only_that_answers_differ),
-      cmocka_unit_test(a_star_is_for_all_and_the_same_for_each),
-      cmocka_unit_test(options_tells_the_methods),
-      cmocka_unit_test(a_preflight_of_an_origin_that_may_is_told_what_it_may_send),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -21,7 +21,7 @@ std::string client(std::string_view peer, std::string_view field) {
   return found.text == found.rate_key ? found.text : found.text + " " + found.rate_key;
 }
 
-void a_trusted_peer_says_who_the_client_is(void**) {
+TEST(a_trusted_peer_says_who_the_client_is) {
   assert_same(client("127.0.0.1", "192.0.2.1"), "192.0.2.1");
   assert_same(client("::1", "192.0.2.1"), "192.0.2.1");
   assert_same(client("unix", "192.0.2.1"), "192.0.2.1");
@@ -29,32 +29,32 @@ void a_trusted_peer_says_who_the_client_is(void**) {
   assert_same(client("127.0.0.1", "::ffff:192.0.2.1"), "192.0.2.1");
 }
 
-void without_the_field_the_peer_is_the_client(void**) {
+TEST(without_the_field_the_peer_is_the_client) {
   for (const char* field : {"", " ", ",", " , ,"}) {
     assert_same(client("127.0.0.1", field), "127.0.0.1");
     assert_same(client("unix", field), "unix");
   }
 }
 
-void nobody_else_is_believed(void**) {
+TEST(nobody_else_is_believed) {
   for (const char* peer : {"192.0.2.9", "2001:db8::9", "unknown", "128.0.0.1"}) {
     assert_same(client(peer, "192.0.2.1"), peer);
   }
 }
 
-void what_the_client_wrote_itself_is_not_believed(void**) {
+TEST(what_the_client_wrote_itself_is_not_believed) {
   assert_same(client("127.0.0.1", "198.51.100.1, 192.0.2.1"), "192.0.2.1");
   assert_same(client("127.0.0.1", "nonsense, 192.0.2.1"), "192.0.2.1");
   assert_same(client("127.0.0.1", "127.0.0.1, 192.0.2.1"), "192.0.2.1");
   assert_same(client("127.0.0.1", "198.51.100.1,192.0.2.1,10.1.2.3 ,127.0.0.1,,"), "192.0.2.1");
 }
 
-void where_all_are_trusted_the_first_of_them_is_the_client(void**) {
+TEST(where_all_are_trusted_the_first_of_them_is_the_client) {
   assert_same(client("127.0.0.1", "10.0.0.1, 10.0.0.2"), "10.0.0.1");
   assert_same(client("unix", "127.0.0.5"), "127.0.0.5");
 }
 
-void an_element_that_is_no_address_leaves_the_peer(void**) {
+TEST(an_element_that_is_no_address_leaves_the_peer) {
   for (const char* field :
        {"unknown", "_hidden", "192.0.2", "192.0.2.256", "192.0.2.1:", "192.0.2.1:x",
         "192.0.2.1:123456", "192.0.2.1 1", "[192.0.2.1]", "[2001:db8::1", "[2001:db8::1]80",
@@ -64,14 +64,14 @@ void an_element_that_is_no_address_leaves_the_peer(void**) {
   }
 }
 
-void brackets_and_ports_are_taken_off(void**) {
+TEST(brackets_and_ports_are_taken_off) {
   assert_same(client("unix", "192.0.2.1:50000"), "192.0.2.1");
   assert_same(client("unix", "[2001:db8::1]"), "2001:db8::1 2001:db8::/64");
   assert_same(client("unix", "[2001:db8::1]:50000"), "2001:db8::1 2001:db8::/64");
   assert_same(client("unix", "192.0.2.1, 10.0.0.1:80, [::1]:80"), "192.0.2.1");
 }
 
-void a_field_of_any_bytes_is_read_in_its_bounds(void**) {
+TEST(a_field_of_any_bytes_is_read_in_its_bounds) {
   for (const char* field : {"[", "]", ":", "[]", "[]:", "::", ",[", "1.2.3.4:,"}) {
     const Exact exact(field);
     assert_int_not_equal(client("unix", exact.view()).size(), 0);
@@ -79,17 +79,3 @@ void a_field_of_any_bytes_is_read_in_its_bounds(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_trusted_peer_says_who_the_client_is),
-      cmocka_unit_test(without_the_field_the_peer_is_the_client),
-      cmocka_unit_test(nobody_else_is_believed),
-      cmocka_unit_test(what_the_client_wrote_itself_is_not_believed),
-      cmocka_unit_test(where_all_are_trusted_the_first_of_them_is_the_client),
-      cmocka_unit_test(an_element_that_is_no_address_leaves_the_peer),
-      cmocka_unit_test(brackets_and_ports_are_taken_off),
-      cmocka_unit_test(a_field_of_any_bytes_is_read_in_its_bounds),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -21,7 +21,7 @@ std::string range(std::string_view field, std::uint64_t size = 100) {
   return fmt::format("{}+{}", found.first, found.size);
 }
 
-void a_range_has_its_first_and_last_byte(void**) {
+TEST(a_range_has_its_first_and_last_byte) {
   assert_same(range("bytes=0-0"), "0+1");
   assert_same(range("bytes=10-19"), "10+10");
   assert_same(range("bytes=99-99"), "99+1");
@@ -29,14 +29,14 @@ void a_range_has_its_first_and_last_byte(void**) {
   assert_same(range("bytes=007-9"), "7+3");
 }
 
-void a_range_ends_with_the_bytes(void**) {
+TEST(a_range_ends_with_the_bytes) {
   assert_same(range("bytes=0-"), "0+100");
   assert_same(range("bytes=40-"), "40+60");
   assert_same(range("bytes=40-100"), "40+60");
   assert_same(range("bytes=40-99999999999999999999999999"), "40+60");
 }
 
-void a_suffix_is_of_the_last_bytes(void**) {
+TEST(a_suffix_is_of_the_last_bytes) {
   assert_same(range("bytes=-1"), "99+1");
   assert_same(range("bytes=-100"), "0+100");
   assert_same(range("bytes=-101"), "0+100");
@@ -44,7 +44,7 @@ void a_suffix_is_of_the_last_bytes(void**) {
   assert_same(range("bytes=-5", 0), "whole");
 }
 
-void a_range_behind_the_end_cannot_be_had(void**) {
+TEST(a_range_behind_the_end_cannot_be_had) {
   for (const char* field : {"bytes=100-", "bytes=100-200", "bytes=-0", "bytes=-000",
                             "bytes=18446744073709551615-", "bytes=99999999999999999999999-"}) {
     assert_same(range(field), "unsatisfiable");
@@ -52,7 +52,7 @@ void a_range_behind_the_end_cannot_be_had(void**) {
   assert_same(range("bytes=0-", 0), "unsatisfiable");
 }
 
-void what_is_no_single_range_is_ignored(void**) {
+TEST(what_is_no_single_range_is_ignored) {
   for (const char* field : {"",
                             "bytes",
                             "bytes=",
@@ -77,7 +77,7 @@ void what_is_no_single_range_is_ignored(void**) {
   }
 }
 
-void an_etag_is_found_in_a_list(void**) {
+TEST(an_etag_is_found_in_a_list) {
   for (const char* field : {"\"a-1\"", "W/\"a-1\"", "\"b\", \"a-1\"", "\"b\",W/\"a-1\",\"c\"", "*",
                             " * ", "\"x,y\", \"a-1\""}) {
     assert_true(names_etag(Exact(field).view(), "\"a-1\""));
@@ -119,19 +119,19 @@ std::string served(const Asked& asked, unsigned status = 200) {
 constexpr std::string_view kWhole = "200 0123456789 type cache etag accept";
 constexpr std::string_view kPart = "206 12 type cache etag accept bytes 1-2/10";
 
-void without_conditions_all_is_given(void**) {
+TEST(without_conditions_all_is_given) {
   assert_same(served({}), kWhole);
   assert_same(served({.range = "bytes=5-1"}), kWhole);
   assert_same(served({.if_none_match = "\"f\""}), kWhole);
   assert_same(served({.range = "bytes=1-2", .method = "HEAD"}), kWhole);
 }
 
-void a_part_is_206(void**) {
+TEST(a_part_is_206) {
   assert_same(served({.range = "bytes=1-2"}), kPart);
   assert_same(served({.if_none_match = "\"f\"", .range = "bytes=1-2"}), kPart);
 }
 
-void a_part_is_given_only_while_if_range_holds(void**) {
+TEST(a_part_is_given_only_while_if_range_holds) {
   assert_same(served({.if_range = "\"e\"", .range = "bytes=1-2"}), kPart);
   for (const char* condition : {"\"f\"", "W/\"e\"", "Wed, 25 Nov 2026 08:00:00 GMT", "e"}) {
     assert_same(served({.if_range = condition, .range = "bytes=1-2"}), kWhole);
@@ -139,23 +139,23 @@ void a_part_is_given_only_while_if_range_holds(void**) {
   assert_same(served({.if_range = "\"f\"", .range = "bytes=10-"}), kWhole);
 }
 
-void what_the_client_has_is_304(void**) {
+TEST(what_the_client_has_is_304) {
   assert_same(served({.if_none_match = "\"e\""}), "304 0123456789 cache etag");
   assert_same(served({.if_none_match = "*", .range = "bytes=1-2"}), "304 0123456789 cache etag");
   assert_same(served({.if_none_match = "\"e\"", .method = "HEAD"}), "304 0123456789 cache etag");
 }
 
-void what_cannot_be_had_is_416(void**) {
+TEST(what_cannot_be_had_is_416) {
   assert_same(served({.range = "bytes=10-"}),
               "416 {\"error\":\"there are 10 bytes\"} type cache bytes */10");
 }
 
-void an_error_stays_as_it_is(void**) {
+TEST(an_error_stays_as_it_is) {
   assert_same(served({.if_none_match = "*", .range = "bytes=1-2"}, 404),
               "404 0123456789 type cache");
 }
 
-void a_part_of_a_file_moves_its_start(void**) {
+TEST(a_part_of_a_file_moves_its_start) {
   Request request;
   request.method = "GET";
   request.fields["range"] = "bytes=-3";
@@ -169,22 +169,3 @@ void a_part_of_a_file_moves_its_start(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_range_has_its_first_and_last_byte),
-      cmocka_unit_test(a_range_ends_with_the_bytes),
-      cmocka_unit_test(a_suffix_is_of_the_last_bytes),
-      cmocka_unit_test(a_range_behind_the_end_cannot_be_had),
-      cmocka_unit_test(what_is_no_single_range_is_ignored),
-      cmocka_unit_test(an_etag_is_found_in_a_list),
-      cmocka_unit_test(without_conditions_all_is_given),
-      cmocka_unit_test(a_part_is_206),
-      cmocka_unit_test(a_part_is_given_only_while_if_range_holds),
-      cmocka_unit_test(what_the_client_has_is_304),
-      cmocka_unit_test(what_cannot_be_had_is_416),
-      cmocka_unit_test(an_error_stays_as_it_is),
-      cmocka_unit_test(a_part_of_a_file_moves_its_start),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -31,7 +31,7 @@ unsigned framing(const Fields& fields, std::string_view version = "HTTP/1.1",
   return status_of(head.find_fault(version));
 }
 
-void a_sound_request_passes(void**) {
+TEST(a_sound_request_passes) {
   assert_int_equal(framing({{"Host", "a"}}), 0);
   assert_int_equal(framing({{"HOST", "a:1"}, {"x-api-key", "k"}, {"Content-Length", "0"}}), 0);
   assert_int_equal(framing({}, "HTTP/1.0"), 0);
@@ -39,7 +39,7 @@ void a_sound_request_passes(void**) {
   assert_int_equal(framing({{"Host", "a"}, {"Content-Length", "5"}}, "HTTP/1.1", "POST"), 0);
 }
 
-void a_request_that_can_be_read_in_two_ways_is_refused(void**) {
+TEST(a_request_that_can_be_read_in_two_ways_is_refused) {
   const std::pair<std::string, std::string> host{"Host", "a"};
   assert_int_equal(framing({}), 400);
   assert_int_equal(framing({host, {"host", "a"}}), 400);
@@ -57,7 +57,7 @@ void a_request_that_can_be_read_in_two_ways_is_refused(void**) {
   assert_int_equal(framing({host, {"", "a"}}), 400);
 }
 
-void a_bad_request_line_is_refused(void**) {
+TEST(a_bad_request_line_is_refused) {
   const Fields host{{"Host", "a"}};
   assert_int_equal(framing(host, "HTTP/1.2"), 400);
   assert_int_equal(framing(host, "HTTP/2.0"), 505);
@@ -82,7 +82,7 @@ unsigned status_of_size(std::size_t target, std::size_t head) {
   return status_of(reader.find_fault("HTTP/1.1"));
 }
 
-void a_request_that_is_too_large_is_refused(void**) {
+TEST(a_request_that_is_too_large_is_refused) {
   assert_int_equal(status_of_size(kMaxTarget, kMaxHead), 0);
   assert_int_equal(status_of_size(kMaxTarget + 1, kMaxHead), 414);
   assert_int_equal(status_of_size(100, kMaxHead + 1), 431);
@@ -107,7 +107,7 @@ bool loses_bytes(std::string_view rest, const Fields& fields, bool in_place = tr
   return head.find_fault("HTTP/1.0").has_value();
 }
 
-void bytes_that_the_library_skips_are_noticed(void**) {
+TEST(bytes_that_the_library_skips_are_noticed) {
   const Fields one{{"A", "b"}};
   assert_false(loses_bytes(" HTTP/1.0\r\nA: b\r\n\r\n", one));
   assert_false(loses_bytes(" HTTP/1.0\r\nA:   b\r\n\r\n", one));
@@ -124,7 +124,7 @@ void bytes_that_the_library_skips_are_noticed(void**) {
   assert_true(loses_bytes(" HTTP/1.0\r\nA: b\r\nC\r\n\r\n", {{"C", ""}, {"A", "b"}}));
 }
 
-void where_the_library_moves_bytes_none_are_missed(void**) {
+TEST(where_the_library_moves_bytes_none_are_missed) {
   assert_false(loses_bytes("  HTTP/1.0\r\nA: b\r\n\r\n", {{"A", "b"}}, false));
 }
 
@@ -144,7 +144,7 @@ std::string kept_of(const Fields& fields) {
   return kept;
 }
 
-void what_handlers_read_is_kept_of_one_request(void**) {
+TEST(what_handlers_read_is_kept_of_one_request) {
   assert_same(kept_of({{"Host", "h"},
                        {"x-api-KEY", "k"},
                        {"Range", "a"},
@@ -156,16 +156,3 @@ void what_handlers_read_is_kept_of_one_request(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_sound_request_passes),
-      cmocka_unit_test(a_request_that_can_be_read_in_two_ways_is_refused),
-      cmocka_unit_test(a_bad_request_line_is_refused),
-      cmocka_unit_test(a_request_that_is_too_large_is_refused),
-      cmocka_unit_test(bytes_that_the_library_skips_are_noticed),
-      cmocka_unit_test(where_the_library_moves_bytes_none_are_missed),
-      cmocka_unit_test(what_handlers_read_is_kept_of_one_request),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -76,7 +76,7 @@ class Pair {
   std::optional<TlsTransport> transport_;
 };
 
-void a_head_is_sent_with_its_body(void**) {
+TEST(a_head_is_sent_with_its_body) {
   Pair pair(SOCK_SEQPACKET);
   pair.expect_body(100);
   assert_same(pair.write(std::string(50, 'h')), "50");
@@ -85,7 +85,7 @@ void a_head_is_sent_with_its_body(void**) {
   assert_same(pair.sent(), std::string(50, 'h') + std::string(122, 'b'));
 }
 
-void an_answer_without_a_body_is_sent(void**) {
+TEST(an_answer_without_a_body_is_sent) {
   Pair pair(SOCK_SEQPACKET);
   pair.expect_body(100);
   (void)pair.write(std::string(50, 'h'));
@@ -96,7 +96,7 @@ void an_answer_without_a_body_is_sent(void**) {
   assert_same(pair.sent(), std::string(50, 'h'));
 }
 
-void a_head_that_is_larger_than_its_body_is_sent(void**) {
+TEST(a_head_that_is_larger_than_its_body_is_sent) {
   Pair pair(SOCK_SEQPACKET);
   pair.expect_body(3);
   assert_same(pair.write(std::string(50, 'h')), "50");
@@ -105,7 +105,7 @@ void a_head_that_is_larger_than_its_body_is_sent(void**) {
   assert_same(pair.sent(), std::string(25, 'b'));
 }
 
-void a_large_body_is_sent_some_records_at_a_time(void**) {
+TEST(a_large_body_is_sent_some_records_at_a_time) {
   Pair pair(SOCK_SEQPACKET);
   pair.expect_body(6 * 16384);
   std::string packets;
@@ -116,7 +116,7 @@ void a_large_body_is_sent_some_records_at_a_time(void**) {
   assert_same(packets, "003003");
 }
 
-void what_does_not_fit_is_sent_later(void**) {
+TEST(what_does_not_fit_is_sent_later) {
   Pair pair(SOCK_STREAM);
   const std::uint64_t records = 200;
   pair.expect_body(records * 16384);
@@ -140,7 +140,7 @@ void what_does_not_fit_is_sent_later(void**) {
   assert_same(got, given);
 }
 
-void what_was_read_ahead_comes_first(void**) {
+TEST(what_was_read_ahead_comes_first) {
   Pair pair(SOCK_STREAM);
   assert_same(pair.read(5), "again");
   pair.hear("12345abcdefg");
@@ -158,15 +158,3 @@ void what_was_read_ahead_comes_first(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_head_is_sent_with_its_body),
-      cmocka_unit_test(an_answer_without_a_body_is_sent),
-      cmocka_unit_test(a_head_that_is_larger_than_its_body_is_sent),
-      cmocka_unit_test(a_large_body_is_sent_some_records_at_a_time),
-      cmocka_unit_test(what_does_not_fit_is_sent_later),
-      cmocka_unit_test(what_was_read_ahead_comes_first),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

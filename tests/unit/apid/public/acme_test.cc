@@ -51,7 +51,7 @@ Given ask(const Place& place, const std::string& path, const char* method = "GET
   return given;
 }
 
-void a_token_is_given_out_as_text(void**) {
+TEST(a_token_is_given_out_as_text) {
   Given plain, certbot, head, empty;
   {
     const Place place;
@@ -73,7 +73,7 @@ void a_token_is_given_out_as_text(void**) {
   assert_same(empty.body, "");
 }
 
-void nothing_but_a_small_file_of_that_name_is_given_out(void**) {
+TEST(nothing_but_a_small_file_of_that_name_is_given_out) {
   std::string wrong;
   {
     const Place place;
@@ -100,7 +100,7 @@ void nothing_but_a_small_file_of_that_name_is_given_out(void**) {
   assert_same(wrong, "");
 }
 
-void other_requests_are_left_to_others(void**) {
+TEST(other_requests_are_left_to_others) {
   std::string wrong;
   {
     const Place place;
@@ -121,11 +121,3 @@ void other_requests_are_left_to_others(void**) {
 
 }  // namespace
 }  // namespace restante::apid
-
-int main() {
-  using namespace restante::apid;
-  const CMUnitTest tests[] = {cmocka_unit_test(a_token_is_given_out_as_text),
-                              cmocka_unit_test(nothing_but_a_small_file_of_that_name_is_given_out),
-                              cmocka_unit_test(other_requests_are_left_to_others)};
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -29,20 +29,20 @@ std::string location(const Response& response) {
   return "none";
 }
 
-void plain_http_is_sent_to_https(void**) {
+TEST(plain_http_is_sent_to_https) {
   assert_same(location(redirect("a.example.com", "/emails/b?limit=1", 443)),
               "https://a.example.com/emails/b?limit=1");
   assert_same(location(redirect("a.example.com:8080", "/", 8443)), "https://a.example.com:8443/");
   assert_same(location(redirect("[::1]:80", "/x", 443)), "https://[::1]/x");
 }
 
-void a_redirect_never_leads_where_the_host_is_none(void**) {
+TEST(a_redirect_never_leads_where_the_host_is_none) {
   assert_same(location(redirect("", "/x", 443)), "https://mail.example.com/x");
   assert_same(location(redirect("evil\r\nSet-Cookie: a", "/x", 443)), "https://mail.example.com/x");
   assert_same(location(redirect("user@evil", "//evil", 443)), "https://mail.example.com//evil");
 }
 
-void a_key_in_clear_is_refused_and_not_led_on(void**) {
+TEST(a_key_in_clear_is_refused_and_not_led_on) {
   for (const char* key : {"first-key", "bad"}) {
     const Response response = redirect("", "/emails/bob", 443, key);
     assert_int_equal(response.status, 403);
@@ -54,12 +54,3 @@ void a_key_in_clear_is_refused_and_not_led_on(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(plain_http_is_sent_to_https),
-      cmocka_unit_test(a_redirect_never_leads_where_the_host_is_none),
-      cmocka_unit_test(a_key_in_clear_is_refused_and_not_led_on),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -4,7 +4,6 @@
 
 #include <ctime>
 #include <string>
-#include <vector>
 
 #include "testing.h"
 
@@ -98,13 +97,12 @@ const Row kRows[] = {
     {"", "", ""},
 };
 
-void the_best_code_is_found(void** state) {
-  const Row& row = *static_cast<const Row*>(*state);
+TEST_EACH(the_best_code_is_found, kRows, text) {
   const auto codes = find_codes(Exact(row.subject).view(), Exact(row.text).view());
   assert_same(codes.empty() ? "" : codes.front(), row.best);
 }
 
-void the_others_come_behind_and_each_once(void**) {
+TEST(the_others_come_behind_and_each_once) {
   const auto codes =
       find_codes("Your code 111111", "123456\nYour code is 111111. The PIN is 2222.\n");
   assert_int_equal(codes.size(), 3);
@@ -113,13 +111,13 @@ void the_others_come_behind_and_each_once(void**) {
   assert_same(codes[2], "123456");
 }
 
-void there_are_ten_at_most(void**) {
+TEST(there_are_ten_at_most) {
   std::string text;
   for (int i = 1000; i < 1100; ++i) text += "code " + std::to_string(i) + "\n";
   assert_int_equal(find_codes("", text).size(), 10);
 }
 
-void hostile_texts_are_read_in_linear_time(void**) {
+TEST(hostile_texts_are_read_in_linear_time) {
   for (const std::string_view piece :
        {"1", "1 ", "123 ", "123-", "123456 ", "code ", "code: ", "123456\n", "A1B2C", "A1B2C ",
         "is 1234 ", "-", "\xC3\xA9", "\xC3", "order ", "a-1234 ", "code is ", "code 123456 is "}) {
@@ -138,16 +136,3 @@ void hostile_texts_are_read_in_linear_time(void**) {
 }
 
 }  // namespace
-
-int main() {
-  std::vector<CMUnitTest> tests = {
-      cmocka_unit_test(the_others_come_behind_and_each_once),
-      cmocka_unit_test(there_are_ten_at_most),
-      cmocka_unit_test(hostile_texts_are_read_in_linear_time),
-  };
-  for (const Row& row : kRows) {
-    const char* name = row.text[0] != '\0' ? row.text : "no text";
-    tests.push_back({name, the_best_code_is_found, nullptr, nullptr, const_cast<Row*>(&row)});
-  }
-  return _cmocka_run_group_tests("codes", tests.data(), tests.size(), nullptr, nullptr);
-}

@@ -4,7 +4,6 @@
 
 #include <ctime>
 #include <string>
-#include <vector>
 
 #include "mimed/text/html_text.h"
 #include "testing.h"
@@ -67,12 +66,9 @@ const Row kRows[] = {
      "http://a.test/?u=http://b.test/c|"},
 };
 
-void links_are_found(void** state) {
-  const Row& row = *static_cast<const Row*>(*state);
-  assert_same(links_of(row.html, row.text), row.expected);
-}
+TEST_EACH(links_are_found, kRows, name) { assert_same(links_of(row.html, row.text), row.expected); }
 
-void there_are_200_links_at_most_and_none_is_longer_than_2048_bytes(void**) {
+TEST(there_are_200_links_at_most_and_none_is_longer_than_2048_bytes) {
   std::string html, text;
   for (int i = 0; i < 150; ++i) html += "<a href=http://a.test/" + std::to_string(i) + ">x</a>";
   for (int i = 0; i < 150; ++i) text += "http://b.test/" + std::to_string(i) + "\n";
@@ -86,7 +82,7 @@ void there_are_200_links_at_most_and_none_is_longer_than_2048_bytes(void**) {
                    512);
 }
 
-void hostile_bodies_are_read_in_linear_time(void**) {
+TEST(hostile_bodies_are_read_in_linear_time) {
   for (const std::string_view piece : {"<",
                                        "<a ",
                                        "<a href=",
@@ -119,7 +115,7 @@ void hostile_bodies_are_read_in_linear_time(void**) {
   }
 }
 
-void the_text_of_html_is_on_lines(void**) {
+TEST(the_text_of_html_is_on_lines) {
   assert_same(
       html_to_text("<title>no</title><p>one\n <b>t</b>wo</p><div>three<br>four &lt;&eacute;&gt;"
                    "<td>a</td><td> b</td> 1 < 2"),
@@ -129,15 +125,3 @@ void the_text_of_html_is_on_lines(void**) {
 }
 
 }  // namespace
-
-int main() {
-  std::vector<CMUnitTest> tests = {
-      cmocka_unit_test(there_are_200_links_at_most_and_none_is_longer_than_2048_bytes),
-      cmocka_unit_test(hostile_bodies_are_read_in_linear_time),
-      cmocka_unit_test(the_text_of_html_is_on_lines),
-  };
-  for (const Row& row : kRows) {
-    tests.push_back({row.name, links_are_found, nullptr, nullptr, const_cast<Row*>(&row)});
-  }
-  return _cmocka_run_group_tests("links", tests.data(), tests.size(), nullptr, nullptr);
-}

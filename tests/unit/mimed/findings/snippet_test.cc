@@ -3,7 +3,6 @@
 #include "mimed/findings/snippet.h"
 
 #include <string>
-#include <vector>
 
 #include "mimed/findings/details.h"
 #include "testing.h"
@@ -25,19 +24,19 @@ std::string snippet_of(std::string text, std::string html) {
   return message.snippet;
 }
 
-void white_space_is_folded(void**) {
+TEST(white_space_is_folded) {
   assert_same(make_snippet(" a \n\n\tb  "), "a b");
   assert_same(make_snippet(" \n\t "), "");
   assert_same(make_snippet(repeated("\n", 9000) + "late"), "late");
 }
 
-void it_has_at_most_120_characters(void**) {
+TEST(it_has_at_most_120_characters) {
   assert_same(make_snippet(repeated("x", 200)), repeated("x", 120));
   assert_same(make_snippet(repeated("\xC3\xA9", 200)), repeated("\xC3\xA9", 120));
   assert_same(make_snippet(repeated("x", 119) + " yy"), repeated("x", 119));
 }
 
-void html_is_looked_at_where_there_is_no_text(void**) {
+TEST(html_is_looked_at_where_there_is_no_text) {
   assert_same(snippet_of("text", "<p>html"), "text");
   assert_same(snippet_of(" \n", "<p>x</p>"), "x");
   assert_same(snippet_of("", "one <a href="), "one");
@@ -48,12 +47,3 @@ void html_is_looked_at_where_there_is_no_text(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(white_space_is_folded),
-      cmocka_unit_test(it_has_at_most_120_characters),
-      cmocka_unit_test(html_is_looked_at_where_there_is_no_text),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -74,10 +74,7 @@ const Row kRows[] = {
     {"<@", ""},
 };
 
-void an_address_list_is_read(void** state) {
-  const Row& row = *static_cast<const Row*>(*state);
-  assert_same(read(row.raw), row.expected);
-}
+TEST_EACH(an_address_list_is_read, kRows, raw) { assert_same(read(row.raw), row.expected); }
 
 struct Cost {
   std::size_t count;
@@ -94,7 +91,7 @@ Cost cost_of(std::string_view piece, std::size_t bytes) {
   return {found.size(), static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC};
 }
 
-void hostile_lists_are_read_in_linear_time(void**) {
+TEST(hostile_lists_are_read_in_linear_time) {
   for (const char* piece : {"a@b,", "g:", "(", "\"", "<", "[", "=?", "=?a?q?", "a ", "()", "\"\"",
                             "<>", "\\", "@", ",", "<a ", "((a)", "=?a?q?x?= "}) {
     const Cost cost = cost_of(piece, std::size_t{1} << 20);
@@ -102,19 +99,8 @@ void hostile_lists_are_read_in_linear_time(void**) {
   }
 }
 
-void a_field_has_a_thousand_addresses_at_most(void**) {
+TEST(a_field_has_a_thousand_addresses_at_most) {
   assert_int_equal(cost_of("a@b,", 10'000).count, 1000);
 }
 
 }  // namespace
-
-int main() {
-  std::vector<CMUnitTest> tests = {
-      cmocka_unit_test(hostile_lists_are_read_in_linear_time),
-      cmocka_unit_test(a_field_has_a_thousand_addresses_at_most),
-  };
-  for (const Row& row : kRows) {
-    tests.push_back({row.raw, an_address_list_is_read, nullptr, nullptr, const_cast<Row*>(&row)});
-  }
-  return _cmocka_run_group_tests("addresses", tests.data(), tests.size(), nullptr, nullptr);
-}

@@ -4,7 +4,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "testing.h"
 
@@ -94,26 +93,23 @@ const Row kSafeNames[] = {
     {"a hidden file stays", ".profile", ".profile"},
 };
 
-void a_header_becomes_a_line_of_text(void** state) {
-  const Row& row = *static_cast<const Row*>(*state);
+TEST_EACH(a_header_becomes_a_line_of_text, kHeaders, name) {
   CharsetConverter converter;
   assert_same(decode_header_text(converter, row.input), row.expected);
 }
 
-void a_file_name_is_found(void** state) {
-  const Row& row = *static_cast<const Row*>(*state);
+TEST_EACH(a_file_name_is_found, kFileNames, name) {
   CharsetConverter converter;
   const ParsedValue parsed = parse_value(row.input);
   assert_same(parsed.value, "attachment");
   assert_same(parsed.text(converter, "filename"), row.expected);
 }
 
-void a_file_name_is_made_safe(void** state) {
-  const Row& row = *static_cast<const Row*>(*state);
+TEST_EACH(a_file_name_is_made_safe, kSafeNames, name) {
   assert_same(safe_file_name(row.input), row.expected);
 }
 
-void a_long_name_keeps_its_ending(void**) {
+TEST(a_long_name_keeps_its_ending) {
   std::string name;
   for (int i = 0; i < 200; ++i) name += "\xC3\xA9";
   const std::string safe = safe_file_name(name + ".pdf");
@@ -121,32 +117,15 @@ void a_long_name_keeps_its_ending(void**) {
   assert_true(safe.ends_with("\xC3\xA9.pdf"));
 }
 
-void a_name_that_is_cut_ends_in_no_blank(void**) {
+TEST(a_name_that_is_cut_ends_in_no_blank) {
   const std::string safe = safe_file_name(std::string(254, 'x') + " yyy");
   assert_same(safe, std::string(254, 'x'));
 }
 
-void parameters_are_counted_up_to_a_limit(void**) {
+TEST(parameters_are_counted_up_to_a_limit) {
   std::string value = "text/plain";
   for (int i = 0; i < 1000; ++i) value += "; a=b";
   assert_int_equal(parse_value(value).parameters.size(), kParameterLimit);
 }
 
 }  // namespace
-
-int main() {
-  std::vector<CMUnitTest> tests = {cmocka_unit_test(a_long_name_keeps_its_ending),
-                                   cmocka_unit_test(a_name_that_is_cut_ends_in_no_blank),
-                                   cmocka_unit_test(parameters_are_counted_up_to_a_limit)};
-  for (const Row& row : kHeaders) {
-    tests.push_back(
-        {row.name, a_header_becomes_a_line_of_text, nullptr, nullptr, const_cast<Row*>(&row)});
-  }
-  for (const Row& row : kFileNames) {
-    tests.push_back({row.name, a_file_name_is_found, nullptr, nullptr, const_cast<Row*>(&row)});
-  }
-  for (const Row& row : kSafeNames) {
-    tests.push_back({row.name, a_file_name_is_made_safe, nullptr, nullptr, const_cast<Row*>(&row)});
-  }
-  return _cmocka_run_group_tests("header_text", tests.data(), tests.size(), nullptr, nullptr);
-}

@@ -3,7 +3,6 @@
 #include "mimed/parts/flowed.h"
 
 #include <string>
-#include <vector>
 
 #include "testing.h"
 
@@ -36,13 +35,12 @@ const Row kRows[] = {
     {"nothing is nothing", "", "", ""},
 };
 
-void a_text_is_unflowed(void** state) {
-  const Row& row = *static_cast<const Row*>(*state);
+TEST_EACH(a_text_is_unflowed, kRows, name) {
   assert_same(unflow(Exact(row.text).view(), false), row.expected);
   assert_same(unflow(Exact(row.text).view(), true), row.without_space);
 }
 
-void only_a_flowed_text_is_one(void**) {
+TEST(only_a_flowed_text_is_one) {
   assert_true(is_flowed(parse_value("text/plain; Format=\"Flowed\"; DelSp=yes")));
   assert_false(is_flowed(parse_value("text/html; format=flowed")));
   assert_false(is_flowed(parse_value("text/plain; format=fixed")));
@@ -50,11 +48,3 @@ void only_a_flowed_text_is_one(void**) {
 }
 
 }  // namespace
-
-int main() {
-  std::vector<CMUnitTest> tests = {cmocka_unit_test(only_a_flowed_text_is_one)};
-  for (const Row& row : kRows) {
-    tests.push_back({row.name, a_text_is_unflowed, nullptr, nullptr, const_cast<Row*>(&row)});
-  }
-  return _cmocka_run_group_tests("flowed", tests.data(), tests.size(), nullptr, nullptr);
-}

@@ -5,7 +5,6 @@
 #include <ctime>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "testing.h"
 
@@ -97,14 +96,13 @@ const Row kRows[] = {
      Exceeded::kComparisons},
 };
 
-void a_bound_is_kept_or_reported(void** state) {
-  const Row& row = *static_cast<const Row*>(*state);
+TEST_EACH(a_bound_is_kept_or_reported, kRows, name) {
   const Exceeded whole = prescan(std::string(row.mail), kSmall);
   if (whole != row.expected) print_error("got %s\n", std::string(name_of(whole)).c_str());
   assert_int_equal(static_cast<int>(whole), static_cast<int>(row.expected));
 }
 
-void a_mail_of_25_mib_takes_little_time(void**) {
+TEST(a_mail_of_25_mib_takes_little_time) {
   const std::string line = std::string(76, 'A') + "\r\n";
   const std::string mail = multipart("X", "--X\r\n\r\n" + repeated(line, 336'000) + "--X--\r\n");
   const std::clock_t start = std::clock();
@@ -116,12 +114,3 @@ void a_mail_of_25_mib_takes_little_time(void**) {
 }
 
 }  // namespace
-
-int main() {
-  std::vector<CMUnitTest> tests = {cmocka_unit_test(a_mail_of_25_mib_takes_little_time)};
-  for (const Row& row : kRows) {
-    tests.push_back(
-        {row.name, a_bound_is_kept_or_reported, nullptr, nullptr, const_cast<Row*>(&row)});
-  }
-  return _cmocka_run_group_tests("prescan", tests.data(), tests.size(), nullptr, nullptr);
-}

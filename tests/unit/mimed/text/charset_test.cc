@@ -4,7 +4,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "shared/base/utf8.h"
 #include "testing.h"
@@ -80,15 +79,14 @@ const Row kRows[] = {
     {"quotes around a label are passed over", "\xE9", "\"latin1\"", "\xC3\xA9"},
 };
 
-void bytes_become_utf8(void** state) {
-  const Row& row = *static_cast<const Row*>(*state);
+TEST_EACH(bytes_become_utf8, kRows, name) {
   CharsetConverter converter;
   // Twice: a descriptor that is kept must not remember the first text.
   (void)converter.to_utf8(std::string(row.input), row.label);
   assert_same(converter.to_utf8(std::string(row.input), row.label), row.expected);
 }
 
-void random_bytes_become_valid_utf8_under_every_label(void**) {
+TEST(random_bytes_become_valid_utf8_under_every_label) {
   CharsetConverter converter;
   std::uint32_t random = 1;
   int wrong = 0;
@@ -109,7 +107,7 @@ void random_bytes_become_valid_utf8_under_every_label(void**) {
   assert_int_equal(wrong, 0);
 }
 
-void a_long_run_of_errors_does_not_grow(void**) {
+TEST(a_long_run_of_errors_does_not_grow) {
   CharsetConverter converter;
   const std::string bad(1'000'000, '\xFF');
   const std::size_t as_utf8 = converter.to_utf8(bad, "utf-8").size();
@@ -118,27 +116,15 @@ void a_long_run_of_errors_does_not_grow(void**) {
   assert_true(as_gbk < 20'000);
 }
 
-void a_cut_is_never_inside_a_character(void**) {
+TEST(a_cut_is_never_inside_a_character) {
   const std::string got(cut_utf8("a\xE4\xBD\xA0", 3));
   assert_same(got, "a");
   assert_same(std::string(cut_utf8("a\xE4\xBD\xA0", 4)), "a\xE4\xBD\xA0");
 }
 
-void every_charset_of_the_list_is_known_to_iconv(void**) {
+TEST(every_charset_of_the_list_is_known_to_iconv) {
   CharsetConverter converter;
   assert_true(converter.open_all());
 }
 
 }  // namespace
-
-int main() {
-  std::vector<CMUnitTest> tests = {
-      cmocka_unit_test(random_bytes_become_valid_utf8_under_every_label),
-      cmocka_unit_test(a_long_run_of_errors_does_not_grow),
-      cmocka_unit_test(a_cut_is_never_inside_a_character),
-      cmocka_unit_test(every_charset_of_the_list_is_known_to_iconv)};
-  for (const Row& row : kRows) {
-    tests.push_back({row.name, bytes_become_utf8, nullptr, nullptr, const_cast<Row*>(&row)});
-  }
-  return _cmocka_run_group_tests("charset", tests.data(), tests.size(), nullptr, nullptr);
-}

@@ -10,7 +10,7 @@ namespace {
 
 using restante::mimed::sha256_hex;
 
-void known_digests_are_given(void**) {
+TEST(known_digests_are_given) {
   assert_same(sha256_hex(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   assert_same(sha256_hex(Exact("abc").view()),
               "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
@@ -19,8 +19,3 @@ void known_digests_are_given(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {cmocka_unit_test(known_digests_are_given)};
-  return _cmocka_run_group_tests("digest", tests, std::size(tests), nullptr, nullptr);
-}

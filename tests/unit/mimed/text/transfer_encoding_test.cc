@@ -4,7 +4,6 @@
 
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "testing.h"
 
@@ -44,21 +43,10 @@ const Row kRows[] = {
     {"a comment behind the name of an encoding is passed over", "QQ==", "base64(really)", "A"},
 };
 
-void bytes_are_decoded(void** state) {
-  const Row& row = *static_cast<const Row*>(*state);
+TEST_EACH(bytes_are_decoded, kRows, name) {
   assert_same(decode_transfer(row.input, row.label), row.expected);
 }
 
-void underscore_is_a_space_in_q(void**) {
-  assert_same(decode_q("a_b=5F=C3=A9=Z"), "a b_\xC3\xA9=Z");
-}
+TEST(underscore_is_a_space_in_q) { assert_same(decode_q("a_b=5F=C3=A9=Z"), "a b_\xC3\xA9=Z"); }
 
 }  // namespace
-
-int main() {
-  std::vector<CMUnitTest> tests = {cmocka_unit_test(underscore_is_a_space_in_q)};
-  for (const Row& row : kRows) {
-    tests.push_back({row.name, bytes_are_decoded, nullptr, nullptr, const_cast<Row*>(&row)});
-  }
-  return _cmocka_run_group_tests("transfer_encoding", tests.data(), tests.size(), nullptr, nullptr);
-}

@@ -27,7 +27,7 @@ struct FaultCase {
   const char* error;
 };
 
-void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
+TEST(a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed) {
   const FaultCase cases[] = {
       {"domian = example.com",
        "r.conf:1: domian is no setting of restante; restante -T lists them"},
@@ -99,17 +99,17 @@ void a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed(void**) {
   for (const FaultCase& row : cases) assert_same(fault_in(row.line), row.error);
 }
 
-void the_line_number_counts_comments_and_empty_lines(void**) {
+TEST(the_line_number_counts_comments_and_empty_lines) {
   assert_same(fault_in("# a comment\n\n  \nnonsense = 1\n"),
               "r.conf:4: nonsense is no setting of restante; restante -T lists them");
 }
 
-void a_setting_given_twice_in_a_file_is_an_error(void**) {
+TEST(a_setting_given_twice_in_a_file_is_an_error) {
   assert_same(fault_in("retention = 1h\nretention = 2h\n"),
               "r.conf:2: retention is set already, in line 1");
 }
 
-void the_command_line_goes_above_the_environment_above_the_file(void**) {
+TEST(the_command_line_goes_above_the_environment_above_the_file) {
   ConfigReader reader;
   const char* const environment[] = {"RESTANTE_RETENTION=2h", "RESTANTE_HOSTNAME=b.test",
                                      "PATH=/bin", "DOMAIN=one.test two.test"};
@@ -124,7 +124,7 @@ void the_command_line_goes_above_the_environment_above_the_file(void**) {
   assert_int_equal(config.domain.size(), 2);
 }
 
-void the_names_of_the_original_environment_work(void**) {
+TEST(the_names_of_the_original_environment_work) {
   ConfigReader reader;
   const char* const environment[] = {"DOMAIN=Example.COM", "API_KEY=k1 k2",
                                      "REDIS_ADDR=redis.test:6380", "GIN_MODE=release"};
@@ -137,7 +137,7 @@ void the_names_of_the_original_environment_work(void**) {
   assert_int_equal(static_cast<int>(config->log_level), static_cast<int>(log::Level::kInfo));
 }
 
-void gin_mode_debug_means_log_level_debug_and_any_other_word_is_refused(void**) {
+TEST(gin_mode_debug_means_log_level_debug_and_any_other_word_is_refused) {
   ConfigReader reader;
   const char* const debug[] = {"GIN_MODE=debug"};
   assert_true(reader.read_environment(debug).has_value());
@@ -148,7 +148,7 @@ void gin_mode_debug_means_log_level_debug_and_any_other_word_is_refused(void**) 
               "environment GIN_MODE: loud is not one of debug, release");
 }
 
-void a_misspelt_variable_of_ours_is_an_error(void**) {
+TEST(a_misspelt_variable_of_ours_is_an_error) {
   ConfigReader reader;
   const char* const environment[] = {"RESTANTE_RETENTOIN=1h"};
   assert_same(error_of(reader.read_environment(environment)),
@@ -156,7 +156,7 @@ void a_misspelt_variable_of_ours_is_an_error(void**) {
               "-T lists them");
 }
 
-void domain_and_api_key_are_required(void**) {
+TEST(domain_and_api_key_are_required) {
   ConfigReader nothing;
   assert_false(nothing.finish().has_value());
   assert_non_null(std::strstr(nothing.finish().error().what.c_str(), "domain is not set"));
@@ -177,7 +177,7 @@ std::string fault_of_pairs(const char* certificates, const char* keys) {
   return config ? std::string("no error") : config.error().what;
 }
 
-void each_certificate_needs_a_key(void**) {
+TEST(each_certificate_needs_a_key) {
   assert_same(fault_of_pairs("tls_certificate = /a.pem", ""), "no error");
   assert_same(fault_of_pairs("tls_certificate = /a.pem /b.pem", "tls_key = /c.pem  /d.pem"),
               "no error");
@@ -191,7 +191,7 @@ void each_certificate_needs_a_key(void**) {
       "same order");
 }
 
-void a_value_brings_no_second_line_for_the_workers(void**) {
+TEST(a_value_brings_no_second_line_for_the_workers) {
   ConfigReader reader;
   const char* const environment[] = {"RESTANTE_LOG_TO=/log\nsmtp_tls = optional"};
   assert_same(error_of(reader.read_environment(environment)),
@@ -199,14 +199,14 @@ void a_value_brings_no_second_line_for_the_workers(void**) {
               "character");
 }
 
-void an_empty_variable_counts_as_unset(void**) {
+TEST(an_empty_variable_counts_as_unset) {
   ConfigReader reader;
   const char* const environment[] = {"DOMAIN=", "API_KEY=x"};
   assert_true(reader.read_environment(environment).has_value());
   assert_non_null(std::strstr(reader.finish().error().what.c_str(), "domain is not set"));
 }
 
-void every_default_passes_its_own_check_and_is_what_is_written_back(void**) {
+TEST(every_default_passes_its_own_check_and_is_what_is_written_back) {
   const ConfigReader reader;
   const std::string text = format_config(reader.config(), Program::kMaster);
   for (const SettingInfo& info : all_settings()) {
@@ -216,7 +216,7 @@ void every_default_passes_its_own_check_and_is_what_is_written_back(void**) {
   }
 }
 
-void what_is_written_is_read_back_the_same(void**) {
+TEST(what_is_written_is_read_back_the_same) {
   ConfigReader reader;
   assert_true(reader
                   .read_file("domain = a.test b.test\napi_key = k\nretention = 90m\n"
@@ -230,7 +230,7 @@ void what_is_written_is_read_back_the_same(void**) {
   assert_same(format_config(again.config(), Program::kMaster), once);
 }
 
-void a_worker_is_told_only_what_is_its_own(void**) {
+TEST(a_worker_is_told_only_what_is_its_own) {
   ConfigReader reader;
   assert_true(reader
                   .read_file("domain = a.test\napi_key = topsecret\n"
@@ -252,7 +252,7 @@ void a_worker_is_told_only_what_is_its_own(void**) {
   assert_true(shown.find("hush") == std::string::npos);
 }
 
-void listen_addresses_are_read_in_all_their_forms(void**) {
+TEST(listen_addresses_are_read_in_all_their_forms) {
   struct Case {
     const char* text;
     const char* host;  // nullptr: refused
@@ -277,7 +277,7 @@ void listen_addresses_are_read_in_all_their_forms(void**) {
   }
 }
 
-void a_domain_may_be_given_in_letters_of_its_own(void**) {
+TEST(a_domain_may_be_given_in_letters_of_its_own) {
   ConfigReader reader;
   assert_true(
       reader.read_file("domain = B\u00FCCHER.test b.test\nhostname = mx.b\u00FCcher.test\n", "f")
@@ -292,7 +292,7 @@ void a_domain_may_be_given_in_letters_of_its_own(void**) {
   assert_true(fault_in("domain = \u2764.test").contains(" is no domain name;"));
 }
 
-void names_of_mailboxes_are_a_matter_of_settings(void**) {
+TEST(names_of_mailboxes_are_a_matter_of_settings) {
   ConfigReader reader;
   assert_true(reader.config().mailbox_naming().letters == MailboxCase::kFold);
   assert_true(reader
@@ -308,7 +308,7 @@ void names_of_mailboxes_are_a_matter_of_settings(void**) {
               "r.conf:1: mailbox_tag: fold is not one of keep, cut");
 }
 
-void a_policy_is_published_when_asked_for(void**) {
+TEST(a_policy_is_published_when_asked_for) {
   ConfigReader reader;
   assert_true(reader.config().mta_sts == MtaSts::kNone);
   for (const auto& [name, mode] :
@@ -323,7 +323,7 @@ void a_policy_is_published_when_asked_for(void**) {
               "r.conf:1: mta_sts: on is not one of none, testing, enforce");
 }
 
-void domains_are_compared_without_case(void**) {
+TEST(domains_are_compared_without_case) {
   ConfigReader reader;
   assert_true(reader.set("domain=example.com", "-o").has_value());
   assert_true(reader.config().has_domain("EXAMPLE.com"));
@@ -333,29 +333,3 @@ void domains_are_compared_without_case(void**) {
 
 }  // namespace
 }  // namespace restante
-
-int main() {
-  using namespace restante;
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_bad_line_is_an_error_with_file_line_name_and_what_is_allowed),
-      cmocka_unit_test(the_line_number_counts_comments_and_empty_lines),
-      cmocka_unit_test(a_setting_given_twice_in_a_file_is_an_error),
-      cmocka_unit_test(the_command_line_goes_above_the_environment_above_the_file),
-      cmocka_unit_test(the_names_of_the_original_environment_work),
-      cmocka_unit_test(gin_mode_debug_means_log_level_debug_and_any_other_word_is_refused),
-      cmocka_unit_test(a_misspelt_variable_of_ours_is_an_error),
-      cmocka_unit_test(domain_and_api_key_are_required),
-      cmocka_unit_test(each_certificate_needs_a_key),
-      cmocka_unit_test(a_value_brings_no_second_line_for_the_workers),
-      cmocka_unit_test(an_empty_variable_counts_as_unset),
-      cmocka_unit_test(every_default_passes_its_own_check_and_is_what_is_written_back),
-      cmocka_unit_test(what_is_written_is_read_back_the_same),
-      cmocka_unit_test(a_worker_is_told_only_what_is_its_own),
-      cmocka_unit_test(listen_addresses_are_read_in_all_their_forms),
-      cmocka_unit_test(a_domain_may_be_given_in_letters_of_its_own),
-      cmocka_unit_test(names_of_mailboxes_are_a_matter_of_settings),
-      cmocka_unit_test(a_policy_is_published_when_asked_for),
-      cmocka_unit_test(domains_are_compared_without_case),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

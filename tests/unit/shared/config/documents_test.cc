@@ -87,22 +87,14 @@ Defaults read_manual_page(const char* path) {
   return defaults;
 }
 
-void the_example_file_has_every_setting_with_its_default(void**) {
+TEST(the_example_file_has_every_setting_with_its_default) {
   const std::string faults = compare(read_example_file("etc/restante.conf"), defaults_of_table());
   assert_same(faults, "");
 }
 
-void the_manual_page_has_every_setting_with_its_default(void**) {
+TEST(the_manual_page_has_every_setting_with_its_default) {
   const std::string faults = compare(read_manual_page("man/restante.conf.5"), defaults_of_table());
   assert_same(faults, "");
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(the_example_file_has_every_setting_with_its_default),
-      cmocka_unit_test(the_manual_page_has_every_setting_with_its_default),
-  };
-  return cmocka_run_group_tests_name("documents", tests, nullptr, nullptr);
-}

@@ -22,7 +22,7 @@ std::string parts(std::string_view text) {
                      address->database);
 }
 
-void each_form_is_taken_apart(void**) {
+TEST(each_form_is_taken_apart) {
   const struct {
     const char *text, *parts;
   } cases[] = {
@@ -44,16 +44,17 @@ void each_form_is_taken_apart(void**) {
   for (const auto& one : cases) assert_same(parts(one.text), one.parts);
 }
 
-void what_is_none_is_refused(void**) {
-  for (const char* text : {"", ":6379", "host:", "host:0", "host:65536", "host:1x", "[::1", "redis://secret@host",
-                           "redis://host/x", "unix:", "sentinel://a:1", "sentinel://a:1/",
-                           "sentinel:///mail", "sentinel://a,,b/mail", "sentinel://a,/mail",
-                           "sentinel://a:x/mail", "sentinel://a/mail/x", "sentinel://p@a/mail"}) {
+TEST(what_is_none_is_refused) {
+  for (const char* text :
+       {"", ":6379", "host:", "host:0", "host:65536", "host:1x", "[::1", "redis://secret@host",
+        "redis://host/x", "unix:", "sentinel://a:1", "sentinel://a:1/", "sentinel:///mail",
+        "sentinel://a,,b/mail", "sentinel://a,/mail", "sentinel://a:x/mail", "sentinel://a/mail/x",
+        "sentinel://p@a/mail"}) {
     assert_same(std::string(text) + " " + parts(text), std::string(text) + " bad");
   }
 }
 
-void tls_is_asked_for(void**) {
+TEST(tls_is_asked_for) {
   if (!kRedisHasTls) {
     const auto refused = parse_redis_address("rediss://host");
     assert_true(refused.error().what.find("hiredis 1.1") != std::string::npos);
@@ -65,12 +66,3 @@ void tls_is_asked_for(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(each_form_is_taken_apart),
-      cmocka_unit_test(what_is_none_is_refused),
-      cmocka_unit_test(tls_is_asked_for),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

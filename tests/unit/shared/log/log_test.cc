@@ -31,18 +31,18 @@ log::Event event_of(log::Level level) {
           .text = "event=mail_stored to=alice@example.com"};
 }
 
-void a_line_of_a_file_has_time_level_and_program(void**) {
+TEST(a_line_of_a_file_has_time_level_and_program) {
   assert_same(file_line(event_of(log::Level::kInfo)),
               "2026-12-01T00:00:01.007Z info    restante-smtpd[42] "
               "event=mail_stored to=alice@example.com\n");
 }
 
-void a_line_of_the_journal_has_a_priority_alone(void**) {
+TEST(a_line_of_the_journal_has_a_priority_alone) {
   assert_same(journal_line(event_of(log::Level::kWarning)),
               "<4>restante-smtpd[42] event=mail_stored to=alice@example.com\n");
 }
 
-void a_line_of_syslog_has_the_facility_mail_and_local_time(void**) {
+TEST(a_line_of_syslog_has_the_facility_mail_and_local_time) {
   setenv("TZ", "XYZ-2", 1);
   tzset();
   assert_same(syslog_line(event_of(log::Level::kInfo)),
@@ -94,13 +94,13 @@ std::pair<std::string, std::string> written_around_a_change() {
   return {events_in(files.first), events_in(files.second)};
 }
 
-void the_next_line_goes_to_the_file_that_was_put_in(void**) {
+TEST(the_next_line_goes_to_the_file_that_was_put_in) {
   const auto [first, second] = written_around_a_change();
   assert_same(first, "event=one odd=\"a\\x0ab\"\n");
   assert_same(second, "event=two\nevent=three\n");
 }
 
-void a_box_has_the_last_file_however_many_were_put_in(void**) {
+TEST(a_box_has_the_last_file_however_many_were_put_in) {
   auto box = LogBox::make();
   assert_false(look_into_log_box(box->for_reading(), 0).has_value());
   int puts = 0;
@@ -136,7 +136,7 @@ std::pair<std::string, std::ptrdiff_t> written_past_a_limit() {
   return {events_in(files.first), std::ranges::count(text, '\n')};
 }
 
-void lost_lines_are_counted_and_a_torn_one_spoils_no_other(void**) {
+TEST(lost_lines_are_counted_and_a_torn_one_spoils_no_other) {
   const auto [events, lines] = written_past_a_limit();
   assert_same(events, "event=one\nevent=log_lines_lost lines=2\nevent=four\nevent=five\n");
   assert_int_equal(lines, 5);  // and the torn one
@@ -154,7 +154,7 @@ std::string written_with_an_empty_box() {
   return events_in(file);
 }
 
-void without_a_file_lines_are_lost_and_nothing_else(void**) {
+TEST(without_a_file_lines_are_lost_and_nothing_else) {
   assert_same(written_with_an_empty_box(), "event=log_lines_lost lines=1\nevent=two\n");
 }
 
@@ -204,7 +204,7 @@ PipeOutcome written_to_a_full_pipe() {
   return {first, second, pipe.shared_end_waits()};
 }
 
-void a_pipe_that_nobody_reads_holds_up_nobody_and_has_whole_lines(void**) {
+TEST(a_pipe_that_nobody_reads_holds_up_nobody_and_has_whole_lines) {
   const auto [first, second, shared_end_waits] = written_to_a_full_pipe();
   assert_true(shared_end_waits);
   std::size_t lines = 0;
@@ -219,7 +219,7 @@ void a_pipe_that_nobody_reads_holds_up_nobody_and_has_whole_lines(void**) {
   assert_true(second.ends_with("event=short\n"));
 }
 
-void lines_that_are_held_come_together_and_in_order(void**) {
+TEST(lines_that_are_held_come_together_and_in_order) {
   Files files;
   log::hold();
   log::info("one");
@@ -237,7 +237,7 @@ void lines_that_are_held_come_together_and_in_order(void**) {
   assert_int_equal(read_all(files.first.get()).value().size() / (PIPE_BUF / 2), 3);
 }
 
-void held_lines_that_are_lost_are_counted(void**) {
+TEST(held_lines_that_are_lost_are_counted) {
   Pipe pipe;
   log::wait_for_no_reader();
   log::open("test", log::Level::kInfo);
@@ -256,19 +256,3 @@ void held_lines_that_are_lost_are_counted(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_line_of_a_file_has_time_level_and_program),
-      cmocka_unit_test(a_line_of_the_journal_has_a_priority_alone),
-      cmocka_unit_test(a_line_of_syslog_has_the_facility_mail_and_local_time),
-      cmocka_unit_test(the_next_line_goes_to_the_file_that_was_put_in),
-      cmocka_unit_test(a_box_has_the_last_file_however_many_were_put_in),
-      cmocka_unit_test(lost_lines_are_counted_and_a_torn_one_spoils_no_other),
-      cmocka_unit_test(without_a_file_lines_are_lost_and_nothing_else),
-      cmocka_unit_test(a_pipe_that_nobody_reads_holds_up_nobody_and_has_whole_lines),
-      cmocka_unit_test(lines_that_are_held_come_together_and_in_order),
-      cmocka_unit_test(held_lines_that_are_lost_are_counted),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

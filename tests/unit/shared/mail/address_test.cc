@@ -59,7 +59,7 @@ bool all_as_expected(const Row (&rows)[N], std::string (*parse)(std::string_view
   return well;
 }
 
-void mailboxes_are_read(void** /*state*/) {
+TEST(mailboxes_are_read) {
   static const Row kRows[] = {
       {"alice@example.com", false, "alice at example.com"},
       {"Alice@EXAMPLE.com", false, "Alice at example.com"},
@@ -88,7 +88,7 @@ void mailboxes_are_read(void** /*state*/) {
   assert_true(all_as_expected(kRows, mailbox));
 }
 
-void what_is_no_mailbox_is_refused(void** /*state*/) {
+TEST(what_is_no_mailbox_is_refused) {
   using namespace std::string_literals;
   static const Row kRows[] = {
       {"", false, "syntax"},
@@ -140,7 +140,7 @@ void what_is_no_mailbox_is_refused(void** /*state*/) {
   assert_true(all_as_expected(kRows, mailbox));
 }
 
-void a_domain_has_at_most_255_octets(void** /*state*/) {
+TEST(a_domain_has_at_most_255_octets) {
   std::string domain;
   for (int i = 0; i < 127; ++i) domain += "b.";
   assert_string_equal(mailbox("a@" + domain + "c", false).c_str(),
@@ -148,7 +148,7 @@ void a_domain_has_at_most_255_octets(void** /*state*/) {
   assert_string_equal(mailbox("a@" + domain + "cc", false).c_str(), "too long");
 }
 
-void paths_are_read_up_to_their_end(void** /*state*/) {
+TEST(paths_are_read_up_to_their_end) {
   static const Row kRows[] = {
       {"<>", false, "null|"},
       {"<> SIZE=1", false, "null| SIZE=1"},
@@ -165,7 +165,7 @@ void paths_are_read_up_to_their_end(void** /*state*/) {
   assert_true(all_as_expected(kRows, path));
 }
 
-void what_is_no_path_is_refused(void** /*state*/) {
+TEST(what_is_no_path_is_refused) {
   static const Row kRows[] = {
       {"", false, "syntax"},
       {"<", false, "syntax"},
@@ -186,7 +186,7 @@ void what_is_no_path_is_refused(void** /*state*/) {
   assert_true(all_as_expected(kRows, path));
 }
 
-void an_address_is_quoted_where_it_must_be(void** /*state*/) {
+TEST(an_address_is_quoted_where_it_must_be) {
   for (const std::string text : {"alice@x", "\"john doe\"@x", "\"a@b\"@x", "\"a\\\"b\"@x",
                                  "\"a\\\\b\"@x", "\".a\"@x", "\"a..b\"@x", "a@[192.0.2.1]"}) {
     assert_string_equal(parse_mailbox(text, false)->text().c_str(), text.c_str());
@@ -196,13 +196,13 @@ void an_address_is_quoted_where_it_must_be(void** /*state*/) {
   assert_string_equal((Address{.local = "postmaster", .domain = ""}.text().c_str()), "postmaster");
 }
 
-void routes_are_recognised(void** /*state*/) {
+TEST(routes_are_recognised) {
   assert_true(has_route("a%b"));
   assert_true(has_route("b!a"));
   assert_false(has_route("a+b=c"));
 }
 
-void utf8_is_valid_in_its_shortest_form_only(void** /*state*/) {
+TEST(utf8_is_valid_in_its_shortest_form_only) {
   for (const std::string_view text :
        {"", "abc", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
         "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "a\xc3\xa9z"}) {
@@ -217,17 +217,3 @@ void utf8_is_valid_in_its_shortest_form_only(void** /*state*/) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(mailboxes_are_read),
-      cmocka_unit_test(what_is_no_mailbox_is_refused),
-      cmocka_unit_test(a_domain_has_at_most_255_octets),
-      cmocka_unit_test(paths_are_read_up_to_their_end),
-      cmocka_unit_test(what_is_no_path_is_refused),
-      cmocka_unit_test(an_address_is_quoted_where_it_must_be),
-      cmocka_unit_test(routes_are_recognised),
-      cmocka_unit_test(utf8_is_valid_in_its_shortest_form_only),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

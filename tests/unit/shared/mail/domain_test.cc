@@ -13,7 +13,7 @@ struct Row {
   std::string_view text, ascii;  // "": no domain
 };
 
-void u_labels_become_a_labels(void** /*state*/) {
+TEST(u_labels_become_a_labels) {
   static constexpr Row kRows[] = {
       {"Example.COM", "example.com"},
       {"\u4F8B.test", "xn--fsq.test"},
@@ -41,14 +41,14 @@ void u_labels_become_a_labels(void** /*state*/) {
   assert_false(domain_to_ascii(label + ".x").has_value());
 }
 
-void a_domain_has_labels_and_no_number_at_its_end(void** /*state*/) {
+TEST(a_domain_has_labels_and_no_number_at_its_end) {
   for (const std::string_view good : {"x", "a.b-c.d_e", "1.2.3.x"}) assert_true(is_domain(good));
   for (const std::string_view bad : {"", ".", "a.", ".a", "a..b", "-a", "a-", "1.2.3.4", "a/b"}) {
     assert_false(is_domain(bad));
   }
 }
 
-void composed_and_decomposed_text_become_the_same(void** /*state*/) {
+TEST(composed_and_decomposed_text_become_the_same) {
   assert_same(to_nfc("jose\u0301"), "jos\u00E9");
   assert_same(to_nfc("jos\u00E9"), "jos\u00E9");
   assert_same(to_nfc("E\u0301\u2764"), "\u00C9\u2764");
@@ -59,12 +59,3 @@ void composed_and_decomposed_text_become_the_same(void** /*state*/) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(u_labels_become_a_labels),
-      cmocka_unit_test(a_domain_has_labels_and_no_number_at_its_end),
-      cmocka_unit_test(composed_and_decomposed_text_become_the_same),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

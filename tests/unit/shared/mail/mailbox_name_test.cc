@@ -33,7 +33,7 @@ struct Row {
   std::string_view name;
 };
 
-void settings_decide_which_addresses_share_a_mailbox(void** /*state*/) {
+TEST(settings_decide_which_addresses_share_a_mailbox) {
   static constexpr Row kRows[] = {
       {"Alice@x.test", kDefault, "alice"},
       {"alice+News@x.test", kDefault, "alice+news"},
@@ -54,14 +54,14 @@ void settings_decide_which_addresses_share_a_mailbox(void** /*state*/) {
   for (const Row& row : kRows) assert_same(name_of(row.address, row.naming), row.name);
 }
 
-void a_name_alone_is_read_as_a_local_part(void** /*state*/) {
+TEST(a_name_alone_is_read_as_a_local_part) {
   const Address bare{.local = "Alice+x", .domain = "first.test"};
   assert_same(mailbox_name(bare, kDefault), "alice+x");
   assert_same(mailbox_name(bare, kAll), "Alice@first.test");
   assert_same(mailbox_name(Address{}, kCutTag), "");
 }
 
-void what_is_cut_off_a_name_is_its_tag(void** /*state*/) {
+TEST(what_is_cut_off_a_name_is_its_tag) {
   static constexpr Row kRows[] = {
       {"alice+news@x.test", kCutTag, "news"},
       {"alice@x.test", kCutTag, ""},
@@ -81,7 +81,7 @@ void what_is_cut_off_a_name_is_its_tag(void** /*state*/) {
   assert_same(cut_tag(Address{}, kCutTag), "");
 }
 
-void keys_are_escaped(void** /*state*/) {
+TEST(keys_are_escaped) {
   assert_same(mailbox_key("a.b_c+d-e=9"), "a.b_c+d-e=9");
   assert_same(mailbox_key("Alice@x"), "%41lice%40x");
   assert_same(mailbox_key("a}b{c"), "a%7Db%7Bc");
@@ -90,7 +90,7 @@ void keys_are_escaped(void** /*state*/) {
   assert_same(mailbox_key(std::string_view("a\0*", 3)), "a%00%2A");
 }
 
-void no_two_names_share_a_key(void** /*state*/) {
+TEST(no_two_names_share_a_key) {
   std::set<std::string> keys;
   for (int byte = 0; byte < 256; ++byte) {
     for (const std::string_view before : {"", "%", "%2"}) {
@@ -101,14 +101,3 @@ void no_two_names_share_a_key(void** /*state*/) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(settings_decide_which_addresses_share_a_mailbox),
-      cmocka_unit_test(a_name_alone_is_read_as_a_local_part),
-      cmocka_unit_test(what_is_cut_off_a_name_is_its_tag),
-      cmocka_unit_test(keys_are_escaped),
-      cmocka_unit_test(no_two_names_share_a_key),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

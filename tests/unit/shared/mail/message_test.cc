@@ -6,7 +6,6 @@
 
 #include <ctime>
 #include <string>
-#include <vector>
 
 #include "shared/base/c_ptr.h"
 #include "testing.h"
@@ -33,7 +32,7 @@ Message small_message() {
   return message;
 }
 
-void a_message_becomes_fragments(void**) {
+TEST(a_message_becomes_fragments) {
   const Fragments made = make_fragments(small_message());
   assert_string_equal(made.summary.c_str(), R"("subject":"Hi \"you\"")"
                                             "\n"
@@ -43,7 +42,7 @@ void a_message_becomes_fragments(void**) {
       R"("body_text":"a\nb","body_html":"<p>a</p>","attachments":["a.pdf","b \\.txt"])");
 }
 
-void details_of_a_message_have_all_fields(void**) {
+TEST(details_of_a_message_have_all_fields) {
   Message message = small_message();
   message.message_id = "<1@x>";
   message.date = "today";
@@ -65,14 +64,14 @@ void details_of_a_message_have_all_fields(void**) {
       R"("links":[{"url":"https://x/?a&b","text":"here"}],"codes":["123456","AB12"])");
 }
 
-void details_of_a_mail_that_was_not_parsed_are_empty_and_have_its_size(void**) {
+TEST(details_of_a_mail_that_was_not_parsed_are_empty_and_have_its_size) {
   assert_same(make_fragments({.size = 7, .parse_error = true}).details,
               R"("size":7,"message_id":null,"date":null,"headers":[],)"
               R"("addresses":{"from":[],"sender":[],"reply_to":[],"to":[],"cc":[],"bcc":[]},)"
               R"("attachment_details":[],"links":[],"codes":[])");
 }
 
-void the_envelope_stands_before_the_details(void**) {
+TEST(the_envelope_stands_before_the_details) {
   const std::string transport =
       transport_fragment({"192.0.2.1", "h\"x", "ESMTPS", "TLSv1.3", "TLS_AES"});
   const std::string summary =
@@ -88,7 +87,7 @@ void the_envelope_stands_before_the_details(void**) {
   assert_same(complete_details(summary, ""), "");
 }
 
-void a_parse_error_is_said_in_both_fragments(void**) {
+TEST(a_parse_error_is_said_in_both_fragments) {
   Message message;
   message.parse_error = true;
   const Fragments made = make_fragments(message);
@@ -96,7 +95,7 @@ void a_parse_error_is_said_in_both_fragments(void**) {
   assert_true(made.bodies.ends_with(R"("attachments":[],"parse_error":true)"));
 }
 
-void every_ascii_character_comes_back_from_json(void**) {
+TEST(every_ascii_character_comes_back_from_json) {
   std::string all;
   for (char c = 1; c < 0x7f; ++c) all += c;
   all += "\x7f \xC3\xA9 \xF0\x9F\x8E\x89";
@@ -107,7 +106,7 @@ void every_ascii_character_comes_back_from_json(void**) {
   assert_int_equal(json.find('\n'), std::string::npos);
 }
 
-void an_escape_may_stand_anywhere(void**) {
+TEST(an_escape_may_stand_anywhere) {
   for (const char c : {'\x01', '\x1f', '\n', '"', '\\'}) {
     for (std::size_t at = 0; at < 20; ++at) {
       std::string text(20, '\x7f');
@@ -121,7 +120,7 @@ void an_escape_may_stand_anywhere(void**) {
   }
 }
 
-void only_the_first_half_of_a_summary_has_no_newline(void**) {
+TEST(only_the_first_half_of_a_summary_has_no_newline) {
   Message message = small_message();
   message.subject = "one\ntwo";
   const Fragments made = make_fragments(message);
@@ -129,7 +128,7 @@ void only_the_first_half_of_a_summary_has_no_newline(void**) {
   assert_int_equal(made.bodies.find('\n'), std::string::npos);
 }
 
-void a_listed_message_is_an_object_with_all_fields(void**) {
+TEST(a_listed_message_is_an_object_with_all_fields) {
   const Fragments made = make_fragments(small_message());
   const std::string summary =
       envelope_fragment("s@x.test", "\"a b\"@example.com", "") + made.summary;
@@ -141,12 +140,12 @@ void a_listed_message_is_an_object_with_all_fields(void**) {
                       R"("attachments":["a.pdf","b \\.txt"],"received_at":1700000000})");
 }
 
-void a_tag_stands_beside_the_recipient(void**) {
+TEST(a_tag_stands_beside_the_recipient) {
   assert_string_equal(envelope_fragment("s@x.test", "a+b\"c@x.test", "b\"c").c_str(),
                       R"("from":"s@x.test","to":"a+b\"c@x.test","tag":"b\"c",)");
 }
 
-void a_listed_message_without_bodies_is_still_json(void**) {
+TEST(a_listed_message_without_bodies_is_still_json) {
   std::string out;
   append_listed_message(out, "1", 2,
                         envelope_fragment("", "b", "") + "\"subject\":\"\"\n\"size\":1", "");
@@ -154,7 +153,7 @@ void a_listed_message_without_bodies_is_still_json(void**) {
   assert_non_null(parsed.get());
 }
 
-void a_body_of_25_mib_is_written_in_linear_time(void**) {
+TEST(a_body_of_25_mib_is_written_in_linear_time) {
   Message message;
   message.body_text = std::string(std::size_t{25} * 1024 * 1024, '"');
   message.body_html = std::string(std::size_t{25} * 1024 * 1024, '<');
@@ -165,7 +164,7 @@ void a_body_of_25_mib_is_written_in_linear_time(void**) {
   assert_true(seconds < 5.0);
 }
 
-void a_summary_says_the_size_of_its_mail(void**) {
+TEST(a_summary_says_the_size_of_its_mail) {
   Message message;
   message.size = 1234;
   message.subject = "\n\"size\":5";
@@ -178,22 +177,3 @@ void a_summary_says_the_size_of_its_mail(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const std::vector<CMUnitTest> tests = {
-      cmocka_unit_test(a_message_becomes_fragments),
-      cmocka_unit_test(a_summary_says_the_size_of_its_mail),
-      cmocka_unit_test(details_of_a_message_have_all_fields),
-      cmocka_unit_test(details_of_a_mail_that_was_not_parsed_are_empty_and_have_its_size),
-      cmocka_unit_test(the_envelope_stands_before_the_details),
-      cmocka_unit_test(a_parse_error_is_said_in_both_fragments),
-      cmocka_unit_test(every_ascii_character_comes_back_from_json),
-      cmocka_unit_test(an_escape_may_stand_anywhere),
-      cmocka_unit_test(only_the_first_half_of_a_summary_has_no_newline),
-      cmocka_unit_test(a_listed_message_is_an_object_with_all_fields),
-      cmocka_unit_test(a_tag_stands_beside_the_recipient),
-      cmocka_unit_test(a_listed_message_without_bodies_is_still_json),
-      cmocka_unit_test(a_body_of_25_mib_is_written_in_linear_time),
-  };
-  return _cmocka_run_group_tests("message", tests.data(), tests.size(), nullptr, nullptr);
-}

@@ -48,7 +48,7 @@ pid_t in_child(const std::function<void()>& work) {
   return pid;
 }
 
-void exactly_the_limit_is_admitted_in_a_window(void**) {
+TEST(exactly_the_limit_is_admitted_in_a_window) {
   SharedWords shared(1024);
   RateTable table(shared.words(), kKey);
   for (std::uint32_t i = 0; i < 50; ++i) {
@@ -62,7 +62,7 @@ void exactly_the_limit_is_admitted_in_a_window(void**) {
   assert_true(table.take("b@x.test", 50, kStart).admitted);
 }
 
-void a_window_opens_at_the_first_use_and_ends_when_the_answer_says(void**) {
+TEST(a_window_opens_at_the_first_use_and_ends_when_the_answer_says) {
   SharedWords shared(1024);
   RateTable table(shared.words(), kKey);
   for (const int offset : {0, 1, 7, 15, 16, 333, 999}) {
@@ -80,7 +80,7 @@ void a_window_opens_at_the_first_use_and_ends_when_the_answer_says(void**) {
   }
 }
 
-void a_process_whose_clock_reading_is_older_sees_the_same_window(void**) {
+TEST(a_process_whose_clock_reading_is_older_sees_the_same_window) {
   SharedWords shared(1024);
   RateTable table(shared.words(), kKey);
   assert_true(table.take("a", 1, kStart).admitted);
@@ -91,13 +91,13 @@ void a_process_whose_clock_reading_is_older_sees_the_same_window(void**) {
   }
 }
 
-void no_limit_admits_all(void**) {
+TEST(no_limit_admits_all) {
   SharedWords shared(1024);
   RateTable table(shared.words(), kKey);
   for (int i = 0; i < 1000; ++i) assert_true(table.take("a", 0, kStart).admitted);
 }
 
-void a_flood_of_keys_never_frees_one_that_has_reached_its_limit(void**) {
+TEST(a_flood_of_keys_never_frees_one_that_has_reached_its_limit) {
   SharedWords shared(1024);
   RateTable table(shared.words(), kKey);
   for (int i = 0; i < 50; ++i) assert_true(table.take("limited", 50, kStart).admitted);
@@ -111,7 +111,7 @@ void a_flood_of_keys_never_frees_one_that_has_reached_its_limit(void**) {
   assert_true(half_used <= 50);
 }
 
-void a_used_up_limit_is_seen_without_a_use(void**) {
+TEST(a_used_up_limit_is_seen_without_a_use) {
   std::vector<RateTable::Word> words(64);
   RateTable table(words, kKey);
   assert_false(table.used_up("a", 2, kStart).has_value());
@@ -126,7 +126,7 @@ void a_used_up_limit_is_seen_without_a_use(void**) {
   assert_false(table.used_up("a", 2, kStart + *left).has_value());
 }
 
-void after_its_window_a_word_is_free_again(void**) {
+TEST(after_its_window_a_word_is_free_again) {
   SharedWords shared(8);  // one bucket
   RateTable table(shared.words(), kKey);
   for (int i = 0; i < 8; ++i) assert_true(table.take("k" + std::to_string(i), 1, kStart).admitted);
@@ -134,7 +134,7 @@ void after_its_window_a_word_is_free_again(void**) {
   assert_true(table.take("newcomer", 1, kStart + milliseconds(60'000)).admitted);
 }
 
-void the_coming_round_of_the_clock_changes_nothing(void**) {
+TEST(the_coming_round_of_the_clock_changes_nothing) {
   SharedWords shared(1024);
   RateTable table(shared.words(), kKey);
   const milliseconds round((1LL << 28) * 1000 / 64);  // 28 bits of ticks of 1/64 s
@@ -145,7 +145,7 @@ void the_coming_round_of_the_clock_changes_nothing(void**) {
 }
 
 // Children hammer one fresh key after another; each notes in shared memory what it was granted.
-void processes_that_ask_at_once_get_exactly_the_limit_together(void**) {
+TEST(processes_that_ask_at_once_get_exactly_the_limit_together) {
   constexpr std::size_t kProcesses = 4, kSubjects = 3000;
   for (const std::uint32_t limit : {1U, 2U, 50U}) {
     SharedWords shared(1U << 15);
@@ -168,7 +168,7 @@ void processes_that_ask_at_once_get_exactly_the_limit_together(void**) {
   }
 }
 
-void a_killed_process_leaves_nothing_locked_and_nothing_wrong(void**) {
+TEST(a_killed_process_leaves_nothing_locked_and_nothing_wrong) {
   constexpr std::uint32_t kLimit = 100'000;
   SharedWords shared(64);
   SharedWords granted(1);
@@ -198,20 +198,3 @@ void a_killed_process_leaves_nothing_locked_and_nothing_wrong(void**) {
 
 }  // namespace
 }  // namespace restante
-
-int main() {
-  using namespace restante;
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(exactly_the_limit_is_admitted_in_a_window),
-      cmocka_unit_test(a_window_opens_at_the_first_use_and_ends_when_the_answer_says),
-      cmocka_unit_test(a_process_whose_clock_reading_is_older_sees_the_same_window),
-      cmocka_unit_test(no_limit_admits_all),
-      cmocka_unit_test(a_flood_of_keys_never_frees_one_that_has_reached_its_limit),
-      cmocka_unit_test(a_used_up_limit_is_seen_without_a_use),
-      cmocka_unit_test(after_its_window_a_word_is_free_again),
-      cmocka_unit_test(the_coming_round_of_the_clock_changes_nothing),
-      cmocka_unit_test(processes_that_ask_at_once_get_exactly_the_limit_together),
-      cmocka_unit_test(a_killed_process_leaves_nothing_locked_and_nothing_wrong),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -48,7 +48,7 @@ pid_t in_child(const std::function<void()>& work) {
   return pid;
 }
 
-void a_worker_counts_in_its_slot_and_the_sum_is_over_all(void**) {
+TEST(a_worker_counts_in_its_slot_and_the_sum_is_over_all) {
   const SharedBoard shared;
   const Scoreboard board = shared.board();
   const auto first = board.take(Program::kSmtpd, 0, 1);
@@ -71,7 +71,7 @@ void a_worker_counts_in_its_slot_and_the_sum_is_over_all(void**) {
   assert_true(apid.heartbeat == milliseconds(5000));
 }
 
-void what_the_dead_have_counted_stays_and_what_they_had_open_goes(void**) {
+TEST(what_the_dead_have_counted_stays_and_what_they_had_open_goes) {
   const SharedBoard shared;
   const Scoreboard board = shared.board();
   const auto slot = board.take(Program::kSmtpd, 0, 1);
@@ -90,7 +90,7 @@ void what_the_dead_have_counted_stays_and_what_they_had_open_goes(void**) {
   assert_int_equal(board.read().latencies[0].buckets[0], 1);
 }
 
-void more_workers_than_slots_work_without_one(void**) {
+TEST(more_workers_than_slots_work_without_one) {
   const SharedBoard shared;
   const Scoreboard board = shared.board();
   for (std::size_t i = 0; i < kScoreSlots; ++i) {
@@ -103,7 +103,7 @@ void more_workers_than_slots_work_without_one(void**) {
   assert_int_equal(board.read().of(Count::kMailsStored), 0);
 }
 
-void a_worker_knows_whether_another_has_fewer(void**) {
+TEST(a_worker_knows_whether_another_has_fewer) {
   const SharedBoard shared;
   const Scoreboard board = shared.board();
   const auto own = board.take(Program::kApid, 0, 1);
@@ -121,7 +121,7 @@ void a_worker_knows_whether_another_has_fewer(void**) {
   assert_false(board.others_have_fewer(std::nullopt, Count::kHttpOpen));
 }
 
-void times_go_into_the_bucket_that_ends_with_them(void**) {
+TEST(times_go_into_the_bucket_that_ends_with_them) {
   const SharedBoard shared;
   const Tally tally = shared.board().tally(0);
   for (const int time : {0, 1000, 1001, 10'000'000, 10'000'001}) {
@@ -136,7 +136,7 @@ void times_go_into_the_bucket_that_ends_with_them(void**) {
 }
 
 // A reader looks all the time while workers count, are killed, reaped and replaced.
-void no_count_goes_back_when_workers_are_killed(void**) {
+TEST(no_count_goes_back_when_workers_are_killed) {
   const SharedBoard shared;
   const Scoreboard board = shared.board();
   const pid_t reader = in_child([&] {
@@ -174,7 +174,7 @@ void no_count_goes_back_when_workers_are_killed(void**) {
   waitpid(reader, nullptr, 0);
 }
 
-void every_row_has_a_name_that_prometheus_takes(void**) {
+TEST(every_row_has_a_name_that_prometheus_takes) {
   std::string_view family, help;
   for (const CountInfo& info : all_counts()) {
     const bool is_counter = info.type == CountType::kCounter;
@@ -219,7 +219,7 @@ Opened open_while_a_master_lives(const std::string& path) {
   return seen;
 }
 
-void a_segment_is_opened_only_while_its_master_lives(void**) {
+TEST(a_segment_is_opened_only_while_its_master_lives) {
   char directory[] = "/tmp/restante-unit.XXXXXX";
   assert_non_null(mkdtemp(directory));
   const std::string path = std::string(directory) + "/segment";
@@ -238,18 +238,3 @@ void a_segment_is_opened_only_while_its_master_lives(void**) {
 
 }  // namespace
 }  // namespace restante
-
-int main() {
-  using namespace restante;
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_worker_counts_in_its_slot_and_the_sum_is_over_all),
-      cmocka_unit_test(what_the_dead_have_counted_stays_and_what_they_had_open_goes),
-      cmocka_unit_test(more_workers_than_slots_work_without_one),
-      cmocka_unit_test(a_worker_knows_whether_another_has_fewer),
-      cmocka_unit_test(times_go_into_the_bucket_that_ends_with_them),
-      cmocka_unit_test(no_count_goes_back_when_workers_are_killed),
-      cmocka_unit_test(every_row_has_a_name_that_prometheus_takes),
-      cmocka_unit_test(a_segment_is_opened_only_while_its_master_lives),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -10,7 +10,7 @@ namespace {
 
 using namespace restante;
 
-void a_reader_sees_what_the_writer_made(void**) {
+TEST(a_reader_sees_what_the_writer_made) {
   const auto fd = TicketKeys::create();
   assert_true(fd.has_value());
   const auto writer = TicketKeys::map(fd->get(), true);
@@ -19,7 +19,7 @@ void a_reader_sees_what_the_writer_made(void**) {
   assert_true(reader->find(writer->current()->name).has_value());
 }
 
-void a_ticket_is_good_for_two_rotations_and_no_longer(void**) {
+TEST(a_ticket_is_good_for_two_rotations_and_no_longer) {
   const auto fd = TicketKeys::create();
   auto keys = *TicketKeys::map(fd->get(), true);
   const TicketKey first = *keys.current();
@@ -32,7 +32,7 @@ void a_ticket_is_good_for_two_rotations_and_no_longer(void**) {
   assert_false(keys.find(first.name).has_value());
 }
 
-void no_two_keys_are_the_same_and_none_is_zero(void**) {
+TEST(no_two_keys_are_the_same_and_none_is_zero) {
   const auto fd = TicketKeys::create();
   auto keys = *TicketKeys::map(fd->get(), true);
   std::set<std::array<unsigned char, 16>> names = {std::array<unsigned char, 16>{}};
@@ -46,12 +46,3 @@ void no_two_keys_are_the_same_and_none_is_zero(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_reader_sees_what_the_writer_made),
-      cmocka_unit_test(a_ticket_is_good_for_two_rotations_and_no_longer),
-      cmocka_unit_test(no_two_keys_are_the_same_and_none_is_zero),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -29,7 +29,7 @@ bool is_in(const char* address, std::string_view range) {
   return network && network->contains(reinterpret_cast<const sockaddr*>(&storage));
 }
 
-void an_address_is_in_its_network_alone(void**) {
+TEST(an_address_is_in_its_network_alone) {
   assert_true(is_in("127.0.0.1", "127.0.0.0/8"));
   assert_true(is_in("127.255.255.255", "127.0.0.0/8"));
   assert_false(is_in("128.0.0.0", "127.0.0.0/8"));
@@ -43,14 +43,14 @@ void an_address_is_in_its_network_alone(void**) {
   assert_true(is_in("::1", "::1"));
 }
 
-void ipv4_is_the_same_however_a_socket_shows_it(void**) {
+TEST(ipv4_is_the_same_however_a_socket_shows_it) {
   assert_true(is_in("::ffff:127.0.0.1", "127.0.0.0/8"));
   assert_true(is_in("127.0.0.1", "::ffff:127.0.0.0/104"));
   assert_true(is_in("127.0.0.1", "::/0"));
   assert_false(is_in("::1", "0.0.0.0/0"));
 }
 
-void any_other_text_is_refused(void**) {
+TEST(any_other_text_is_refused) {
   for (const char* text : {"", "/8", "localhost", "10.0.0.0/33", "::1/129", "10.0.0.0/", "10/8",
                            "10.0.0.0/8x", "10.0.0.0/-1", "10.0.0.0/8/8"}) {
     assert_false(Network::parse(text).has_value());
@@ -58,12 +58,3 @@ void any_other_text_is_refused(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(an_address_is_in_its_network_alone),
-      cmocka_unit_test(ipv4_is_the_same_however_a_socket_shows_it),
-      cmocka_unit_test(any_other_text_is_refused),
-  };
-  return cmocka_run_group_tests_name("network", tests, nullptr, nullptr);
-}

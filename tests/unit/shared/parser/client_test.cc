@@ -116,7 +116,7 @@ class Bench {
   std::optional<MimeClient> client_;
 };
 
-void answers_go_to_those_who_asked_in_order(void**) {
+TEST(answers_go_to_those_who_asked_in_order) {
   Bench bench(milliseconds(2000));
   const Connection parser = bench.accept();
   for (const std::string_view mail : {"one", "two", "three"}) bench.parse(mail);
@@ -135,7 +135,7 @@ void answers_go_to_those_who_asked_in_order(void**) {
   assert_same(bench.outcomes, "one two three ");
 }
 
-void an_answer_that_is_not_counted_is_read_too(void**) {
+TEST(an_answer_that_is_not_counted_is_read_too) {
   Bench bench(milliseconds(2000));
   const Connection parser = bench.accept();
   bench.parse("one");
@@ -148,7 +148,7 @@ void an_answer_that_is_not_counted_is_read_too(void**) {
   assert_same(bench.outcomes, "one two ");
 }
 
-void counts_without_answers_are_waited_out(void**) {
+TEST(counts_without_answers_are_waited_out) {
   Bench bench(milliseconds(2000));
   const Connection parser = bench.accept();
   bench.parse("one");
@@ -160,7 +160,7 @@ void counts_without_answers_are_waited_out(void**) {
 }
 
 // It dies with a mail unread, so that the client hears of that before it reads the answer.
-void only_the_mail_that_was_in_hand_has_had_a_try(void**) {
+TEST(only_the_mail_that_was_in_hand_has_had_a_try) {
   Bench bench(milliseconds(2000));
   std::string asked;
   {
@@ -186,7 +186,7 @@ void only_the_mail_that_was_in_hand_has_had_a_try(void**) {
   assert_same(bench.outcomes, "good failed other ");
 }
 
-void who_takes_nothing_in_hand_spoils_nothing(void**) {
+TEST(who_takes_nothing_in_hand_spoils_nothing) {
   Bench bench(milliseconds(2000));
   for (int death = 0; death < 3; ++death) {
     const Connection parser = bench.accept();
@@ -200,7 +200,7 @@ void who_takes_nothing_in_hand_spoils_nothing(void**) {
   assert_same(bench.outcomes, "mail ");
 }
 
-void a_parser_that_hangs_is_left_in_time(void**) {
+TEST(a_parser_that_hangs_is_left_in_time) {
   Bench bench(milliseconds(100));
   const auto start = monotonic_now();
   for (int hang = 0; hang < 2; ++hang) {
@@ -216,15 +216,3 @@ void a_parser_that_hangs_is_left_in_time(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(answers_go_to_those_who_asked_in_order),
-      cmocka_unit_test(an_answer_that_is_not_counted_is_read_too),
-      cmocka_unit_test(counts_without_answers_are_waited_out),
-      cmocka_unit_test(only_the_mail_that_was_in_hand_has_had_a_try),
-      cmocka_unit_test(who_takes_nothing_in_hand_spoils_nothing),
-      cmocka_unit_test(a_parser_that_hangs_is_left_in_time),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -16,7 +16,7 @@ namespace {
 
 using namespace restante;
 
-void what_one_end_writes_the_other_reads(void**) {
+TEST(what_one_end_writes_the_other_reads) {
   const UniqueFd fd = *SharedMimeProgress::make();
   const auto near = SharedMimeProgress::map(fd.get());
   const auto far = SharedMimeProgress::map(fd.get());
@@ -26,13 +26,13 @@ void what_one_end_writes_the_other_reads(void**) {
   assert_int_equal((*far)->taken, 7);
 }
 
-void its_size_cannot_be_changed(void**) {
+TEST(its_size_cannot_be_changed) {
   const UniqueFd fd = *SharedMimeProgress::make();
   assert_int_equal(ftruncate(fd.get(), 0), -1);
   assert_int_equal(ftruncate(fd.get(), 4096), -1);
 }
 
-void no_other_memfd_is_mapped(void**) {
+TEST(no_other_memfd_is_mapped) {
   const std::string zeros(sizeof(MimeProgress), '\0');
   assert_false(SharedMimeProgress::map(make_sealed_memfd("read-only", zeros)->get()).has_value());
   const UniqueFd unsealed(memfd_create("unsealed", MFD_CLOEXEC | MFD_ALLOW_SEALING));
@@ -46,12 +46,3 @@ void no_other_memfd_is_mapped(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(what_one_end_writes_the_other_reads),
-      cmocka_unit_test(its_size_cannot_be_changed),
-      cmocka_unit_test(no_other_memfd_is_mapped),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

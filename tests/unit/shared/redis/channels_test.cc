@@ -25,7 +25,7 @@ struct Setup {
   }
 };
 
-void a_channel_is_asked_for_and_heard(void**) {
+TEST(a_channel_is_asked_for_and_heard) {
   Setup setup;
   setup.subscribe();
   setup.channels.receive("subscribe", "box");
@@ -35,7 +35,7 @@ void a_channel_is_asked_for_and_heard(void**) {
   assert_same(setup.told, "aa");
 }
 
-void a_channel_is_asked_for_once_redis_is_there(void**) {
+TEST(a_channel_is_asked_for_once_redis_is_there) {
   Setup setup;
   setup.up = false;
   setup.subscribe();
@@ -45,7 +45,7 @@ void a_channel_is_asked_for_once_redis_is_there(void**) {
   assert_same(setup.asked, "SUBSCRIBE box\n");
 }
 
-void each_connection_is_asked_again(void**) {
+TEST(each_connection_is_asked_again) {
   Setup setup;
   setup.subscribe();
   setup.channels.disconnected();
@@ -53,7 +53,7 @@ void each_connection_is_asked_again(void**) {
   assert_same(setup.asked, "SUBSCRIBE box\nSUBSCRIBE box\n");
 }
 
-void who_comes_back_while_a_channel_is_left_is_subscribed_again_afterwards(void**) {
+TEST(who_comes_back_while_a_channel_is_left_is_subscribed_again_afterwards) {
   Setup setup;
   setup.subscribe("old ");
   setup.channels.unsubscribe("box");
@@ -65,7 +65,7 @@ void who_comes_back_while_a_channel_is_left_is_subscribed_again_afterwards(void*
   assert_same(setup.told, "new ");
 }
 
-void what_was_left_is_not_asked_for_on_the_next_connection(void**) {
+TEST(what_was_left_is_not_asked_for_on_the_next_connection) {
   Setup setup;
   setup.subscribe();
   setup.channels.unsubscribe("box");
@@ -76,7 +76,7 @@ void what_was_left_is_not_asked_for_on_the_next_connection(void**) {
   assert_same(setup.told, "");
 }
 
-void a_callback_may_end_its_subscription(void**) {
+TEST(a_callback_may_end_its_subscription) {
   Setup setup;
   setup.channels.subscribe("box", [&setup] {
     setup.told += "once";
@@ -88,15 +88,3 @@ void a_callback_may_end_its_subscription(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_channel_is_asked_for_and_heard),
-      cmocka_unit_test(a_channel_is_asked_for_once_redis_is_there),
-      cmocka_unit_test(each_connection_is_asked_again),
-      cmocka_unit_test(who_comes_back_while_a_channel_is_left_is_subscribed_again_afterwards),
-      cmocka_unit_test(what_was_left_is_not_asked_for_on_the_next_connection),
-      cmocka_unit_test(a_callback_may_end_its_subscription),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

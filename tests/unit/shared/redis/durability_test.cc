@@ -26,7 +26,7 @@ std::string judged(const RedisFacts& facts, bool behind_sentinel = false) {
   return text;
 }
 
-void what_a_redis_may_lose_is_named(void**) {
+TEST(what_a_redis_may_lose_is_named) {
   const struct {
     RedisFacts changes;
     const char* risks;
@@ -52,7 +52,7 @@ void what_a_redis_may_lose_is_named(void**) {
   }
 }
 
-void what_is_not_told_is_unknown(void**) {
+TEST(what_is_not_told_is_unknown) {
   RedisFacts facts = safe();
   facts.erase("appendfsync");
   facts.erase("save");
@@ -62,14 +62,14 @@ void what_is_not_told_is_unknown(void**) {
   assert_same(judged({{"appendfsync", "always"}}), "unknown ");
 }
 
-void behind_a_sentinel_a_replica_has_to_be_there(void**) {
+TEST(behind_a_sentinel_a_replica_has_to_be_there) {
   RedisFacts facts = safe();
   assert_same(judged(facts, true), "no_replica ");
   facts["min-replicas-to-write"] = "1";
   assert_same(judged(facts, true), "");
 }
 
-void a_redis_is_nearly_full_above_nine_tenths(void**) {
+TEST(a_redis_is_nearly_full_above_nine_tenths) {
   RedisFacts facts = safe();
   assert_false(judge_redis(facts, false).nearly_full);  // no limit
   facts["maxmemory"] = "1000";
@@ -79,7 +79,7 @@ void a_redis_is_nearly_full_above_nine_tenths(void**) {
   assert_true(judge_redis(facts, false).nearly_full);
 }
 
-void risks_are_bits_with_names(void**) {
+TEST(risks_are_bits_with_names) {
   const RedisRisks both = bit_of(RedisRisk::kEviction) | bit_of(RedisRisk::kNoLog);
   assert_same(risk_names(both), "eviction, no_log");
   RedisFacts facts = safe();
@@ -89,14 +89,3 @@ void risks_are_bits_with_names(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(what_a_redis_may_lose_is_named),
-      cmocka_unit_test(what_is_not_told_is_unknown),
-      cmocka_unit_test(behind_a_sentinel_a_replica_has_to_be_there),
-      cmocka_unit_test(a_redis_is_nearly_full_above_nine_tenths),
-      cmocka_unit_test(risks_are_bits_with_names),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

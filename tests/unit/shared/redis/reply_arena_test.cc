@@ -54,12 +54,12 @@ void check(std::string_view bytes, std::string_view expected) {
   assert_same(read(bytes, 1), expected);
 }
 
-void each_kind_is_read(void**) {
+TEST(each_kind_is_read) {
   check("+OK\r\n:-42\r\n$5\r\na\r\nb.\r\n$0\r\n\r\n$-1\r\n*-1\r\n*0\r\n",
         "'OK';-42;'a\r\nb.';'';nil;nil;[];");
 }
 
-void arrays_hold_arrays(void**) {
+TEST(arrays_hold_arrays) {
   check("*3\r\n*2\r\n$1\r\na\r\n*2\r\n:1\r\n$-1\r\n*0\r\n$1\r\nb\r\n:7\r\n",
         "[['a' [1 nil]] [] 'b'];7;");
 }
@@ -68,7 +68,7 @@ std::string bulk(const std::string& text) {
   return "$" + std::to_string(text.size()) + "\r\n" + text + "\r\n";
 }
 
-void small_and_large_texts_stand_in_one_reply(void**) {
+TEST(small_and_large_texts_stand_in_one_reply) {
   std::string bytes = "*600\r\n", expected = "[";
   for (int i = 0; i < 600; ++i) {
     const std::string text(static_cast<std::size_t>(i % 7 == 0 ? i * 100 : i % 40),
@@ -82,24 +82,13 @@ void small_and_large_texts_stand_in_one_reply(void**) {
               "'" + std::string(1 << 20, 'x') + "';");
 }
 
-void what_is_no_reply_is_an_error(void**) {
+TEST(what_is_no_reply_is_an_error) {
   check("*2\r\n$1\r\na\r\n?\r\n", "error");
   check(":1\r\n!\r\n", "1;error");
 }
 
-void half_a_reply_goes_with_its_reader(void**) {
+TEST(half_a_reply_goes_with_its_reader) {
   check("*2\r\n*2\r\n$1\r\na\r\n" + bulk(std::string(9000, 'x')) + "$5\r\nab", "");
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(each_kind_is_read),
-      cmocka_unit_test(arrays_hold_arrays),
-      cmocka_unit_test(small_and_large_texts_stand_in_one_reply),
-      cmocka_unit_test(what_is_no_reply_is_an_error),
-      cmocka_unit_test(half_a_reply_goes_with_its_reader),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

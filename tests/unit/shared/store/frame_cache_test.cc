@@ -19,7 +19,7 @@ std::string frame_of(std::string_view bodies, std::string_view details) {
   return FrameWriter().write({.bodies = bodies, .details = details, .data = "\r\n"}).bytes;
 }
 
-void each_frame_gives_its_own_head_again_and_again(void**) {
+TEST(each_frame_gives_its_own_head_again_and_again) {
   EventLoop loop;
   FrameCache heads(loop.base());
   for (int round = 0; round < 3; ++round) {
@@ -31,7 +31,7 @@ void each_frame_gives_its_own_head_again_and_again(void**) {
   }
 }
 
-void a_large_head_is_read_and_takes_no_others_place(void**) {
+TEST(a_large_head_is_read_and_takes_no_others_place) {
   EventLoop loop;
   FrameCache heads(loop.base());
   for (int number = 0; number < 10; ++number) {
@@ -41,7 +41,7 @@ void a_large_head_is_read_and_takes_no_others_place(void**) {
   }
 }
 
-void what_is_damaged_says_so(void**) {
+TEST(what_is_damaged_says_so) {
   EventLoop loop;
   FrameCache heads(loop.base());
   const std::string frame = frame_of(bodies(1), R"("size":1)");
@@ -54,12 +54,3 @@ void what_is_damaged_says_so(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(each_frame_gives_its_own_head_again_and_again),
-      cmocka_unit_test(a_large_head_is_read_and_takes_no_others_place),
-      cmocka_unit_test(what_is_damaged_says_so),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -60,7 +60,7 @@ std::string content_of(std::string_view frame, std::size_t piece, FrameReader::S
   return content;
 }
 
-void a_frame_gives_its_content(void**) {
+TEST(a_frame_gives_its_content) {
   for (const std::size_t size : {0, 1, 2000, 8100, 8300, 100'000, 3'000'000}) {
     const Sample mail = sample(size);
     const MailFrame frame = mail.frame();
@@ -73,7 +73,7 @@ void a_frame_gives_its_content(void**) {
   }
 }
 
-void its_head_gives_bodies_and_details(void**) {
+TEST(its_head_gives_bodies_and_details) {
   FrameReader reader;
   for (const std::size_t size : {0, 1, 2000, 8100, 8300, 100'000, 3'000'000}) {
     const Sample mail = sample(size);
@@ -85,7 +85,7 @@ void its_head_gives_bodies_and_details(void**) {
   }
 }
 
-void what_is_no_head_is_none(void**) {
+TEST(what_is_no_head_is_none) {
   const MailFrame frame = sample(2000).frame();
   FrameReader reader;
   assert_false(reader.head("").has_value());
@@ -94,7 +94,7 @@ void what_is_no_head_is_none(void**) {
   assert_true(reader.head(frame.bytes).has_value());  // a bad one spoils none that comes later
 }
 
-void the_raw_mail_takes_little_behind_its_text(void**) {
+TEST(the_raw_mail_takes_little_behind_its_text) {
   for (const std::size_t size : {2000, 100'000}) {
     const Sample twice = sample(size);
     const MailFrame frame = twice.frame();
@@ -102,7 +102,7 @@ void the_raw_mail_takes_little_behind_its_text(void**) {
   }
 }
 
-void what_stands_behind_the_end_is_damage(void**) {
+TEST(what_stands_behind_the_end_is_damage) {
   FrameReader::Status status{};
   const std::string frame = sample(100).frame().bytes;
   (void)content_of(frame + "x", SIZE_MAX, status);
@@ -112,14 +112,3 @@ void what_stands_behind_the_end_is_damage(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_frame_gives_its_content),
-      cmocka_unit_test(its_head_gives_bodies_and_details),
-      cmocka_unit_test(what_is_no_head_is_none),
-      cmocka_unit_test(the_raw_mail_takes_little_behind_its_text),
-      cmocka_unit_test(what_stands_behind_the_end_is_damage),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

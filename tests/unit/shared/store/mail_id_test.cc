@@ -8,7 +8,7 @@ namespace {
 
 using namespace restante;
 
-void an_id_is_its_stream_id_as_one_number(void**) {
+TEST(an_id_is_its_stream_id_as_one_number) {
   const auto id = MailId::from_stream("1795397936145-7");
   assert_true(id.has_value());
   assert_same(id->text(), "1795397936145000007");
@@ -16,13 +16,13 @@ void an_id_is_its_stream_id_as_one_number(void**) {
   assert_int_equal(id->received_at(), 1795397936);
 }
 
-void an_id_comes_back_from_its_text(void**) {
+TEST(an_id_comes_back_from_its_text) {
   const auto id = MailId::parse("1795397936145999999");
   assert_true(id.has_value());
   assert_same(id->stream_id(), "1795397936145-999999");
 }
 
-void what_is_not_nineteen_digits_is_no_id(void**) {
+TEST(what_is_not_nineteen_digits_is_no_id) {
   for (const std::string_view text :
        {"", "1", "179539793614500000", "17953979361450000000", "179539793614500000x",
         "-795397936145000000", " 795397936145000000", "1795397936145-00007"}) {
@@ -30,20 +30,10 @@ void what_is_not_nineteen_digits_is_no_id(void**) {
   }
 }
 
-void what_is_not_two_numbers_is_no_stream_id(void**) {
+TEST(what_is_not_two_numbers_is_no_stream_id) {
   for (const std::string_view text : {"", "-", "1-", "-1", "1", "1-2-3", "a-1", "1-a"}) {
     assert_false(MailId::from_stream(Exact(text).view()).has_value());
   }
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(an_id_is_its_stream_id_as_one_number),
-      cmocka_unit_test(an_id_comes_back_from_its_text),
-      cmocka_unit_test(what_is_not_nineteen_digits_is_no_id),
-      cmocka_unit_test(what_is_not_two_numbers_is_no_stream_id),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

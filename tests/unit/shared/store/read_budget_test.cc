@@ -28,7 +28,7 @@ struct Visitors {
   ReadBudget budget{100};
 };
 
-void who_finds_room_enters_at_once(void**) {
+TEST(who_finds_room_enters_at_once) {
   Visitors visitors;
   visitors.come("a", 60);
   visitors.come("b", 40);
@@ -38,7 +38,7 @@ void who_finds_room_enters_at_once(void**) {
   assert_same(visitors.order, "abc");
 }
 
-void nobody_overtakes(void**) {
+TEST(nobody_overtakes) {
   Visitors visitors;
   visitors.come("a", 90);
   visitors.come("b", 50);
@@ -48,7 +48,7 @@ void nobody_overtakes(void**) {
   assert_same(visitors.order, "abc");
 }
 
-void one_alone_may_be_larger_than_all(void**) {
+TEST(one_alone_may_be_larger_than_all) {
   Visitors visitors;
   visitors.come("a", 1000);
   visitors.come("b", 1);
@@ -60,7 +60,7 @@ void one_alone_may_be_larger_than_all(void**) {
   assert_same(visitors.order, "abc");
 }
 
-void many_that_are_through_at_once_do_not_nest(void**) {
+TEST(many_that_are_through_at_once_do_not_nest) {
   ReadBudget budget(1);
   ReadBudget::Reservation first;
   std::size_t through = 0;
@@ -72,21 +72,10 @@ void many_that_are_through_at_once_do_not_nest(void**) {
   assert_int_equal(through, 200'000);
 }
 
-void a_reservation_may_outlive_the_budget(void**) {
+TEST(a_reservation_may_outlive_the_budget) {
   ReadBudget::Reservation reservation;
   ReadBudget(5).acquire(1, [&](ReadBudget::Reservation mine) { reservation = std::move(mine); });
   reservation.reset();
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(who_finds_room_enters_at_once),
-      cmocka_unit_test(nobody_overtakes),
-      cmocka_unit_test(one_alone_may_be_larger_than_all),
-      cmocka_unit_test(many_that_are_through_at_once_do_not_nest),
-      cmocka_unit_test(a_reservation_may_outlive_the_budget),
-  };
-  return cmocka_run_group_tests_name("read_budget", tests, nullptr, nullptr);
-}

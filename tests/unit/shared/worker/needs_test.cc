@@ -33,20 +33,20 @@ bool reads(const Reach& reach, const std::string& path) {
   return std::ranges::find(reach.rules.readable, path) != reach.rules.readable.end();
 }
 
-void mimed_reaches_nothing(void**) {
+TEST(mimed_reaches_nothing) {
   const Reach none = reach(Program::kMimed, "redis.example.com", "/acme");
   assert_false(none.sockets || none.tcp || none.names || none.files());
   assert_same(ports(none), "");
 }
 
-void a_redis_at_a_unix_socket_needs_no_network_and_no_file(void**) {
+TEST(a_redis_at_a_unix_socket_needs_no_network_and_no_file) {
   const Reach local = reach(Program::kSmtpd, "unix:/run/redis.sock");
   assert_true(local.sockets);
   assert_false(local.tcp || local.names || local.files());
   assert_same(ports(local), "");
 }
 
-void a_redis_by_address_needs_its_port_alone(void**) {
+TEST(a_redis_by_address_needs_its_port_alone) {
   for (const char* redis : {"127.0.0.1:7000", "redis://:password@[::1]:7000/2"}) {
     const Reach one = reach(Program::kSmtpd, redis);
     assert_true(one.tcp);
@@ -55,26 +55,26 @@ void a_redis_by_address_needs_its_port_alone(void**) {
   }
 }
 
-void a_redis_on_localhost_needs_etc_hosts_and_no_name_server(void**) {
+TEST(a_redis_on_localhost_needs_etc_hosts_and_no_name_server) {
   const Reach one = reach(Program::kApid, "localhost:7000");
   assert_true(one.tcp && reads(one, "/etc/hosts"));
   assert_false(one.names);
   assert_same(ports(one), "7000");
 }
 
-void a_redis_by_name_needs_the_resolver(void**) {
+TEST(a_redis_by_name_needs_the_resolver) {
   const Reach one = reach(Program::kApid, "redis.example.com");
   assert_true(one.tcp && one.names && reads(one, "/etc/resolv.conf"));
   assert_same(ports(one), "6379 53");
 }
 
-void behind_sentinels_redis_may_be_anywhere(void**) {
+TEST(behind_sentinels_redis_may_be_anywhere) {
   const Reach one = reach(Program::kSmtpd, "sentinel://127.0.0.1:26379/mail");
   assert_true(one.tcp && one.names);
   assert_same(ports(one), "any");
 }
 
-void apid_alone_reads_the_challenges(void**) {
+TEST(apid_alone_reads_the_challenges) {
   const std::string redis = "unix:/run/redis.sock";
   assert_true(reads(reach(Program::kApid, redis, "/acme"), "/acme"));
   assert_false(reach(Program::kApid, redis).files());
@@ -82,16 +82,3 @@ void apid_alone_reads_the_challenges(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(mimed_reaches_nothing),
-      cmocka_unit_test(a_redis_at_a_unix_socket_needs_no_network_and_no_file),
-      cmocka_unit_test(a_redis_by_address_needs_its_port_alone),
-      cmocka_unit_test(a_redis_on_localhost_needs_etc_hosts_and_no_name_server),
-      cmocka_unit_test(a_redis_by_name_needs_the_resolver),
-      cmocka_unit_test(behind_sentinels_redis_may_be_anywhere),
-      cmocka_unit_test(apid_alone_reads_the_challenges),
-  };
-  return cmocka_run_group_tests_name("reach", tests, nullptr, nullptr);
-}

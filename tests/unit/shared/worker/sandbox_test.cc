@@ -19,12 +19,10 @@
 #include <cerrno>
 #include <cstdlib>
 #include <ctime>
-#include <iterator>
 #include <string>
 
 #include "shared/base/build_kind.h"
-#include "shared/base/program.h"
-#include "shared/base/unique_fd.h"
+#include "shared/base/c_ptr.h"
 #include "shared/worker/landlock.h"
 #include "shared/worker/sandbox_state.h"
 #include "testing.h"
@@ -32,10 +30,11 @@
 namespace {
 
 using restante::Config;
-using restante::Program;
+using restante::kFitsSandbox;
 using restante::Sandbox;
 using restante::SandboxState;
 using restante::UniqueFd;
+using restante::Program;
 
 constexpr int kNoSandbox = 100;  // as the status of a child
 constexpr const char* kPasswords = "/etc/passwd";
@@ -99,7 +98,7 @@ long connect_to(std::uint16_t port) {
   return fd < 0 ? fd : connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);
 }
 
-void what_a_worker_does_works(void**) {
+TEST_IF(kFitsSandbox, what_a_worker_does_works) {
   for (const Program kind : kAll) {
     assert_same(fate(kind,
                      [] {
@@ -117,7 +116,7 @@ void what_a_worker_does_works(void**) {
   }
 }
 
-void no_file_can_be_opened(void**) {
+TEST_IF(kFitsSandbox, no_file_can_be_opened) {
   for (const Program kind : kAll) {
     assert_same(fate(kind, [] { return long{open(kPasswords, O_RDONLY)}; }), "EACCES");
     assert_same(fate(kind, [] { return long{open("/proc/self/mem", O_RDONLY)}; }), "EACCES");
@@ -128,7 +127,7 @@ void no_file_can_be_opened(void**) {
   }
 }
 
-void where_some_files_are_needed_the_others_stay_closed(void**) {
+TEST_IF(kFitsSandbox, where_some_files_are_needed_the_others_stay_closed) {
   if (restante::landlock_version() == 0) skip();
   const Config config = config_with("localhost:6379");
   const auto try_to_read = [&](const char* path) {
@@ -139,7 +138,7 @@ void where_some_files_are_needed_the_others_stay_closed(void**) {
   assert_same(try_to_read("/proc/self/maps"), "EACCES");
 }
 
-void apid_reads_below_the_directory_of_challenges_alone(void**) {
+TEST_IF(kFitsSandbox, apid_reads_below_the_directory_of_challenges_alone) {
   if (restante::landlock_version() == 0) skip();
   char directory[] = "/tmp/sandbox_test.XXXXXX";
   assert_non_null(mkdtemp(directory));
@@ -160,7 +159,7 @@ void apid_reads_below_the_directory_of_challenges_alone(void**) {
   assert_same(of_smtpd, "EACCES");
 }
 
-void nothing_can_be_started(void**) {
+TEST_IF(kFitsSandbox, nothing_can_be_started) {
   for (const Program kind : kAll) {
     assert_same(fate(kind, [] { return long{execl("/bin/true", "true", nullptr)}; }), "SYS");
     assert_same(fate(kind, [] { return syscall(SYS_execveat, -1, "/bin/true", 0, 0, 0); }), "SYS");
@@ -169,7 +168,7 @@ void nothing_can_be_started(void**) {
   }
 }
 
-void no_code_can_be_added(void**) {
+TEST_IF(kFitsSandbox, no_code_can_be_added) {
   constexpr int kCode = PROT_READ | PROT_EXEC;
   for (const Program kind : kAll) {
     assert_same(fate(kind,
@@ -188,7 +187,7 @@ void no_code_can_be_added(void**) {
   }
 }
 
-void other_processes_are_out_of_reach(void**) {
+TEST_IF(kFitsSandbox, other_processes_are_out_of_reach) {
   const pid_t other = getppid();
   for (const Program kind : kAll) {
     assert_same(fate(kind, [=] { return long{kill(other, 0)}; }), "SYS");
@@ -203,7 +202,7 @@ void other_processes_are_out_of_reach(void**) {
   }
 }
 
-void the_kernel_is_asked_for_nothing_unusual(void**) {
+TEST_IF(kFitsSandbox, the_kernel_is_asked_for_nothing_unusual) {
   for (const long number :
        {SYS_bpf, SYS_mount, SYS_keyctl, SYS_io_uring_setup, SYS_unshare, SYS_setns, SYS_userfaultfd,
         SYS_perf_event_open, SYS_seccomp, SYS_setuid, SYS_chroot, SYS_shmget, SYS_pidfd_open}) {
@@ -213,26 +212,27 @@ void the_kernel_is_asked_for_nothing_unusual(void**) {
   }
 }
 
-void limits_stay(void**) {
+TEST_IF(kFitsSandbox, limits_stay) {
   const rlimit more{1 << 20, 1 << 20};
   for (const Program kind : kAll) {
     assert_same(fate(kind, [&] { return long{setrlimit(RLIMIT_NOFILE, &more)}; }), "SYS");
   }
 }
 
-void an_abort_is_one_still(void**) {
+TEST_IF(kFitsSandbox, an_abort_is_one_still) {
   for (const Program kind : kAll) {
     assert_same(fate(kind, []() -> long { std::abort(); }), "ABRT");
   }
 }
 
-void mimed_makes_no_socket(void**) {
+TEST_IF(kFitsSandbox, mimed_makes_no_socket) {
   for (const int family : {AF_UNIX, AF_INET, AF_INET6}) {
-    assert_same(fate(Program::kMimed, [=] { return long{socket(family, SOCK_STREAM, 0)}; }), "SYS");
+    assert_same(fate(Program::kMimed, [=] { return long{socket(family, SOCK_STREAM, 0)}; }),
+                "SYS");
   }
 }
 
-void with_redis_at_a_unix_socket_there_is_no_network(void**) {
+TEST_IF(kFitsSandbox, with_redis_at_a_unix_socket_there_is_no_network) {
   for (const Program kind : {Program::kSmtpd, Program::kApid}) {
     assert_same(fate(kind, [] { return long{socket(AF_UNIX, SOCK_STREAM, 0)}; }), "done");
     for (const int family : {AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_VSOCK, AF_ALG}) {
@@ -241,7 +241,7 @@ void with_redis_at_a_unix_socket_there_is_no_network(void**) {
   }
 }
 
-void with_redis_at_a_port_there_is_no_other_protocol(void**) {
+TEST_IF(kFitsSandbox, with_redis_at_a_port_there_is_no_other_protocol) {
   const Config config = config_with("127.0.0.1:6379");
   const auto make = [&](int type, int protocol) {
     return fate(Program::kSmtpd, config, [=] { return long{socket(AF_INET, type, protocol)}; });
@@ -253,7 +253,7 @@ void with_redis_at_a_port_there_is_no_other_protocol(void**) {
   assert_same(make(SOCK_STREAM, IPPROTO_SCTP), "SYS");
 }
 
-void no_port_but_that_of_redis_can_be_connected_to(void**) {
+TEST_IF(kFitsSandbox, no_port_but_that_of_redis_can_be_connected_to) {
   if (!has_port_rules()) skip();
   std::uint16_t redis = 0, other = 0;
   const UniqueFd there = listen_somewhere(redis), elsewhere = listen_somewhere(other);
@@ -273,7 +273,7 @@ void no_port_but_that_of_redis_can_be_connected_to(void**) {
   }
 }
 
-void no_port_can_be_listened_on(void**) {
+TEST_IF(kFitsSandbox, no_port_can_be_listened_on) {
   const Config config = config_with("127.0.0.1:6379");
   for (const Program kind : {Program::kSmtpd, Program::kApid}) {
     assert_same(
@@ -289,14 +289,14 @@ void no_port_can_be_listened_on(void**) {
   }
 }
 
-void switched_off_it_takes_nothing_away(void**) {
+TEST(switched_off_it_takes_nothing_away) {
   Config config = config_with("unix:/run/redis.sock");
   config.sandbox = Sandbox::kNo;
   assert_same(fate(Program::kMimed, config, [] { return long{open(kPasswords, O_RDONLY)}; }),
               "done");
 }
 
-void its_state_is_one_word(void**) {
+TEST(its_state_is_one_word) {
   for (const SandboxState state : {SandboxState{true, 0}, SandboxState{true, 7}}) {
     const SandboxState read = SandboxState::unpack(state.packed());
     assert_true(read.on);
@@ -305,7 +305,7 @@ void its_state_is_one_word(void**) {
   assert_false(SandboxState::unpack(SandboxState{false, 7}.packed()).on);
 }
 
-void it_says_what_an_old_kernel_leaves_open(void**) {
+TEST(it_says_what_an_old_kernel_leaves_open) {
   assert_same(SandboxState{true, 0}.open(), "files to read, TCP ports, abstract Unix sockets");
   assert_same(SandboxState{true, 2}.open(), "TCP ports, abstract Unix sockets");
   assert_same(SandboxState{true, 5}.open(), "abstract Unix sockets");
@@ -314,30 +314,3 @@ void it_says_what_an_old_kernel_leaves_open(void**) {
 }
 
 }  // namespace
-
-int main() {
-  constexpr std::size_t kOfItsState = 3;  // the first ones: the others are about its walls
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(switched_off_it_takes_nothing_away),
-      cmocka_unit_test(its_state_is_one_word),
-      cmocka_unit_test(it_says_what_an_old_kernel_leaves_open),
-      cmocka_unit_test(what_a_worker_does_works),
-      cmocka_unit_test(no_file_can_be_opened),
-      cmocka_unit_test(where_some_files_are_needed_the_others_stay_closed),
-      cmocka_unit_test(apid_reads_below_the_directory_of_challenges_alone),
-      cmocka_unit_test(nothing_can_be_started),
-      cmocka_unit_test(no_code_can_be_added),
-      cmocka_unit_test(other_processes_are_out_of_reach),
-      cmocka_unit_test(the_kernel_is_asked_for_nothing_unusual),
-      cmocka_unit_test(limits_stay),
-      cmocka_unit_test(an_abort_is_one_still),
-      cmocka_unit_test(mimed_makes_no_socket),
-      cmocka_unit_test(with_redis_at_a_unix_socket_there_is_no_network),
-      cmocka_unit_test(with_redis_at_a_port_there_is_no_other_protocol),
-      cmocka_unit_test(no_port_but_that_of_redis_can_be_connected_to),
-      cmocka_unit_test(no_port_can_be_listened_on),
-  };
-  const bool is_off = !restante::kFitsSandbox;
-  return _cmocka_run_group_tests("sandbox", tests, is_off ? kOfItsState : std::size(tests), nullptr,
-                                 nullptr);
-}

@@ -10,7 +10,7 @@ namespace {
 
 using namespace restante::smtpd;
 
-void a_client_has_as_many_places_as_the_limit_says(void**) {
+TEST(a_client_has_as_many_places_as_the_limit_says) {
   std::size_t taken = 0, others = 0;
   {
     ClientTable table;
@@ -25,7 +25,7 @@ void a_client_has_as_many_places_as_the_limit_says(void**) {
   assert_int_equal(others, 1);
 }
 
-void a_place_that_is_given_back_can_be_taken_again(void**) {
+TEST(a_place_that_is_given_back_can_be_taken_again) {
   ClientTable table;
   auto first = table.take("c", 1);
   const bool refused = !table.take("c", 1);
@@ -35,7 +35,7 @@ void a_place_that_is_given_back_can_be_taken_again(void**) {
   assert_true(refused && empty && again);
 }
 
-void a_limit_of_zero_is_none(void**) {
+TEST(a_limit_of_zero_is_none) {
   std::size_t clients = 0, taken = 0;
   {
     ClientTable table;
@@ -52,12 +52,3 @@ void a_limit_of_zero_is_none(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_client_has_as_many_places_as_the_limit_says),
-      cmocka_unit_test(a_place_that_is_given_back_can_be_taken_again),
-      cmocka_unit_test(a_limit_of_zero_is_none),
-  };
-  return cmocka_run_group_tests_name("client_table", tests, nullptr, nullptr);
-}

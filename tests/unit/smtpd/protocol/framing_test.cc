@@ -85,7 +85,7 @@ const LineRow kLineRows[] = {
     {std::string(65537, 'x'), "E"},
 };
 
-void lines_are_the_same_however_they_are_cut(void** /*state*/) {
+TEST(lines_are_the_same_however_they_are_cut) {
   bool well = true;
   for (const LineRow& row : kLineRows) {
     for (const std::size_t size :
@@ -100,7 +100,7 @@ void lines_are_the_same_however_they_are_cut(void** /*state*/) {
   assert_true(well);
 }
 
-void a_cleared_reader_knows_nothing(void** /*state*/) {
+TEST(a_cleared_reader_knows_nothing) {
   LineReader reader;
   reader.append(std::string(3000, 'x'));
   assert_int_equal(static_cast<int>(reader.next().kind), static_cast<int>(Line::Kind::kNone));
@@ -180,7 +180,7 @@ bool reads_as_expected(const DataRow& row, const std::vector<std::size_t>& cuts)
   return false;
 }
 
-void messages_are_the_same_in_drops(void** /*state*/) {
+TEST(messages_are_the_same_in_drops) {
   bool well = true;
   for (const DataRow& row : kDataRows) {
     for (const std::size_t size : {std::size_t{1}, std::size_t{3}, SIZE_MAX / 2}) {
@@ -190,7 +190,7 @@ void messages_are_the_same_in_drops(void** /*state*/) {
   assert_true(well);
 }
 
-void messages_are_the_same_with_any_two_cuts(void** /*state*/) {
+TEST(messages_are_the_same_with_any_two_cuts) {
   bool well = true;
   for (const DataRow& row : kDataRows) {
     for (std::size_t first = 0; first <= row.bytes.size() && well; ++first) {
@@ -228,7 +228,7 @@ std::string plainly(std::string_view bytes, char& status) {
   return kept;
 }
 
-void short_messages_are_read_by_the_rule(void** /*state*/) {
+TEST(short_messages_are_read_by_the_rule) {
   constexpr std::string_view kBytes = "\r\n.x";
   for (std::size_t length = 1; length <= 7; ++length) {
     for (std::size_t number = 0; number < std::size_t{1} << (2 * length); ++number) {
@@ -245,7 +245,7 @@ void short_messages_are_read_by_the_rule(void** /*state*/) {
   }
 }
 
-void dots_and_ends_are_found_wherever_they_stand(void** /*state*/) {
+TEST(dots_and_ends_are_found_wherever_they_stand) {
   for (std::size_t before = 0; before <= 200; ++before) {
     for (const std::size_t after : {std::size_t{0}, std::size_t{1}, std::size_t{150}}) {
       const std::string bytes =
@@ -261,7 +261,7 @@ void dots_and_ends_are_found_wherever_they_stand(void** /*state*/) {
   }
 }
 
-void a_message_that_is_taken_is_gone(void** /*state*/) {
+TEST(a_message_that_is_taken_is_gone) {
   DataReader reader;
   reader.start(kLimit, 1U << 30U);
   std::string_view bytes = "hi\r\n.\r\n";
@@ -300,7 +300,7 @@ std::string chunks_of(std::string_view bytes, const std::vector<std::size_t>& cu
   return reader.take() + "|" + rest;
 }
 
-void chunks_are_counted_however_they_are_cut(void** /*state*/) {
+TEST(chunks_are_counted_however_they_are_cut) {
   constexpr std::string_view kBytes = "a\r\n.\r\nxbcQUIT";
   for (std::size_t cut = 0; cut <= kBytes.size(); ++cut) {
     assert_same(chunks_of(kBytes, {cut}), "a\r\nbc|QUIT");
@@ -308,7 +308,7 @@ void chunks_are_counted_however_they_are_cut(void** /*state*/) {
   assert_same(chunks_of(kBytes, every(1, kBytes.size())), "a\r\nbc|QUIT");
 }
 
-void a_message_of_chunks_ends_at_its_limit(void** /*state*/) {
+TEST(a_message_of_chunks_ends_at_its_limit) {
   ChunkReader reader;
   reader.start(10, 0);
   reader.keep(4);
@@ -319,7 +319,7 @@ void a_message_of_chunks_ends_at_its_limit(void** /*state*/) {
   assert_true(reader.has_room_for(6));
 }
 
-void line_ends_that_are_none_are_counted(void** /*state*/) {
+TEST(line_ends_that_are_none_are_counted) {
   struct Row {
     std::string_view message;
     std::uint64_t lf, cr;
@@ -354,7 +354,7 @@ std::size_t in_use() {
 }
 
 // A client that has sent something large may stay for long, and say nothing more.
-void what_is_no_longer_held_is_given_back(void** /*state*/) {
+TEST(what_is_no_longer_held_is_given_back) {
   const std::string large(std::size_t{4} << 20U, 'x');
   LineReader lines;
   DataReader refused, dropped;
@@ -377,20 +377,3 @@ void what_is_no_longer_held_is_given_back(void** /*state*/) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(lines_are_the_same_however_they_are_cut),
-      cmocka_unit_test(a_cleared_reader_knows_nothing),
-      cmocka_unit_test(messages_are_the_same_in_drops),
-      cmocka_unit_test(messages_are_the_same_with_any_two_cuts),
-      cmocka_unit_test(short_messages_are_read_by_the_rule),
-      cmocka_unit_test(dots_and_ends_are_found_wherever_they_stand),
-      cmocka_unit_test(a_message_that_is_taken_is_gone),
-      cmocka_unit_test(chunks_are_counted_however_they_are_cut),
-      cmocka_unit_test(a_message_of_chunks_ends_at_its_limit),
-      cmocka_unit_test(line_ends_that_are_none_are_counted),
-      cmocka_unit_test(what_is_no_longer_held_is_given_back),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

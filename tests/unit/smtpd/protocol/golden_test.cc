@@ -287,18 +287,10 @@ bool plays_well(const Dialogue& dialogue) {
   return plays_well_cut_at_two_places(dialogue, longest);
 }
 
-void play_dialogue(void** state) { assert_true(plays_well(*static_cast<const Dialogue*>(*state))); }
+const std::vector<Dialogue> kDialogues = [] {
+  const char* golden = std::getenv("RESTANTE_GOLDEN");
+  return read_all(std::filesystem::path(golden != nullptr ? golden : "tests/golden") / "smtp");
+}();
+TEST_EACH(play_dialogue, kDialogues, name) { assert_true(plays_well(row)); }
 
 }  // namespace
-
-int main() {
-  const char* golden = std::getenv("RESTANTE_GOLDEN");
-  std::vector<Dialogue> dialogues =
-      read_all(std::filesystem::path(golden != nullptr ? golden : "tests/golden") / "smtp");
-  std::vector<CMUnitTest> tests;
-  for (Dialogue& dialogue : dialogues) {
-    tests.push_back({dialogue.name.c_str(), play_dialogue, nullptr, nullptr, &dialogue});
-  }
-  if (tests.empty()) return EXIT_FAILURE;
-  return _cmocka_run_group_tests("golden", tests.data(), tests.size(), nullptr, nullptr);
-}

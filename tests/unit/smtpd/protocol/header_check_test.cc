@@ -23,7 +23,7 @@ struct Row {
   char expected;  // ok, big, loop
 };
 
-void headers_keep_within_bounds(void** /*state*/) {
+TEST(headers_keep_within_bounds) {
   const Row rows[] = {
       {"", 'o'},
       {repeat("a: b\r\n", 5) + "\r\n" + repeat("a: b\r\n", 50), 'o'},
@@ -54,8 +54,3 @@ void headers_keep_within_bounds(void** /*state*/) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {cmocka_unit_test(headers_keep_within_bounds)};
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -46,19 +46,19 @@ void assert_header(const std::string& header, const std::string& expected) {
   assert_same(outcome(header + header), whole);
 }
 
-void a_line_names_the_client(void**) {
+TEST(a_line_names_the_client) {
   assert_header("PROXY TCP4 192.0.2.1 198.51.100.2 12345 25\r\n", "192.0.2.1 192.0.2.1");
   assert_header("PROXY TCP6 2001:db8:1:2:3::4 ::1 0 65535\r\n",
                 "2001:db8:1:2:3::4 2001:db8:1:2::/64");
   assert_header("PROXY TCP6 ::ffff:192.0.2.1 ::1 1 25\r\n", "192.0.2.1 192.0.2.1");
 }
 
-void a_line_may_know_nothing(void**) {
+TEST(a_line_may_know_nothing) {
   assert_header("PROXY UNKNOWN\r\n", "peer");
   assert_header("PROXY UNKNOWN ffff::1 any thing 1\r\n", "peer");
 }
 
-void a_line_that_is_not_as_specified_is_bad(void**) {
+TEST(a_line_that_is_not_as_specified_is_bad) {
   for (const std::string& line : {"PROXY TCP4 192.0.2.1 198.51.100.2 12345 25\n"s,
                                   "PROXY TCP4 192.0.2.1 198.51.100.2 12345\r\n"s,
                                   "PROXY TCP4 192.0.2.1 198.51.100.2 12345 25 \r\n"s,
@@ -87,23 +87,23 @@ void a_line_that_is_not_as_specified_is_bad(void**) {
   }
 }
 
-void the_longest_line_is_taken(void**) {
+TEST(the_longest_line_is_taken) {
   assert_header("PROXY UNKNOWN " + std::string(91, 'x') + "\r\n", "peer");
 }
 
-void a_binary_header_names_the_client(void**) {
+TEST(a_binary_header_names_the_client) {
   assert_header(binary('\x21', '\x11', kIpv4Block), "192.0.2.1 192.0.2.1");
   assert_header(binary('\x21', '\x21', kIpv6Block), "2001:db8::1 2001:db8::/64");
 }
 
-void what_is_behind_the_addresses_of_a_binary_header_belongs_to_it(void**) {
+TEST(what_is_behind_the_addresses_of_a_binary_header_belongs_to_it) {
   const std::string extras = "\x03\x00\x04"s + "abcd" + std::string(600, 'x');
   assert_header(binary('\x21', '\x11', kIpv4Block + extras), "192.0.2.1 192.0.2.1");
   const std::string most(kMaxProxyHeader - 16 - kIpv4Block.size(), 'x');
   assert_header(binary('\x21', '\x11', kIpv4Block + most), "192.0.2.1 192.0.2.1");
 }
 
-void a_binary_header_without_a_client_of_use_leaves_the_peer(void**) {
+TEST(a_binary_header_without_a_client_of_use_leaves_the_peer) {
   assert_header(binary('\x20', '\x00', ""), "peer");
   assert_header(binary('\x20', '\x11', kIpv4Block), "peer");
   assert_header(binary('\x20', '\x11', ""), "peer");
@@ -112,7 +112,7 @@ void a_binary_header_without_a_client_of_use_leaves_the_peer(void**) {
   assert_header(binary('\x21', '\x31', std::string(216, 'p')), "peer");
 }
 
-void a_binary_header_that_is_not_as_specified_is_bad(void**) {
+TEST(a_binary_header_that_is_not_as_specified_is_bad) {
   assert_same(outcome(binary('\x11', '\x11', kIpv4Block)), "bad");
   assert_same(outcome(binary('\x31', '\x11', kIpv4Block)), "bad");
   assert_same(outcome(binary('\x22', '\x11', kIpv4Block)), "bad");
@@ -125,7 +125,7 @@ void a_binary_header_that_is_not_as_specified_is_bad(void**) {
   assert_same(outcome(kSignature + "\x21\x11\xff\xff"), "bad");
 }
 
-void any_other_byte_in_the_signature_is_bad_at_once(void**) {
+TEST(any_other_byte_in_the_signature_is_bad_at_once) {
   for (std::size_t i = 0; i < kSignature.size(); ++i) {
     std::string bytes = kSignature.substr(0, i + 1);
     bytes.back() = static_cast<char>(bytes.back() ^ 1);
@@ -134,18 +134,3 @@ void any_other_byte_in_the_signature_is_bad_at_once(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_line_names_the_client),
-      cmocka_unit_test(a_line_may_know_nothing),
-      cmocka_unit_test(a_line_that_is_not_as_specified_is_bad),
-      cmocka_unit_test(the_longest_line_is_taken),
-      cmocka_unit_test(a_binary_header_names_the_client),
-      cmocka_unit_test(what_is_behind_the_addresses_of_a_binary_header_belongs_to_it),
-      cmocka_unit_test(a_binary_header_without_a_client_of_use_leaves_the_peer),
-      cmocka_unit_test(a_binary_header_that_is_not_as_specified_is_bad),
-      cmocka_unit_test(any_other_byte_in_the_signature_is_bad_at_once),
-  };
-  return cmocka_run_group_tests_name("proxy_header", tests, nullptr, nullptr);
-}

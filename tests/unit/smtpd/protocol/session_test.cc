@@ -68,7 +68,7 @@ std::unique_ptr<Session> in_data() {
   return session;
 }
 
-void a_question_is_asked_once_and_holds_up_what_follows(void** /*state*/) {
+TEST(a_question_is_asked_once_and_holds_up_what_follows) {
   auto session = greeted();
   session->receive("MAIL FROM:<s@x.test>\r\nNOOP\r\n");
   assert_true(next_is<AdmitSender>(*session));
@@ -83,7 +83,7 @@ void a_question_is_asked_once_and_holds_up_what_follows(void** /*state*/) {
   assert_true(session->at_rest());
 }
 
-void an_answer_to_no_question_is_ignored(void** /*state*/) {
+TEST(an_answer_to_no_question_is_ignored) {
   auto session = greeted();
   session->answer(Reply::kStoreAway);
   session->tls_started({});
@@ -91,7 +91,7 @@ void an_answer_to_no_question_is_ignored(void** /*state*/) {
   assert_true(say(*session, "NOOP\r\n") == "250 2.0.0 Ok\r\n");
 }
 
-void the_envelope_is_shown_at_data_and_given_away_at_the_end(void** /*state*/) {
+TEST(the_envelope_is_shown_at_data_and_given_away_at_the_end) {
   auto session = greeted();
   session->receive("MAIL FROM:<s@x.test> SIZE=7\r\n");
   assert_true(next_is<AdmitSender>(*session));
@@ -120,7 +120,7 @@ void the_envelope_is_shown_at_data_and_given_away_at_the_end(void** /*state*/) {
 }
 
 // Whether the message is admitted or not: what came before the reply counts on a 354.
-void bytes_before_the_reply_to_data_end_the_session(void** /*state*/) {
+TEST(bytes_before_the_reply_to_data_end_the_session) {
   for (const Reply verdict : {Reply::kOk, Reply::kRateLimited}) {
     auto session = at_data();
     assert_true(next_is<AdmitMessage>(*session));
@@ -132,7 +132,7 @@ void bytes_before_the_reply_to_data_end_the_session(void** /*state*/) {
 }
 
 // Unlike message data behind DATA, which would be read as commands if it were refused.
-void a_chunk_may_come_before_it_is_admitted(void** /*state*/) {
+TEST(a_chunk_may_come_before_it_is_admitted) {
   for (const Reply verdict : {Reply::kOk, Reply::kRateLimited}) {
     auto session = greeted();
     session->receive("MAIL FROM:<s@x.test>\r\nRCPT TO:<alice@example.com>\r\n");
@@ -153,7 +153,7 @@ void a_chunk_may_come_before_it_is_admitted(void** /*state*/) {
   }
 }
 
-void commands_behind_a_message_wait_for_its_answer(void** /*state*/) {
+TEST(commands_behind_a_message_wait_for_its_answer) {
   auto session = in_data();
   session->receive("hi\r\n.\r\nNOOP\r\n");
   assert_true(next_is<Deliver>(*session));
@@ -166,7 +166,7 @@ void commands_behind_a_message_wait_for_its_answer(void** /*state*/) {
               "250 2.0.0 Ok: stored\r\n250 2.0.0 Ok\r\n221 2.0.0 Bye\r\n");
 }
 
-void plain_text_after_starttls_closes_without_a_reply(void** /*state*/) {
+TEST(plain_text_after_starttls_closes_without_a_reply) {
   auto session = greeted();
   session->receive("STARTTLS\r\n");
   assert_true(next_is<StartTls>(*session));
@@ -178,7 +178,7 @@ void plain_text_after_starttls_closes_without_a_reply(void** /*state*/) {
   assert_true(session->take_output().empty());
 }
 
-void tls_makes_the_session_forget(void** /*state*/) {
+TEST(tls_makes_the_session_forget) {
   auto session = greeted();
   session->receive("STARTTLS\r\n");
   assert_true(next_is<StartTls>(*session));
@@ -190,14 +190,14 @@ void tls_makes_the_session_forget(void** /*state*/) {
   assert_true(say(*session, "MAIL FROM:<>\r\n") == "503 5.5.1 Send EHLO first\r\n");
 }
 
-void a_client_refused_at_once_sees_no_220(void** /*state*/) {
+TEST(a_client_refused_at_once_sees_no_220) {
   Session session(kSettings);
   session.end(Reply::kTooManyConnections);
   assert_true(next_is<Close>(session));
   assert_true(session.take_output() == "421 4.7.0 Too many connections: try again later\r\n");
 }
 
-void nothing_is_said_after_the_last_reply(void** /*state*/) {
+TEST(nothing_is_said_after_the_last_reply) {
   auto session = in_data();
   session->receive("hi\r\n.\r\n");
   assert_true(next_is<Deliver>(*session));
@@ -210,7 +210,7 @@ void nothing_is_said_after_the_last_reply(void** /*state*/) {
   assert_true(session->take_output() == "421 4.3.2 Shutting down: try again later\r\n");
 }
 
-void a_session_is_at_rest_outside_transactions(void** /*state*/) {
+TEST(a_session_is_at_rest_outside_transactions) {
   auto session = greeted();
   assert_true(session->at_rest());
   session = at_data();
@@ -224,7 +224,7 @@ void a_session_is_at_rest_outside_transactions(void** /*state*/) {
   assert_true(session->at_rest());
 }
 
-void all_is_counted(void** /*state*/) {
+TEST(all_is_counted) {
   auto session = in_data();
   session->receive(".\r\n");
   (void)session->next_action();
@@ -240,7 +240,7 @@ void all_is_counted(void** /*state*/) {
 }
 
 // What a postmaster who looks for a mail is shown: which command, what was said, whose mail.
-void what_moves_no_mail_is_told(void** /*state*/) {
+TEST(what_moves_no_mail_is_told) {
   auto session = std::make_unique<Session>(kSettings);
   (void)session->take_output();
   const auto told = [&session] {
@@ -271,7 +271,7 @@ void what_moves_no_mail_is_told(void** /*state*/) {
 }
 
 // The line of a delivery that failed has more to say, and is the driver's.
-void a_delivery_that_failed_is_told_by_the_driver(void** /*state*/) {
+TEST(a_delivery_that_failed_is_told_by_the_driver) {
   auto session = in_data();
   session->receive(".\r\n");
   (void)session->next_action();
@@ -281,7 +281,7 @@ void a_delivery_that_failed_is_told_by_the_driver(void** /*state*/) {
 }
 
 // One client cannot fill the log: the rest is in the counts alone.
-void only_so_much_is_told_of_one_client(void** /*state*/) {
+TEST(only_so_much_is_told_of_one_client) {
   auto session = greeted();
   session->receive("MAIL FROM:<s@x.test>\r\n");
   (void)session->next_action();
@@ -295,7 +295,7 @@ void only_so_much_is_told_of_one_client(void** /*state*/) {
   assert_int_equal(session->counts().refused, 500 - kSettings.recipient_limit);
 }
 
-void replies_are_short_printable_lines(void** /*state*/) {
+TEST(replies_are_short_printable_lines) {
   const std::string hostile = std::string("a\r\nb\x1b\xe2\x80\xae{}") + std::string(2000, 'x');
   for (auto i = 0U; i <= static_cast<unsigned>(Reply::kUnknownParameter); ++i) {
     const std::string line = format_reply(static_cast<Reply>(i), hostile);
@@ -309,25 +309,3 @@ void replies_are_short_printable_lines(void** /*state*/) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(a_question_is_asked_once_and_holds_up_what_follows),
-      cmocka_unit_test(an_answer_to_no_question_is_ignored),
-      cmocka_unit_test(the_envelope_is_shown_at_data_and_given_away_at_the_end),
-      cmocka_unit_test(bytes_before_the_reply_to_data_end_the_session),
-      cmocka_unit_test(a_chunk_may_come_before_it_is_admitted),
-      cmocka_unit_test(commands_behind_a_message_wait_for_its_answer),
-      cmocka_unit_test(plain_text_after_starttls_closes_without_a_reply),
-      cmocka_unit_test(tls_makes_the_session_forget),
-      cmocka_unit_test(a_client_refused_at_once_sees_no_220),
-      cmocka_unit_test(nothing_is_said_after_the_last_reply),
-      cmocka_unit_test(a_session_is_at_rest_outside_transactions),
-      cmocka_unit_test(all_is_counted),
-      cmocka_unit_test(what_moves_no_mail_is_told),
-      cmocka_unit_test(a_delivery_that_failed_is_told_by_the_driver),
-      cmocka_unit_test(only_so_much_is_told_of_one_client),
-      cmocka_unit_test(replies_are_short_printable_lines),
-  };
-  return cmocka_run_group_tests(tests, nullptr, nullptr);
-}

@@ -21,7 +21,7 @@ milliseconds command_limit(std::size_t used) {
   return time_limit(Wait::kCommand, {used, 1000}, 5min);
 }
 
-void up_to_half_a_table_there_is_all_the_time_of_the_rfc(void**) {
+TEST(up_to_half_a_table_there_is_all_the_time_of_the_rfc) {
   for (const Wait kind : {Wait::kCommand, Wait::kData, Wait::kReplies}) {
     assert_true(time_limit(kind, kEmpty, 5min) == 5min);
     assert_true(time_limit(kind, {500, 1000}, 5min) == 5min);
@@ -30,7 +30,7 @@ void up_to_half_a_table_there_is_all_the_time_of_the_rfc(void**) {
   assert_true(time_limit(Wait::kProxyHeader, kEmpty, 5min) == 5s);
 }
 
-void a_full_table_leaves_ten_seconds_for_a_command(void**) {
+TEST(a_full_table_leaves_ten_seconds_for_a_command) {
   assert_true(command_limit(900) == 10s);
   assert_true(command_limit(1000) == 10s);
   assert_true(command_limit(5000) == 10s);
@@ -38,7 +38,7 @@ void a_full_table_leaves_ten_seconds_for_a_command(void**) {
   assert_true(command_limit(700) == 155s);
 }
 
-void no_limit_grows_with_the_load_or_goes_above_the_setting(void**) {
+TEST(no_limit_grows_with_the_load_or_goes_above_the_setting) {
   for (const Wait kind : kAll) {
     for (std::size_t used = 1; used <= 1000; ++used) {
       assert_true(time_limit(kind, {used, 1000}, 5min) <= time_limit(kind, {used - 1, 1000}, 5min));
@@ -48,7 +48,7 @@ void no_limit_grows_with_the_load_or_goes_above_the_setting(void**) {
   }
 }
 
-void the_rate_goes_up_to_five_times(void**) {
+TEST(the_rate_goes_up_to_five_times) {
   assert_int_equal(rate_limit(kEmpty, 100), 100);
   assert_int_equal(rate_limit({700, 1000}, 100), 300);
   assert_int_equal(rate_limit(kFull, 100), 500);
@@ -70,7 +70,7 @@ std::string fate(Wait kind, milliseconds every, std::size_t bytes, Load load = k
   return "never";
 }
 
-void a_command_has_a_deadline_whatever_comes_of_it_before(void**) {
+TEST(a_command_has_a_deadline_whatever_comes_of_it_before) {
   assert_same(fate(Wait::kCommand, 10s, 1), "300 s: command timeout");
   assert_same(fate(Wait::kCommand, 10s, 1, kFull), "10 s: command timeout");
   assert_same(fate(Wait::kReplies, 10s, 1), "300 s: replies not read");
@@ -79,13 +79,13 @@ void a_command_has_a_deadline_whatever_comes_of_it_before(void**) {
   assert_same(fate(Wait::kNothing, 10s, 1), "never");
 }
 
-void a_message_may_take_any_time_if_it_comes_fast_enough(void**) {
+TEST(a_message_may_take_any_time_if_it_comes_fast_enough) {
   assert_same(fate(Wait::kData, 1s, 100), "never");
   assert_same(fate(Wait::kData, 10s, 1000), "never");
   assert_same(fate(Wait::kData, 1s, 500, kFull), "never");
 }
 
-void a_message_that_comes_in_drops_is_cut(void**) {
+TEST(a_message_that_comes_in_drops_is_cut) {
   assert_same(fate(Wait::kData, 10s, 1), "30 s: message below smtp_minimum_rate");
   assert_same(fate(Wait::kData, 1s, 99), "30 s: message below smtp_minimum_rate");
   assert_same(fate(Wait::kData, 1s, 499, kFull), "20 s: message below smtp_minimum_rate");
@@ -94,7 +94,7 @@ void a_message_that_comes_in_drops_is_cut(void**) {
   assert_same(fate(Wait::kData, 10s, 1, kEmpty, {5min, 0}), "never");
 }
 
-void whoever_does_what_he_was_waited_for_gets_new_time(void**) {
+TEST(whoever_does_what_he_was_waited_for_gets_new_time) {
   Patience patience;
   patience.wait_for(Wait::kCommand, 0s);
   patience.satisfied(200s);
@@ -104,7 +104,7 @@ void whoever_does_what_he_was_waited_for_gets_new_time(void**) {
   assert_same(patience.overdue(799s, kEmpty, kDefaults), "replies not read");
 }
 
-void silence_is_what_the_client_owes(void**) {
+TEST(silence_is_what_the_client_owes) {
   Patience patience;
   patience.wait_for(Wait::kCommand, 1s);
   assert_true(patience.silence(4s) == 3s);
@@ -119,18 +119,3 @@ void silence_is_what_the_client_owes(void**) {
 }
 
 }  // namespace
-
-int main() {
-  const CMUnitTest tests[] = {
-      cmocka_unit_test(up_to_half_a_table_there_is_all_the_time_of_the_rfc),
-      cmocka_unit_test(a_full_table_leaves_ten_seconds_for_a_command),
-      cmocka_unit_test(no_limit_grows_with_the_load_or_goes_above_the_setting),
-      cmocka_unit_test(the_rate_goes_up_to_five_times),
-      cmocka_unit_test(a_command_has_a_deadline_whatever_comes_of_it_before),
-      cmocka_unit_test(a_message_may_take_any_time_if_it_comes_fast_enough),
-      cmocka_unit_test(a_message_that_comes_in_drops_is_cut),
-      cmocka_unit_test(whoever_does_what_he_was_waited_for_gets_new_time),
-      cmocka_unit_test(silence_is_what_the_client_owes),
-  };
-  return cmocka_run_group_tests_name("time_limits", tests, nullptr, nullptr);
-}
