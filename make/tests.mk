@@ -73,7 +73,7 @@ faults: faults-deps ## let mail flow through FAULT_SECONDS of every fault, and c
 	@FAULT_SECONDS=$(FAULT_SECONDS) $(PYTEST) -rs tests/faults
 
 attacks: attacks-deps ## try what an attacker would, on both doors (as root)
-	@$(PARALLEL_MAKE) all $(ATTACK_PROGRAMS) $(BUILD)/unit/smtpd/protocol/golden_test
+	@$(PARALLEL_MAKE) all $(ATTACK_PROGRAMS) $(BUILD)/unit/smtpd/golden_test
 	@$(PYTEST) -rs tests/attacks
 
 bench-session: $(BUILD)/bench/bench_session ## print what the SMTP session alone costs
