@@ -13,7 +13,8 @@ $(BUILD)/unit/main.o: tests/unit/main.cc
 	$(Q)$(CXX) $(CXXFLAGS) -c -o $@ $<
 
 # The unit tests and fuzz targets of a folder are linked with what it is linked with. A fuzz target is an ordinary
-# program that replays its corpus; `make fuzz` gives it a fuzzer (clang 19).
+# program that replays its corpus; `make fuzz` gives it a fuzzer (clang 19). Fuzz targets, benches and attacks may
+# include the headers of tests/unit.
 define test_rules
 $(BUILD)/unit/$(1)/%: tests/unit/$(1)/%.cc $(BUILD)/unit/main.o $(call archives,$(1))
 	@mkdir -p $$(@D)
@@ -22,10 +23,10 @@ $(BUILD)/unit/$(1)/%: tests/unit/$(1)/%.cc $(BUILD)/unit/main.o $(call archives,
 $(BUILD)/replay/$(1)/%: tests/fuzz/$(1)/fuzz_%.cc tests/fuzz/replay.cc $(call archives,$(1))
 	@mkdir -p $$(@D)
 	$$(if $$(V),,@echo "  FUZZ  $$<")
-	$(Q)$$(CXX) $$(CXXFLAGS) -Wno-missing-declarations $$(call cflags,$(1)) -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(call libs,$(1)) $$(TEST_LIBS)
+	$(Q)$$(CXX) $$(CXXFLAGS) -Wno-missing-declarations -Itests/unit $$(call cflags,$(1)) -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(call libs,$(1)) $$(TEST_LIBS)
 $(BUILD)/fuzz/$(1)/%: tests/fuzz/$(1)/fuzz_%.cc $(call archives,$(1))
 	@mkdir -p $$(@D)
-	$(Q)$$(CXX) $$(CXXFLAGS) $$(call cflags,$(1)) -Wno-missing-declarations -fsanitize=fuzzer -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(call libs,$(1)) $$(TEST_LIBS)
+	$(Q)$$(CXX) $$(CXXFLAGS) $$(call cflags,$(1)) -Wno-missing-declarations -Itests/unit -fsanitize=fuzzer -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(call libs,$(1)) $$(TEST_LIBS)
 endef
 $(foreach room,$(ROOMS) shared,$(eval $(call test_rules,$(room))))
 
@@ -85,12 +86,12 @@ bench: bench-deps ## measure beside smtp-sink, Postfix and nginx; writes tests/b
 $(BUILD)/bench/%: tests/bench/%.cc $(call archives,smtpd)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  BENCH $<")
-	$(Q)$(CXX) $(CXXFLAGS) $(call cflags,smtpd) -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(call libs,smtpd) -levent_openssl -levent
+	$(Q)$(CXX) $(CXXFLAGS) $(call cflags,smtpd) -Itests/unit -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(call libs,smtpd) -levent_openssl -levent
 
 $(BUILD)/attacks/%: tests/attacks/%.cc $(call archives,smtpd apid)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  ATTACK $<")
-	$(Q)$(CXX) $(CXXFLAGS) $(call cflags,smtpd) $(call cflags,apid) -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(call libs,smtpd apid)
+	$(Q)$(CXX) $(CXXFLAGS) $(call cflags,smtpd) $(call cflags,apid) -Itests/unit -o $@ $(filter %.cc %.a,$^) $(LDFLAGS) $(call libs,smtpd apid)
 
 golden-update: $(BUILD)/unit/mimed/mime_test ## rewrite the golden JSON files; then read the diff
 	GOLDEN_UPDATE=1 $<

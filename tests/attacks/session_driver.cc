@@ -23,7 +23,7 @@
 #include <string_view>
 #include <variant>
 
-#include "smtpd/protocol/session.h"
+#include "smtpd/protocol/session_settings.h"
 
 namespace {
 
@@ -45,16 +45,10 @@ void append_text(std::string& out, std::string_view text) {
 }
 
 SessionSettings settings_of(unsigned bits) {
-  return {.hostname = "mx.test",
-          .domains = {"example.com"},
-          .message_size_limit = 2048,
-          .recipient_limit = 3,
-          .error_limit = 20,
-          .mailbox_case = restante::MailboxCase::kFold,
-          .header_limits = {.bytes = 1024, .fields = 100, .hops = 100},
-          .bare_newline = restante::BareNewline::kKeep,
-          .tls_available = (bits & 2U) != 0,
-          .tls_required = (bits & 1U) != 0};
+  SessionSettings settings = session_settings(2048, 3, {.bytes = 1024, .fields = 100, .hops = 100});
+  settings.tls_available = (bits & 2U) != 0;
+  settings.tls_required = (bits & 1U) != 0;
+  return settings;
 }
 
 class Driver {

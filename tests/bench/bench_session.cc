@@ -24,7 +24,7 @@
 #include <variant>
 #include <vector>
 
-#include "smtpd/protocol/session.h"
+#include "smtpd/protocol/session_settings.h"
 
 namespace {
 
@@ -51,16 +51,7 @@ constexpr int kTurns = 9;
 constexpr std::chrono::milliseconds kTurn{50};  // at least
 constexpr int kGroupsOfSession = 64;            // RSET without mail ends a session after 100
 
-const SessionSettings kSettings{.hostname = "mx.test",
-                                .domains = {"example.com"},
-                                .message_size_limit = 26214400,
-                                .recipient_limit = 100,
-                                .error_limit = 20,
-                                .mailbox_case = restante::MailboxCase::kFold,
-                                .header_limits = {.bytes = 262144, .fields = 2000, .hops = 100},
-                                .bare_newline = restante::BareNewline::kKeep,
-                                .tls_available = false,
-                                .tls_required = false};
+const SessionSettings kSettings = session_settings();
 
 [[noreturn]] void fail(std::string_view what) {
   fmt::print(stderr, "bench_session: {}\n", what);

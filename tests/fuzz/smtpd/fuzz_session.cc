@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "smtpd/protocol/session.h"
+#include "smtpd/protocol/session_settings.h"
 
 namespace {
 
@@ -103,15 +103,11 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   if (size == 0) return 0;
   const Choices choices(data[0]);
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  const SessionSettings settings{.hostname = "mx.test",
-                                 .domains = {"example.com", "example.org"},
-                                 .message_size_limit = 2000,
-                                 .recipient_limit = 3,
-                                 .error_limit = 20,
-                                 .header_limits = {.bytes = 1000, .fields = 20, .hops = 5},
-                                 .bare_newline = choices.bare_newline,
-                                 .tls_available = true,
-                                 .tls_required = choices.tls_required};
+  SessionSettings settings = session_settings(2000, 3, {.bytes = 1000, .fields = 20, .hops = 5});
+  settings.domains.emplace_back("example.org");
+  settings.bare_newline = choices.bare_newline;
+  settings.tls_available = true;
+  settings.tls_required = choices.tls_required;
   for (const std::size_t piece : {std::size_t{1}, std::size_t{17}, bytes.size() + 1}) {
     check_replies(play(settings, choices, bytes, piece).output);
   }

@@ -38,7 +38,7 @@
 #include <vector>
 
 #include "shared/base/file.h"
-#include "smtpd/protocol/session.h"
+#include "smtpd/protocol/session_settings.h"
 
 namespace restante::smtpd {
 
@@ -50,16 +50,7 @@ struct Step {
 
 struct Dialogue {
   std::string name;
-  SessionSettings settings{.hostname = "mx.test",
-                           .domains = {"example.com", "example.org", "xn--fsq.test"},
-                           .message_size_limit = 102400,
-                           .recipient_limit = 100,
-                           .error_limit = 20,
-                           .mailbox_case = restante::MailboxCase::kFold,
-                           .header_limits = {.bytes = 262144, .fields = 2000, .hops = 100},
-                           .bare_newline = restante::BareNewline::kKeep,
-                           .tls_available = false,
-                           .tls_required = false};
+  SessionSettings settings = session_settings(102400);
   bool only_whole = false;
   bool early = false;
   std::vector<Step> steps;
@@ -160,6 +151,7 @@ inline bool take_setting(Dialogue& dialogue, std::string_view line) {
 inline Dialogue read(const std::filesystem::path& path) {
   Dialogue dialogue;
   dialogue.name = path.stem();
+  dialogue.settings.domains = {"example.com", "example.org", "xn--fsq.test"};
   std::ifstream file(path);
   std::string line;
   for (int number = 1; std::getline(file, line); ++number) {

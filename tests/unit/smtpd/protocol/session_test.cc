@@ -10,22 +10,18 @@
 #include <string>
 #include <string_view>
 
+#include "smtpd/protocol/session_settings.h"
 #include "testing.h"
 
 namespace {
 
 using namespace restante::smtpd;
 
-const SessionSettings kSettings{.hostname = "mx.test",
-                                .domains = {"example.com"},
-                                .message_size_limit = 1000,
-                                .recipient_limit = 100,
-                                .error_limit = 20,
-                                .mailbox_case = restante::MailboxCase::kFold,
-                                .header_limits = {.bytes = 262144, .fields = 2000, .hops = 100},
-                                .bare_newline = restante::BareNewline::kKeep,
-                                .tls_available = true,
-                                .tls_required = false};
+const SessionSettings kSettings = [] {
+  SessionSettings settings = session_settings(1000);
+  settings.tls_available = true;
+  return settings;
+}();
 constexpr std::string_view kToData =
     "MAIL FROM:<s@x.test>\r\nRCPT TO:<alice@example.com>\r\nDATA\r\n";
 
