@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <iterator>
 #include <memory>
 #include <source_location>
@@ -83,6 +84,21 @@ class Exact {
  private:
   std::unique_ptr<char[]> copy_;
   std::size_t size_;
+};
+
+// An empty directory below /tmp, which goes with all that is in it.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    if (mkdtemp(path_.data()) == nullptr) std::abort();
+  }
+  ~TemporaryDirectory() { std::filesystem::remove_all(path_); }
+  TemporaryDirectory(const TemporaryDirectory&) = delete;
+  TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+ private:
+  std::string path_ = "/tmp/restante-unit.XXXXXX";
 };
 
 // Equal in every byte, NUL included; a failure shows both, and the line of the caller.

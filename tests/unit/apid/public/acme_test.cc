@@ -18,17 +18,12 @@ constexpr const char* kPrefix = "/.well-known/acme-challenge/";
 
 // A directory of challenges in a place of its own, with a file beside it that is nobody's business.
 struct Place {
-  std::string base, directory;
+  TemporaryDirectory base;
+  std::string directory = base.path() + "/acme";
   Place() {
-    std::string pattern = "/tmp/restante-acme.XXXXXX";
-    base = mkdtemp(pattern.data());
-    directory = base + "/acme";
     mkdir(directory.c_str(), 0700);
-    std::ofstream(base + "/secret") << "secret";
+    std::ofstream(base.path() + "/secret") << "secret";
   }
-  Place(const Place&) = delete;
-  Place& operator=(const Place&) = delete;
-  ~Place() { std::filesystem::remove_all(base); }
   void write(const std::string& name, std::string_view content) const {
     std::ofstream(directory + "/" + name) << content;
   }
@@ -83,10 +78,10 @@ TEST(nothing_but_a_small_file_of_that_name_is_given_out) {
     mkdir((place.directory + "/folder").c_str(), 0700);
     mkfifo((place.directory + "/pipe").c_str(), 0600);
     std::filesystem::create_symlink("../secret", place.directory + "/link");
-    std::filesystem::create_symlink(place.base + "/secret", place.directory + "/absolute");
+    std::filesystem::create_symlink(place.base.path() + "/secret", place.directory + "/absolute");
     // A webroot that leads elsewhere.
-    mkdir((place.base + "/else").c_str(), 0700);
-    std::ofstream(place.base + "/else/elsewhere") << "secret";
+    mkdir((place.base.path() + "/else").c_str(), 0700);
+    std::ofstream(place.base.path() + "/else/elsewhere") << "secret";
     mkdir((place.directory + "/.well-known").c_str(), 0700);
     std::filesystem::create_symlink("../../else", place.directory + "/.well-known/acme-challenge");
     for (const char* name : {"large", "missing", "dot.txt", "folder", "pipe", "link", "absolute",

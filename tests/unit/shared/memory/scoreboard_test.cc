@@ -220,14 +220,11 @@ Opened open_while_a_master_lives(const std::string& path) {
 }
 
 TEST(a_segment_is_opened_only_while_its_master_lives) {
-  char directory[] = "/tmp/restante-unit.XXXXXX";
-  assert_non_null(mkdtemp(directory));
-  const std::string path = std::string(directory) + "/segment";
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/segment";
   pid_t master = 0;
   const auto none = Segment::open(path, master);
   const Opened seen = open_while_a_master_lives(path);
-  unlink(path.c_str());
-  rmdir(directory);
   assert_false(none.has_value());
   assert_true(none.error().kind == ErrorKind::kUnavailable);
   assert_true(seen.first);

@@ -59,25 +59,16 @@ class Bench {
  public:
   explicit Bench(milliseconds time_limit) {
     log::to_syslog();  // where nobody listens
-    char name[] = "/tmp/restante-unit.XXXXXX";
-    if (mkdtemp(name) == nullptr) std::abort();
-    directory_ = name;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    (directory_ + "/mimed.sock").copy(address.sun_path, sizeof address.sun_path - 1);
+    parser_socket(directory_.path(), 0).copy(address.sun_path, sizeof address.sun_path - 1);
     listener_.reset(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
         listen(listener_.get(), 8) != 0) {
       std::abort();
     }
-    client_.emplace(loop_.base(), std::vector{directory_ + "/mimed.sock"}, 0, time_limit);
+    client_.emplace(loop_.base(), directory_.path(), 1, 0, time_limit);
   }
-  ~Bench() {
-    unlink((directory_ + "/mimed.sock").c_str());
-    rmdir(directory_.c_str());
-  }
-  Bench(const Bench&) = delete;
-  Bench& operator=(const Bench&) = delete;
 
   // Outcomes are gathered in `outcomes`: of a mail that was parsed its summary.
   void parse(std::string_view mail) {
@@ -111,7 +102,7 @@ class Bench {
 
  private:
   EventLoop loop_;
-  std::string directory_;
+  TemporaryDirectory directory_;
   UniqueFd listener_;
   std::optional<MimeClient> client_;
 };

@@ -140,20 +140,17 @@ TEST_IF(kFitsSandbox, where_some_files_are_needed_the_others_stay_closed) {
 
 TEST_IF(kFitsSandbox, apid_reads_below_the_directory_of_challenges_alone) {
   if (restante::landlock_version() == 0) skip();
-  char directory[] = "/tmp/sandbox_test.XXXXXX";
-  assert_non_null(mkdtemp(directory));
-  const std::string token = std::string(directory) + "/token";
+  const TemporaryDirectory directory;
+  const std::string token = directory.path() + "/token";
   close(open(token.c_str(), O_WRONLY | O_CREAT, 0600));
   Config config = config_with("unix:/run/redis.sock");
-  config.acme_directory = directory;
+  config.acme_directory = directory.path();
   const auto try_to_read = [&](Program kind, const std::string& path) {
     return fate(kind, config, [&] { return long{open(path.c_str(), O_RDONLY)}; });
   };
   const std::string there = try_to_read(Program::kApid, token);
   const std::string elsewhere = try_to_read(Program::kApid, kPasswords);
   const std::string of_smtpd = try_to_read(Program::kSmtpd, token);
-  unlink(token.c_str());
-  rmdir(directory);
   assert_same(there, "done");
   assert_same(elsewhere, "EACCES");
   assert_same(of_smtpd, "EACCES");

@@ -10,19 +10,22 @@ namespace {
 
 using namespace restante::smtpd;
 
-TEST(a_client_has_as_many_places_as_the_limit_says) {
-  std::size_t taken = 0, others = 0;
-  {
-    ClientTable table;
-    std::vector<ClientTable::Place> places;
-    for (int i = 0; i < 5; ++i) {
-      if (auto place = table.take("192.0.2.1", 3)) places.push_back(std::move(*place));
-    }
-    taken = places.size();
-    others = table.take("192.0.2.2", 3).has_value() ? 1 : 0;
+// The places that a client gets when it asks so many times.
+std::vector<ClientTable::Place> take(ClientTable& table, std::string_view client, int times,
+                                     std::uint64_t limit) {
+  std::vector<ClientTable::Place> places;
+  for (int i = 0; i < times; ++i) {
+    if (auto place = table.take(client, limit)) places.push_back(std::move(*place));
   }
-  assert_int_equal(taken, 3);
-  assert_int_equal(others, 1);
+  return places;
+}
+
+TEST(a_client_has_as_many_places_as_the_limit_says) {
+  ClientTable table;
+  const auto places = take(table, "192.0.2.1", 5, 3);
+  const auto others = take(table, "192.0.2.2", 1, 3);
+  assert_int_equal(places.size(), 3);
+  assert_int_equal(others.size(), 1);
 }
 
 TEST(a_place_that_is_given_back_can_be_taken_again) {
@@ -36,19 +39,11 @@ TEST(a_place_that_is_given_back_can_be_taken_again) {
 }
 
 TEST(a_limit_of_zero_is_none) {
-  std::size_t clients = 0, taken = 0;
-  {
-    ClientTable table;
-    std::vector<ClientTable::Place> places;
-    for (int i = 0; i < 1000; ++i) {
-      if (auto place = table.take("c", 0)) places.push_back(std::move(*place));
-    }
-    taken = places.size();
-    places.clear();
-    clients = table.clients();
-  }
-  assert_int_equal(taken, 1000);
-  assert_int_equal(clients, 0);
+  ClientTable table;
+  auto places = take(table, "c", 1000, 0);
+  assert_int_equal(places.size(), 1000);
+  places.clear();
+  assert_int_equal(table.clients(), 0);
 }
 
 }  // namespace
