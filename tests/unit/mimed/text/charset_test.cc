@@ -10,6 +10,7 @@
 
 namespace {
 
+using namespace restante;
 using namespace restante::mimed;
 using namespace std::string_view_literals;
 

@@ -61,13 +61,13 @@ class Bench {
     log::to_syslog();  // where nobody listens
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    parser_socket(directory_.path(), 0).copy(address.sun_path, sizeof address.sun_path - 1);
+    (directory_.path() + "/mimed.sock").copy(address.sun_path, sizeof address.sun_path - 1);
     listener_.reset(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0 ||
         listen(listener_.get(), 8) != 0) {
       std::abort();
     }
-    client_.emplace(loop_.base(), directory_.path(), 1, 0, time_limit);
+    client_.emplace(loop_.base(), std::vector{directory_.path() + "/mimed.sock"}, 0, time_limit);
   }
 
   // Outcomes are gathered in `outcomes`: of a mail that was parsed its summary.

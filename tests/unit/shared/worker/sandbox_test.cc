@@ -22,10 +22,11 @@
 #include <string>
 
 #include "shared/base/build_kind.h"
-#include "shared/base/c_ptr.h"
 #include "shared/worker/landlock.h"
 #include "shared/worker/sandbox_state.h"
 #include "testing.h"
+#include "shared/base/unique_fd.h"
+#include "shared/base/program.h"
 
 namespace {
 
