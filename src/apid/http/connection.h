@@ -42,7 +42,8 @@ class Connection {
   [[nodiscard]] bool can_be_cut() const { return !is_cut_ && exchange_.waits_for_client(); }
   void cut();
   [[nodiscard]] bool is_cut() const { return is_cut_; }
-  // Closes soon if the connection is idle. Ends what the exchange may wait for longer than that.
+  // Closes the connection in half a second if it is idle. Asks the handler to answer a held request
+  // now, and ends a stream.
   void drain(std::chrono::milliseconds now);
   // Answers nothing more, because the server is being destroyed.
   void abort();

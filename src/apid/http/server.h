@@ -24,8 +24,8 @@ class Connection;
 
 struct HttpServerOptions {
   unsigned connection_limit = 0;  // above it the slowest clients are cut
-  // For a whole request to arrive, then for the handler to answer, and at least for sending the
-  // response: a large one has one second more for each 16 KiB.
+  // For a whole request to arrive, again for the handler to answer, and again for sending the
+  // response, which has one second more for each 16 KiB of its body.
   std::chrono::milliseconds timeout{};
   std::string certificate, key;  // PEM; both empty: plain HTTP
   ClientOf client_of = {};       // behind a proxy; empty: X-Forwarded-For has no meaning
