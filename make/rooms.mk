@@ -46,7 +46,7 @@ LIBS_mimed/text     := glib-2.0
 USES_mimed/header   := base mail mimed/text
 USES_mimed/findings := base mail mimed/text mimed/header
 USES_mimed/parts    := base mail mimed/text mimed/header
-USES_mimed := base log mail memory worker parser mimed/text mimed/header mimed/findings mimed/parts
+USES_mimed := base log mail config memory worker parser mimed/text mimed/header mimed/findings mimed/parts
 LIBS_mimed := gmime-3.0
 
 USES_apid/http   := base log net mail memory

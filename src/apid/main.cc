@@ -4,7 +4,7 @@
 #include "shared/worker/run_main.h"
 
 int main(int argc, char** argv) {
-  return restante::run_main(
+  return restante::worker::run_main(
       argc, argv,
       {.name = "restante-apid", .exception = "fatal", .run = restante::apid::run_worker});
 }

@@ -50,11 +50,12 @@ void log_request(const Request& request, unsigned status, std::chrono::microseco
              {"ip", request.client.text}});
 }
 
-void count_request(const Tally& tally, const Request& request, unsigned status,
+void count_request(const memory::Counters& counters, const Request& request, unsigned status,
                    std::chrono::microseconds took) {
-  constexpr Count kClasses[] = {Count::kApi2xx, Count::kApi3xx, Count::kApi4xx, Count::kApi5xx};
-  tally.add(kClasses[std::clamp(status / 100, 2U, 5U) - 2]);
-  if (!request.was_held) tally.observe(Latency::kApiRequest, took);
+  constexpr memory::Count kClasses[] = {memory::Count::kApi2xx, memory::Count::kApi3xx,
+                                        memory::Count::kApi4xx, memory::Count::kApi5xx};
+  counters.add(kClasses[std::clamp(status / 100, 2U, 5U) - 2]);
+  if (!request.was_held) counters.observe(memory::Latency::kApiRequest, took);
 }
 
 // Connections that one of `servers` can have: half of the descriptors that there are, the others
@@ -67,31 +68,32 @@ unsigned connection_limit(std::uint64_t wanted, std::size_t servers) {
 }
 
 std::uint16_t local_port(int fd) {
-  const auto address = SocketAddress::of_socket(fd);
+  const auto address = net::SocketAddress::of_socket(fd);
   return address ? address->port() : kHttpsPort;
 }
 
 class Worker {
  public:
-  Worker(WorkerContext& context, RedisAddress redis, const Segment& segment)
+  Worker(worker::Context& context, config::RedisAddress redis, const memory::Segment& segment)
       : context_(context),
         board_(segment.scoreboard()),
-        tally_(board_.tally(context.board_slot)),
-        pulse_(loop_.base(), tally_),
-        redis_(loop_.base(), redis, context.config.redis_timeout, segment.redis_health(), tally_),
+        counters_(board_.counters(context.board_slot)),
+        heartbeat_(loop_.base(), counters_),
+        redis_(loop_.base(), redis, context.config.redis_timeout, segment.redis_health(),
+               counters_),
         subscriber_(loop_.base(), std::move(redis), context.config.redis_timeout,
-                    segment.redis_health(), tally_),
-        resources_{redis_, context.config.retention, FrameCache(loop_.base())},
+                    segment.redis_health(), counters_),
+        resources_{redis_, context.config.retention, store::FrameCache(loop_.base())},
         watch_(loop_.base(), subscriber_),
         mime_(loop_.base(), context.parser_sockets(), context.number, context.config.mime_timeout,
-              tally_),
+              counters_),
         api_(context.config,
              {.base = loop_.base(),
               .reader = reader_,
               .claims = claims_,
               .watch = watch_,
               .extractor = mime_,
-              .tally = tally_,
+              .counters = counters_,
               .metrics = [&segment] { return metrics_text(segment); }},
              segment.api_rates()),
         grace_over_(loop_.base(), [this] { loop_.stop(); }) {
@@ -110,25 +112,25 @@ class Worker {
   [[nodiscard]] Result<void> start();
   [[nodiscard]] Handler api_handler();
   [[nodiscard]] Handler redirect_handler();
-  [[nodiscard]] Result<void> add_server(const NamedFd& listener);
+  [[nodiscard]] Result<void> add_server(const worker::NamedFd& listener);
   void drain();
 
-  WorkerContext& context_;
-  EventLoop loop_;
-  Scoreboard board_;
-  Tally tally_;
-  Pulse pulse_;
-  Redis redis_, subscriber_;
-  ReadResources resources_;
-  RedisReader reader_{resources_};
-  RedisClaims claims_{resources_};
-  RedisWatch watch_;
-  MimeClient mime_;
+  worker::Context& context_;
+  net::EventLoop loop_;
+  memory::Scoreboard board_;
+  memory::Counters counters_;
+  worker::Heartbeat heartbeat_;
+  redis::Client redis_, subscriber_;
+  store::ReadResources resources_;
+  store::RedisReader reader_{resources_};
+  store::RedisClaims claims_{resources_};
+  store::RedisWatch watch_;
+  parser::Client mime_;
   Api api_;
   Result<void> started_;
   bool draining_ = false;
   std::size_t undrained_ = 0;
-  Timer grace_over_;
+  net::Timer grace_over_;
   std::vector<std::unique_ptr<HttpServer>>
       servers_;  // last: they go first, while what they ask is still there
 };
@@ -142,10 +144,10 @@ void Worker::begin() {
 }
 
 Result<void> Worker::start() {
-  for (const NamedFd& listener : context_.listeners) {
+  for (const worker::NamedFd& listener : context_.listeners) {
     if (Result<void> added = add_server(listener); !added) return added;
   }
-  for (TlsPair& pair : context_.tls_pairs) wipe(pair.key);  // GnuTLS has it
+  for (worker::TlsPair& pair : context_.tls_pairs) wipe(pair.key);  // GnuTLS has it
   if (servers_.empty()) {
     return fail(ErrorKind::kSystem, "no listening socket named http or https was handed over");
   }
@@ -159,7 +161,7 @@ Handler Worker::api_handler() {
 }
 
 Handler Worker::redirect_handler() {
-  const std::uint16_t port = local_port(context_.listener(fd_name::kHttps));
+  const std::uint16_t port = local_port(context_.listener(worker::fd_name::kHttps));
   return [port, &config = context_.config](const Request& request, const Responder& respond) {
     const bool has_key = !request.api_key.empty();  // which is to be told so, whatever it asks for
     auto challenge = has_key ? std::nullopt : answer_challenge(request, config.acme_directory);
@@ -168,32 +170,32 @@ Handler Worker::redirect_handler() {
   };
 }
 
-Result<void> Worker::add_server(const NamedFd& listener) {
-  const Config& config = context_.config;
+Result<void> Worker::add_server(const worker::NamedFd& listener) {
+  const config::Config& config = context_.config;
   HttpServerOptions options{
       .connection_limit = connection_limit(config.api_connection_limit, context_.listeners.size()),
       .timeout = config.api_timeout,
       .certificate = {},
       .key = {},
-      .tally = tally_,
+      .counters = counters_,
       .others_have_fewer = [this] {
-        return board_.others_have_fewer(context_.board_slot, Count::kHttpOpen);
+        return board_.others_have_fewer(context_.board_slot, memory::Count::kHttpOpen);
       }};
   Handler handler;
-  if (listener.name == fd_name::kHttps) {
+  if (listener.name == worker::fd_name::kHttps) {
     if (context_.tls_pairs.empty()) {
       return fail(ErrorKind::kConfig, "cannot serve HTTPS without tls_certificate and tls_key");
     }
     options.certificate = context_.tls_pairs.front().certificate;
     options.key = context_.tls_pairs.front().key;
     handler = api_handler();
-  } else if (listener.name == fd_name::kHttpApi) {
-    options.client_of = [trusted = parse_networks(config.proxy_allow)](const ClientAddress& peer,
-                                                                       std::string_view forwarded) {
+  } else if (listener.name == worker::fd_name::kHttpApi) {
+    options.client_of = [trusted = net::parse_ranges(config.proxy_allow)](
+                            const net::ClientAddress& peer, std::string_view forwarded) {
       return forwarded_client(peer, forwarded, trusted);
     };
     handler = api_handler();
-  } else if (listener.name == fd_name::kHttp) {
+  } else if (listener.name == worker::fd_name::kHttp) {
     handler = redirect_handler();
   } else {
     return {};  // another program's
@@ -201,7 +203,7 @@ Result<void> Worker::add_server(const NamedFd& listener) {
   Result<std::unique_ptr<HttpServer>> server = HttpServer::start(
       loop_.base(), listener.fd.get(), std::move(options), std::move(handler),
       [this](const Request& request, unsigned status, std::chrono::microseconds took) {
-        count_request(tally_, request, status, took);
+        count_request(counters_, request, status, took);
         log_request(request, status, took);
       });
   if (!server) return std::unexpected(std::move(server).error());
@@ -224,14 +226,15 @@ void Worker::drain() {
 
 }  // namespace
 
-Result<void> run_worker(WorkerContext context) {
+Result<void> run_worker(worker::Context context) {
   raise_descriptor_limit();
-  Result<RedisAddress> redis = redis_of(context.config);
+  Result<config::RedisAddress> redis = redis::address_of(context.config);
   if (!redis) return std::unexpected(std::move(redis).error());
-  Result<Segment> segment = Segment::map(context.segment.get());
+  Result<memory::Segment> segment = memory::Segment::map(context.segment.get());
   if (!segment) return std::unexpected(std::move(segment).error());
   Worker worker(context, *std::move(redis), *segment);
-  if (auto entered = enter_sandbox(Program::kApid, context.config); !entered) return entered;
+  if (auto entered = worker::enter_sandbox(Program::kApid, context.config); !entered)
+    return entered;
   return worker.run();
 }
 

@@ -8,6 +8,6 @@
 namespace restante::apid {
 
 // Serves until the life pipe ends and the last client has gone. An error means that it never began.
-[[nodiscard]] Result<void> run_worker(WorkerContext context);
+[[nodiscard]] Result<void> run_worker(worker::Context context);
 
 }  // namespace restante::apid

@@ -70,7 +70,7 @@ Finding check_configuration(const Options& options) {
   return {Grade::kBad, "configuration", *said};
 }
 
-void check_certificates(const Config& config, Findings& findings) {
+void check_certificates(const config::Config& config, Findings& findings) {
   for (const std::string& path : config.tls_certificate) {
     const auto expiry = certificate_expiry(path);
     findings.push_back(expiry ? judge_expiry(path, *expiry, std::time(nullptr))
@@ -78,24 +78,24 @@ void check_certificates(const Config& config, Findings& findings) {
   }
 }
 
-void check_redis(const Config& config, Findings& findings) {
-  auto address = redis_of(config);
+void check_redis(const config::Config& config, Findings& findings) {
+  auto address = redis::address_of(config);
   if (!address) return findings.push_back({Grade::kBad, "redis", address.error().what});
   Store store(config, *std::move(address));
   const auto pinged =
       store.answer_of<Result<void>>([&](auto done) { store.reader().ping(std::move(done)); });
   if (!pinged) return findings.push_back({Grade::kBad, "redis", pinged.error().what});
   findings.push_back({Grade::kGood, "redis", "it answers"});
-  const auto facts =
-      store.answer_of<Result<RedisFacts>>([&](auto done) { ask_redis(store.redis(), done); });
+  const auto facts = store.answer_of<Result<redis::Facts>>(
+      [&](auto done) { redis::ask_facts(store.redis(), done); });
   if (!facts) return findings.push_back({Grade::kBad, "redis", facts.error().what});
-  const RedisJudgement judgement = judge_redis(*facts, store.redis().behind_sentinel());
+  const redis::Judgement judgement = redis::judge(*facts, store.redis().behind_sentinel());
   for (Finding& finding : redis_findings(judgement)) findings.push_back(std::move(finding));
 }
 
 // The domain's mail comes here: an MX that names this host, or none and an address (RFC 5321
 // section 5.1).
-Finding check_domain(const Config& config, const std::string& domain) {
+Finding check_domain(const config::Config& config, const std::string& domain) {
   const std::string subject = "dns " + domain;
   const auto servers = resolve(domain, RecordType::kMailServer);
   if (!servers) return {Grade::kWarning, subject, servers.error().what};
@@ -119,18 +119,19 @@ Finding check_domain(const Config& config, const std::string& domain) {
 void print(const Findings& findings, bool json) {
   std::string text;
   for (const Finding& finding : findings) {
-    text += json ? fmt::format(R"({}{{"grade":{},"subject":{},"text":{}}})",
-                               text.empty() ? "" : ",", json_string(grade_name(finding.grade)),
-                               json_string(finding.subject), json_string(finding.text))
-                 : fmt::format("{:8} {}: {}\n", grade_name(finding.grade), finding.subject,
-                               finding.text);
+    text += json
+                ? fmt::format(R"({}{{"grade":{},"subject":{},"text":{}}})", text.empty() ? "" : ",",
+                              mail::json_string(grade_name(finding.grade)),
+                              mail::json_string(finding.subject), mail::json_string(finding.text))
+                : fmt::format("{:8} {}: {}\n", grade_name(finding.grade), finding.subject,
+                              finding.text);
   }
   fmt::print("{}", json ? "[" + text + "]\n" : text);
 }
 
 }  // namespace
 
-Result<int> run_check(const Options& options, const Config& config) {
+Result<int> run_check(const Options& options, const config::Config& config) {
   Findings findings = {check_configuration(options)};
   check_certificates(config, findings);
   check_redis(config, findings);

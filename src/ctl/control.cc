@@ -64,14 +64,14 @@ class RawTerminal {
 
 }  // namespace
 
-Result<int> run_status(const Options& options, const Config& config) {
+Result<int> run_status(const Options& options, const config::Config& config) {
   const auto status = read_status(config.runtime_dir);
   if (!status) return std::unexpected(status.error());
   fmt::print("{}", options.json ? status_json(*status) : status_text(*status));
   return status->has_problem() ? kProblem : kFine;
 }
 
-Result<int> run_top(const Options& options, const Config& config) {
+Result<int> run_top(const Options& options, const config::Config& config) {
   const RawTerminal terminal;
   std::optional<Status> before;
   for (std::uint64_t shown = 0;;) {
@@ -86,7 +86,7 @@ Result<int> run_top(const Options& options, const Config& config) {
   }
 }
 
-Result<int> run_reload(const Options&, const Config& config) {
+Result<int> run_reload(const Options&, const config::Config& config) {
   const auto before = read_status(config.runtime_dir);
   if (!before) return std::unexpected(before.error());
   if (auto sent = send_signal(before->master, SIGHUP); !sent) return std::unexpected(sent.error());
@@ -112,7 +112,7 @@ Result<int> run_reload(const Options&, const Config& config) {
   return kFine;
 }
 
-Result<int> run_stop(const Options&, const Config& config) {
+Result<int> run_stop(const Options&, const config::Config& config) {
   const auto before = read_status(config.runtime_dir);
   if (!before) return std::unexpected(before.error());
   if (auto sent = send_signal(before->master, SIGTERM); !sent) return std::unexpected(sent.error());

@@ -54,13 +54,13 @@ void print_addresses(const std::string& name, const std::vector<std::string>& re
       name);
 }
 
-void print_domain(const Config& config, const std::string& domain,
+void print_domain(const config::Config& config, const std::string& domain,
                   const std::vector<std::string>& addresses) {
   fmt::print("\n; mail for {} comes to this host, and none is sent from it\n", domain);
   fmt::print("{}. IN MX 10 {}.\n", domain, config.hostname);
   fmt::print("{}. IN TXT \"v=spf1 -all\"\n", domain);
   fmt::print("_dmarc.{}. IN TXT \"v=DMARC1; p=reject\"\n", domain);
-  if (config.mta_sts == MtaSts::kNone) return;
+  if (config.mta_sts == config::MtaSts::kNone) return;
   const std::time_t now = std::time(nullptr);
   std::tm parts{};
   gmtime_r(&now, &parts);
@@ -73,7 +73,7 @@ void print_domain(const Config& config, const std::string& domain,
 
 }  // namespace
 
-Result<int> run_dns(const Options&, const Config& config) {
+Result<int> run_dns(const Options&, const config::Config& config) {
   if (config.domain.empty()) {
     return fail(ErrorKind::kConfig, "the setting domain is not set: give -c file, or -o domain=…");
   }

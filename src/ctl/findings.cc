@@ -16,10 +16,10 @@ std::string_view grade_name(Grade grade) {
   return kNames[static_cast<std::size_t>(grade)];
 }
 
-Findings redis_findings(const RedisJudgement& judgement) {
+Findings redis_findings(const redis::Judgement& judgement) {
   const std::string subject = "redis";
   Findings findings;
-  for (const RedisFinding& one : judgement.findings) {
+  for (const redis::Finding& one : judgement.findings) {
     findings.push_back(
         {one.loses ? Grade::kBad : Grade::kWarning, subject, one.what + "; " + one.advice});
   }

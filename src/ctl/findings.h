@@ -7,8 +7,8 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/config/config.h"
 #include "shared/base/error.h"
+#include "shared/config/config.h"
 #include "shared/redis/durability.h"
 
 namespace restante::ctl {
@@ -24,7 +24,7 @@ using Findings = std::vector<Finding>;
 
 [[nodiscard]] std::string_view grade_name(Grade grade);
 
-[[nodiscard]] Findings redis_findings(const RedisJudgement& judgement);
+[[nodiscard]] Findings redis_findings(const redis::Judgement& judgement);
 
 // What a certificate that ends then means now; both in Unix time.
 [[nodiscard]] Finding judge_expiry(const std::string& path, std::int64_t expiry, std::int64_t now);

@@ -17,15 +17,15 @@ constexpr std::size_t kKeyBytes = 24;  // more than can be guessed, by far
 
 }  // namespace
 
-Result<int> run_key(const Options&, const Config&) {
+Result<int> run_key(const Options&, const config::Config&) {
   std::array<unsigned char, kKeyBytes> bytes{};
   if (RAND_bytes(bytes.data(), static_cast<int>(bytes.size())) != 1) {
     return fail(ErrorKind::kSystem, "the system gives no random bytes");
   }
   const std::string key = to_hex(bytes);
-  KeyHash hash{};
+  config::KeyHash hash{};
   SHA256(reinterpret_cast<const unsigned char*>(key.data()), key.size(), hash.data());
-  fmt::print("key      {}\napi_key  {}{}\n", key, kHashPrefix, to_hex(hash));
+  fmt::print("key      {}\napi_key  {}{}\n", key, config::kHashPrefix, to_hex(hash));
   return kFine;
 }
 

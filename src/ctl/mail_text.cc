@@ -32,10 +32,10 @@ std::string_view second_half(std::string_view summary) {
   return summary.empty() ? summary : summary.substr(1);
 }
 
-std::string listed_json(const ListedMail& mail) {
+std::string listed_json(const store::ListedMail& mail) {
   std::string json;
-  append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary,
-                        second_half(mail.summary));
+  mail::append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary,
+                              second_half(mail.summary));
   return json;
 }
 
@@ -61,9 +61,9 @@ std::string attachment_lines(const cJSON* mail) {
 
 }  // namespace
 
-std::string inbox_text(const Page& page) {
+std::string inbox_text(const store::Page& page) {
   std::string text;
-  for (const ListedMail& mail : page.mails) {
+  for (const store::ListedMail& mail : page.mails) {
     const Document parsed = parse(listed_json(mail));
     text +=
         fmt::format("{}  {}  {}  {}\n", mail.id.text(), date_text(mail.id.received_at()),
@@ -72,20 +72,21 @@ std::string inbox_text(const Page& page) {
   return text;
 }
 
-std::string inbox_json(const Page& page) {
+std::string inbox_json(const store::Page& page) {
   std::string json;
-  for (const ListedMail& mail : page.mails) json += (json.empty() ? "" : ",") + listed_json(mail);
+  for (const store::ListedMail& mail : page.mails)
+    json += (json.empty() ? "" : ",") + listed_json(mail);
   return "[" + json + "]\n";
 }
 
-std::string mail_json(const StoredMail& mail) {
+std::string mail_json(const store::StoredMail& mail) {
   std::string rest = mail.bodies, json;
   if (!mail.details.empty()) rest += "," + mail.details;
-  append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary, rest);
+  mail::append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary, rest);
   return json + "\n";
 }
 
-std::string mail_text(const StoredMail& mail) {
+std::string mail_text(const store::StoredMail& mail) {
   const Document parsed = parse(mail_json(mail));
   const cJSON* const root = parsed.get();
   std::string text =

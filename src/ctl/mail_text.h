@@ -9,13 +9,13 @@
 namespace restante::ctl {
 
 // A table, a line a mail.
-[[nodiscard]] std::string inbox_text(const Page& page);
+[[nodiscard]] std::string inbox_text(const store::Page& page);
 // As the API lists them, without bodies.
-[[nodiscard]] std::string inbox_json(const Page& page);
+[[nodiscard]] std::string inbox_json(const store::Page& page);
 
 // Envelope, header fields, names of attachments, text.
-[[nodiscard]] std::string mail_text(const StoredMail& mail);
+[[nodiscard]] std::string mail_text(const store::StoredMail& mail);
 // As the API has it.
-[[nodiscard]] std::string mail_json(const StoredMail& mail);
+[[nodiscard]] std::string mail_json(const store::StoredMail& mail);
 
 }  // namespace restante::ctl

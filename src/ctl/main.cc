@@ -15,7 +15,7 @@ namespace {
 struct Command {
   std::string_view name;
   std::size_t words;
-  Result<int> (*run)(const Options&, const Config&);
+  Result<int> (*run)(const Options&, const config::Config&);
   bool needs_master;  // that it does not run is the answer, then
 };
 

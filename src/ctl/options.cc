@@ -12,7 +12,7 @@
 namespace restante::ctl {
 namespace {
 
-Result<void> take_option(Options& options, int found) {
+Result<void> apply_option(Options& options, int found) {
   switch (found) {
     case 'c':
       options.file = optarg;
@@ -56,7 +56,7 @@ Result<Options> parse_options(int argc, char** argv) {
                           {nullptr, 0, nullptr, 0}};
   opterr = 0;
   for (int found = 0; (found = getopt_long(argc, argv, ":c:r:o:n:Vh", longs, nullptr)) != -1;) {
-    if (auto taken = take_option(options, found); !taken) return std::unexpected(taken.error());
+    if (auto taken = apply_option(options, found); !taken) return std::unexpected(taken.error());
   }
   for (int i = optind; i < argc; ++i) {
     if (options.command.empty()) {
@@ -92,8 +92,8 @@ restantectl(8) tells more.
 )";
 }
 
-Result<Config> read_config(const Options& options) {
-  ConfigReader reader;
+Result<config::Config> read_config(const Options& options) {
+  config::Loader reader;
   if (options.file || !options.runtime_dir) {
     if (auto read = reader.load_file(options.file); !read) return std::unexpected(read.error());
   }
@@ -110,7 +110,7 @@ Result<Config> read_config(const Options& options) {
   for (const std::string& setting : options.settings) {
     if (auto set = reader.set(setting, "-o"); !set) return std::unexpected(set.error());
   }
-  Config config = reader.config();
+  config::Config config = reader.config();
   if (config.redis == "private") config.redis = "unix:" + config.runtime_dir + "/redis.sock";
   if (auto whole = reader.finish()) {  // what depends on the machine
     config.hostname = whole->hostname;

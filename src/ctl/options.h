@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "shared/config/config.h"
 #include "shared/base/error.h"
+#include "shared/config/config.h"
 
 namespace restante::ctl {
 
@@ -32,6 +32,6 @@ struct Options {
 
 // From where restante itself would have them. With -r the file is read only if it is named, and
 // Redis is the private one of that directory, if there is one. What is required may be missing.
-[[nodiscard]] Result<Config> read_config(const Options& options);
+[[nodiscard]] Result<config::Config> read_config(const Options& options);
 
 }  // namespace restante::ctl

@@ -10,10 +10,10 @@
 #include <string>
 
 #include "shared/base/error.h"
-#include "shared/redis/durability.h"
-#include "shared/worker/sandbox_state.h"
 #include "shared/memory/scoreboard.h"
 #include "shared/memory/segment.h"
+#include "shared/redis/durability.h"
+#include "shared/worker/sandbox_state.h"
 
 namespace restante::ctl {
 
@@ -25,12 +25,12 @@ struct Status {
   std::int64_t started_at = 0, certificate_expiry = 0;  // Unix time in s
   std::uint64_t generation = 0, deaths = 0, reloads = 0, failed_reloads = 0;
   bool redis_up = false, redis_full = false;
-  RedisRisks redis_risks = 0;
-  SandboxState sandbox;
-  Score score;
+  redis::Risks redis_risks = 0;
+  worker::SandboxState sandbox;
+  memory::Score score;
 
   // A worker whose heartbeat is older than 5 s. Those without a heartbeat never do.
-  [[nodiscard]] bool hangs(const ProcessScore& process) const;
+  [[nodiscard]] bool hangs(const memory::ProcessScore& process) const;
   // Something hangs, Redis is away, or the certificate has expired.
   [[nodiscard]] bool has_problem() const;
 };
@@ -38,7 +38,7 @@ struct Status {
 [[nodiscard]] std::string segment_path(const std::string& runtime_dir);
 
 // All but the master's pid. Workers write the segment, so nothing that stands in it is relied upon.
-[[nodiscard]] Status status_of(const Segment& segment);
+[[nodiscard]] Status status_of(const memory::Segment& segment);
 
 // kUnavailable: restante does not run.
 [[nodiscard]] Result<Status> read_status(const std::string& runtime_dir);
@@ -49,6 +49,6 @@ struct Status {
 
 // Below which time a share of the observations lie, in ms; nothing without any. Of the last bucket
 // its lower end.
-[[nodiscard]] std::optional<double> quantile_ms(const Histogram& histogram, double share);
+[[nodiscard]] std::optional<double> quantile_ms(const memory::Histogram& histogram, double share);
 
 }  // namespace restante::ctl

@@ -16,15 +16,15 @@ namespace restante::ctl {
 class Store {
  public:
   // Waits until Redis is available, or was not for as long as Redis::when_settled() allows.
-  Store(const Config& config, RedisAddress address)
+  Store(const config::Config& config, config::RedisAddress address)
       : redis_(loop_.base(), std::move(address), config.redis_timeout, health_),
-        resources_{redis_, config.retention, FrameCache(loop_.base())} {
+        resources_{redis_, config.retention, store::FrameCache(loop_.base())} {
     redis_.when_settled([this] { settled_ = true; });
     while (!settled_) event_base_loop(loop_.base(), EVLOOP_ONCE);
   }
 
-  [[nodiscard]] Redis& redis() { return redis_; }
-  [[nodiscard]] Reader& reader() { return reader_; }
+  [[nodiscard]] redis::Client& redis() { return redis_; }
+  [[nodiscard]] store::Reader& reader() { return reader_; }
 
   // Calls `start` with a callback, waits until that is called, and returns what it was called with.
   template <class T, class Start>
@@ -36,12 +36,12 @@ class Store {
   }
 
  private:
-  EventLoop loop_;
-  RedisHealth health_{.is_private = 1};  // an outage is reported by the command, not logged
+  net::EventLoop loop_;
+  memory::RedisOutage health_{.is_private = 1};  // an outage is reported by the command, not logged
   bool settled_ = false;
-  Redis redis_;
-  ReadResources resources_;
-  RedisReader reader_{resources_};
+  redis::Client redis_;
+  store::ReadResources resources_;
+  store::RedisReader reader_{resources_};
 };
 
 }  // namespace restante::ctl

@@ -21,8 +21,9 @@
 namespace restante::master {
 namespace {
 
-constexpr std::array kNames = {fd_name::kSmtp, fd_name::kSmtpProxy, fd_name::kHttp, fd_name::kHttps,
-                               fd_name::kHttpApi};
+constexpr std::array kNames = {worker::fd_name::kSmtp, worker::fd_name::kSmtpProxy,
+                               worker::fd_name::kHttp, worker::fd_name::kHttps,
+                               worker::fd_name::kHttpApi};
 
 sockaddr_storage address_of(int fd) {
   sockaddr_storage address{};
@@ -46,7 +47,7 @@ bool is_local(const sockaddr_storage& address) {
   return address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&ipv6.sin6_addr);
 }
 
-Result<void> check(const NamedFd& passed) {
+Result<void> check(const worker::NamedFd& passed) {
   const auto wrong = [&](std::string_view what) {
     return fail(ErrorKind::kConfig, "the socket {} that systemd passed {}",
                 log::quoted(passed.name), what);
@@ -60,7 +61,7 @@ Result<void> check(const NamedFd& passed) {
     return wrong("is no listening stream socket: use ListenStream= and no Accept=yes");
   }
   const sockaddr_storage address = address_of(passed.fd.get());
-  if (passed.name == fd_name::kHttpApi) {
+  if (passed.name == worker::fd_name::kHttpApi) {
     if (!is_local(address)) return wrong("can be reached by others; the API there is without TLS");
   } else if (address.ss_family != AF_INET && address.ss_family != AF_INET6) {
     return wrong("is no TCP socket");
@@ -70,16 +71,16 @@ Result<void> check(const NamedFd& passed) {
 
 }  // namespace
 
-Result<std::vector<NamedFd>> take_passed_listeners() {
+Result<std::vector<worker::NamedFd>> adopt_passed_listeners() {
   char** names = nullptr;
   const int count = sd_listen_fds_with_names(/*unset_environment=*/1, &names);
-  std::vector<NamedFd> passed;
+  std::vector<worker::NamedFd> passed;
   for (int i = 0; i < count; ++i) {
     passed.push_back({names[i], UniqueFd(SD_LISTEN_FDS_START + i)});
     std::free(names[i]);
   }
   std::free(names);
-  for (const NamedFd& one : passed) {
+  for (const worker::NamedFd& one : passed) {
     if (auto good = check(one); !good) return std::unexpected(good.error());
     const int flags = fcntl(one.fd.get(), F_GETFL);
     fcntl(one.fd.get(), F_SETFL, flags | O_NONBLOCK);

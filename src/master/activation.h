@@ -13,6 +13,6 @@ namespace restante::master {
 // once. Each socket must have the name smtp, smtp_proxy, http, https or http_api
 // (FileDescriptorName= in its socket unit) and fit that purpose, else the error (kConfig) says
 // which one does not, and why.
-[[nodiscard]] Result<std::vector<NamedFd>> take_passed_listeners();
+[[nodiscard]] Result<std::vector<worker::NamedFd>> adopt_passed_listeners();
 
 }  // namespace restante::master

@@ -104,8 +104,8 @@ std::vector<std::string> Demo::settings() const {
   return settings;
 }
 
-void Demo::print_welcome(const Config& config, std::uint16_t smtp_port, std::uint16_t http_port,
-                         std::uint16_t https_port) {
+void Demo::print_welcome(const config::Config& config, std::uint16_t smtp_port,
+                         std::uint16_t http_port, std::uint16_t https_port) {
   const std::string key = config.api_key.empty() ? "YOUR-KEY" : config.api_key.front();
   const std::string& domain = config.domain.front();
   fmt::print(R"(

@@ -29,8 +29,8 @@ class Demo {
   [[nodiscard]] std::vector<std::string> settings() const;
 
   // Prints commands for a first mail, which work when pasted into a shell.
-  static void print_welcome(const Config& config, std::uint16_t smtp_port, std::uint16_t http_port,
-                            std::uint16_t https_port);
+  static void print_welcome(const config::Config& config, std::uint16_t smtp_port,
+                            std::uint16_t http_port, std::uint16_t https_port);
 
  private:
   Demo() = default;

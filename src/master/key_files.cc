@@ -96,7 +96,7 @@ std::string advice_to_let_read(const std::string& path, int error_number) {
       user_name(), group_name(), path);
 }
 
-Result<void> read_key_file(Config& config) {
+Result<void> read_key_file(config::Config& config) {
   if (config.api_key_file.empty()) return {};
   auto text = read_file("api_key_file", config.api_key_file, "create it, one key a line");
   if (!text) return std::unexpected(text.error());
@@ -109,7 +109,7 @@ Result<void> read_key_file(Config& config) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   // The table of settings knows what a key may look like.
-  ConfigReader reader;
+  config::Loader reader;
   if (auto read = reader.set("api_key=" + keys, config.api_key_file); !read) return read;
   for (const std::string& key : reader.config().api_key) config.api_key.push_back(key);
   if (config.api_key.empty()) {
@@ -119,35 +119,35 @@ Result<void> read_key_file(Config& config) {
   return {};
 }
 
-Result<std::vector<TlsFds>> load_tls_pairs(const Config& config) {
+Result<std::vector<TlsFds>> load_tls_pairs(const config::Config& config) {
   std::vector<TlsFds> pairs;
   for (std::size_t i = 0; i < config.tls_certificate.size(); ++i) {
     auto certificate =
-        load_pem("tls_certificate", config.tls_certificate[i], fd_name::kTlsCertificate);
+        load_pem("tls_certificate", config.tls_certificate[i], worker::fd_name::kTlsCertificate);
     if (!certificate) return std::unexpected(certificate.error());
-    auto key = load_pem("tls_key", config.tls_key[i], fd_name::kTlsKey);
+    auto key = load_pem("tls_key", config.tls_key[i], worker::fd_name::kTlsKey);
     if (!key) return std::unexpected(key.error());
     pairs.push_back({.certificate = std::move(*certificate), .key = std::move(*key)});
   }
   return pairs;
 }
 
-Result<CertificateExpiry> check_tls(const Config& config, const std::vector<TlsFds>& pairs,
+Result<CertificateExpiry> check_tls(const config::Config& config, const std::vector<TlsFds>& pairs,
                                     const std::filesystem::path& programs) {
   const std::string program = programs / "restante-smtpd";
-  std::string text = format_config(config, Program::kSmtpd);
+  std::string text = config::format_config(config, Program::kSmtpd);
   const WipedAtEnd has_password(text);
-  auto view = make_sealed_memfd(fd_name::kConfig, text);
+  auto view = make_sealed_memfd(worker::fd_name::kConfig, text);
   if (!view) return std::unexpected(view.error());
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return fail(ErrorKind::kSystem, "pipe: {}", errno_text());
   const UniqueFd reader(ends[0]);
   UniqueFd writer(ends[1]);
-  std::vector<Inherited> inherited = {{fd_name::kConfig, view->get()},
-                                      {fd_name::kReady, writer.get()}};
+  std::vector<Inherited> inherited = {{worker::fd_name::kConfig, view->get()},
+                                      {worker::fd_name::kReady, writer.get()}};
   for (const TlsFds& pair : pairs) {
-    inherited.push_back({fd_name::kTlsCertificate, pair.certificate.get()});
-    inherited.push_back({fd_name::kTlsKey, pair.key.get()});
+    inherited.push_back({worker::fd_name::kTlsCertificate, pair.certificate.get()});
+    inherited.push_back({worker::fd_name::kTlsKey, pair.key.get()});
   }
   const auto pid = spawn({program, "--check"}, inherited);
   if (!pid) return std::unexpected(pid.error());
@@ -157,7 +157,7 @@ Result<CertificateExpiry> check_tls(const Config& config, const std::vector<TlsF
   int wait_status = 0;
   waitpid(*pid, &wait_status, 0);
   if (!found) return fail(ErrorKind::kSystem, "{} --check: {}", program, found.error().what);
-  const auto first = parse_expiry(*found);
+  const auto first = worker::parse_expiry(*found);
   if (wait_status == 0 && first && first->index < config.tls_certificate.size()) {
     return CertificateExpiry{config.tls_certificate[first->index],
                              static_cast<std::int64_t>(first->time)};

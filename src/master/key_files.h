@@ -15,7 +15,7 @@ namespace restante::master {
 
 // Adds the API keys of api_key_file to `config.api_key`. Returns kConfig if the file cannot be
 // read, or if there is no key in either.
-[[nodiscard]] Result<void> read_key_file(Config& config);
+[[nodiscard]] Result<void> read_key_file(config::Config& config);
 
 // A certificate and its key, in sealed memfds.
 struct TlsFds {
@@ -23,11 +23,11 @@ struct TlsFds {
 };
 
 // Reads the pairs that tls_certificate and tls_key name, in their order. There is at least one.
-[[nodiscard]] Result<std::vector<TlsFds>> load_tls_pairs(const Config& config);
+[[nodiscard]] Result<std::vector<TlsFds>> load_tls_pairs(const config::Config& config);
 
 // Starts a restante-smtpd of `programs` that tries the pairs, and waits for up to 10 s. Returns
 // which certificate expires first, or what that process found wrong.
-[[nodiscard]] Result<CertificateExpiry> check_tls(const Config& config,
+[[nodiscard]] Result<CertificateExpiry> check_tls(const config::Config& config,
                                                   const std::vector<TlsFds>& pairs,
                                                   const std::filesystem::path& programs);
 

@@ -24,7 +24,7 @@ namespace {
 constexpr int kBacklog = 4096;
 
 // -1 with errno set when it cannot be had.
-UniqueFd open_listener(const SocketAddress& address, bool both_families) {
+UniqueFd open_listener(const net::SocketAddress& address, bool both_families) {
   const int family = address.family();
   UniqueFd fd(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return fd;
@@ -41,13 +41,14 @@ UniqueFd open_listener(const SocketAddress& address, bool both_families) {
   return fd;
 }
 
-UniqueFd open_listener(const ListenAddress& address) {
+UniqueFd open_listener(const config::ListenAddress& address) {
   if (!address.host.empty()) {
-    return open_listener(*SocketAddress::of_host(address.host, address.port), false);
+    return open_listener(*net::SocketAddress::of_host(address.host, address.port), false);
   }
-  UniqueFd fd = open_listener(*SocketAddress::of_host("::", address.port), /*both_families=*/true);
+  UniqueFd fd =
+      open_listener(*net::SocketAddress::of_host("::", address.port), /*both_families=*/true);
   if (!fd && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {  // a machine without IPv6
-    fd = open_listener(*SocketAddress::of_host("0.0.0.0", address.port), false);
+    fd = open_listener(*net::SocketAddress::of_host("0.0.0.0", address.port), false);
   }
   return fd;
 }
@@ -70,7 +71,7 @@ std::string advice(int error_number, std::string_view setting) {
 }  // namespace
 
 std::uint16_t bound_port(int fd) {
-  const auto address = SocketAddress::of_socket(fd);
+  const auto address = net::SocketAddress::of_socket(fd);
   return address ? address->port() : std::uint16_t{0};
 }
 
@@ -78,7 +79,7 @@ namespace {
 
 Result<UniqueFd> bind_port(std::string_view setting, std::string_view name,
                            const std::string& text) {
-  const auto address = parse_listen(text);
+  const auto address = config::parse_listen(text);
   if (!address) return std::unexpected(address.error());
   UniqueFd fd = open_listener(*address);
   if (!fd) {
@@ -94,12 +95,12 @@ Result<UniqueFd> bind_port(std::string_view setting, std::string_view name,
 
 Result<UniqueFd> bind_local(const std::string& text, const Identity& identity) {
   constexpr std::string_view kSetting = "http_api_listen";
-  const auto local = parse_local_listen(text);
+  const auto local = config::parse_local_listen(text);
   if (!local) return std::unexpected(local.error());
-  if (local->path.empty()) return bind_port(kSetting, fd_name::kHttpApi, text);
+  if (local->path.empty()) return bind_port(kSetting, worker::fd_name::kHttpApi, text);
   auto fd = listen_for_others(local->path, identity);
   if (!fd) return fail(fd.error().kind, "{}: {}", kSetting, fd.error().what);
-  log::notice("listening", {{"for", fd_name::kHttpApi}, {"address", text}});
+  log::notice("listening", {{"for", worker::fd_name::kHttpApi}, {"address", text}});
   return fd;
 }
 
@@ -109,26 +110,28 @@ bool Listeners::passed(std::string_view name) const {
   return std::ranges::find(passed_names, name) != passed_names.end();
 }
 
-Result<Listeners> bind_listeners(const Config& config, const Identity& identity) {
+Result<Listeners> bind_listeners(const config::Config& config, const Identity& identity) {
   struct Group {
     std::string_view name, setting;
     const std::vector<std::string>& addresses;
   };
-  const Group groups[] = {{fd_name::kSmtp, "smtp_listen", config.smtp_listen},
-                          {fd_name::kSmtpProxy, "smtp_proxy_listen", config.smtp_proxy_listen},
-                          {fd_name::kHttp, "http_listen", config.http_listen},
-                          {fd_name::kHttps, "https_listen", config.https_listen},
-                          {fd_name::kHttpApi, "http_api_listen", config.http_api_listen}};
+  const Group groups[] = {
+      {worker::fd_name::kSmtp, "smtp_listen", config.smtp_listen},
+      {worker::fd_name::kSmtpProxy, "smtp_proxy_listen", config.smtp_proxy_listen},
+      {worker::fd_name::kHttp, "http_listen", config.http_listen},
+      {worker::fd_name::kHttps, "https_listen", config.https_listen},
+      {worker::fd_name::kHttpApi, "http_api_listen", config.http_api_listen}};
   Listeners listeners;
-  auto passed = take_passed_listeners();
+  auto passed = adopt_passed_listeners();
   if (!passed) return std::unexpected(passed.error());
   listeners.fds = std::move(*passed);
-  for (const NamedFd& one : listeners.fds) listeners.passed_names.push_back(one.name);
+  for (const worker::NamedFd& one : listeners.fds) listeners.passed_names.push_back(one.name);
   for (const Group& group : groups) {
     if (listeners.passed(group.name)) continue;
     for (const std::string& text : group.addresses) {
-      auto fd = group.name == fd_name::kHttpApi ? bind_local(text, identity)
-                                                : bind_port(group.setting, group.name, text);
+      auto fd = group.name == worker::fd_name::kHttpApi
+                    ? bind_local(text, identity)
+                    : bind_port(group.setting, group.name, text);
       if (!fd) return std::unexpected(fd.error());
       listeners.fds.push_back({std::string(group.name), std::move(*fd)});
     }
@@ -136,15 +139,15 @@ Result<Listeners> bind_listeners(const Config& config, const Identity& identity)
   return listeners;
 }
 
-void remove_unix_sockets(const Config& config) {
+void remove_unix_sockets(const config::Config& config) {
   for (const std::string& text : config.http_api_listen) {
-    const auto local = parse_local_listen(text);
+    const auto local = config::parse_local_listen(text);
     if (local && !local->path.empty()) remove_socket(local->path);
   }
 }
 
 Result<UniqueFd> listen_unix(const std::string& path) {
-  const auto address = SocketAddress::of_path(path);
+  const auto address = net::SocketAddress::of_path(path);
   if (!address) {
     return fail(ErrorKind::kConfig, "runtime_dir: {} is too long for a socket's path", path);
   }

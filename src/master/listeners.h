@@ -15,7 +15,7 @@
 namespace restante::master {
 
 struct Listeners {
-  std::vector<NamedFd> fds;
+  std::vector<worker::NamedFd> fds;
   std::vector<std::string> passed_names;  // of those that systemd passed
 
   [[nodiscard]] bool passed(std::string_view name) const;
@@ -24,10 +24,11 @@ struct Listeners {
 // Receives the listeners that systemd passed, and binds the addresses of each setting for which it
 // passed none. Logs each listener with its port. Only `identity` and its group can connect to a
 // Unix socket. The error names the setting, the address and what to do.
-[[nodiscard]] Result<Listeners> bind_listeners(const Config& config, const Identity& identity);
+[[nodiscard]] Result<Listeners> bind_listeners(const config::Config& config,
+                                               const Identity& identity);
 
 // Removes the Unix sockets that bind_listeners() made, if this user may remove them.
-void remove_unix_sockets(const Config& config);
+void remove_unix_sockets(const config::Config& config);
 
 // Returns a SOCK_SEQPACKET listener at `path`, for mimed. Replaces a file that an earlier run left.
 [[nodiscard]] Result<UniqueFd> listen_unix(const std::string& path);

@@ -90,7 +90,7 @@ Result<UniqueFd> open_for(const Identity& identity, const std::string& path, IfM
   return file;
 }
 
-bool is_file(const Config& config) { return config.log_to.starts_with('/'); }
+bool is_file(const config::Config& config) { return config.log_to.starts_with('/'); }
 
 bool is_same_file(const UniqueFd& one, const UniqueFd& other) {
   struct stat first{}, second{};
@@ -99,7 +99,7 @@ bool is_same_file(const UniqueFd& one, const UniqueFd& other) {
 }
 
 Result<void> check_syslog() {
-  const auto address = SocketAddress::of_path("/dev/log");
+  const auto address = net::SocketAddress::of_path("/dev/log");
   const UniqueFd client(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (connect(client.get(), address->get(), address->size()) == 0) return {};
   return fail(ErrorKind::kConfig,
@@ -113,7 +113,7 @@ Result<void> check_syslog() {
 Result<std::shared_ptr<LogFile>> LogFile::open(const std::string& path, const Identity& identity) {
   auto file = open_for(identity, path, IfMissing::kMake);
   if (!file) return std::unexpected(file.error());
-  auto box = LogBox::make();
+  auto box = log::SharedFile::make();
   if (!box) return std::unexpected(box.error());
   if (auto put = box->put(file->get()); !put) return std::unexpected(put.error());
   std::shared_ptr<LogFile> made(new LogFile(path, identity, std::move(*box)));
@@ -132,16 +132,16 @@ void LogFile::reopen() {
   log::notice("log_reopened", {{"file", path_}});
 }
 
-Result<std::shared_ptr<LogFile>> open_log(const Config& config, const Identity& identity) {
+Result<std::shared_ptr<LogFile>> open_log(const config::Config& config, const Identity& identity) {
   if (!is_file(config)) return nullptr;
   return LogFile::open(config.log_to, identity);
 }
 
-Result<std::shared_ptr<LogFile>> open_log(const Config& config) {
+Result<std::shared_ptr<LogFile>> open_log(const config::Config& config) {
   return open_log(config, {config.user, geteuid(), getegid()});
 }
 
-void use_log(const Config& config, const LogFile* file) {
+void use_log(const config::Config& config, const LogFile* file) {
   log::set_level(config.log_level);
   if (file != nullptr) {
     log::to_file(UniqueFd(fcntl(file->box(), F_DUPFD_CLOEXEC, 0)));
@@ -152,7 +152,7 @@ void use_log(const Config& config, const LogFile* file) {
   }
 }
 
-Result<void> check_log(const Config& config) {
+Result<void> check_log(const config::Config& config) {
   if (config.log_to == "syslog") return check_syslog();
   if (!is_file(config)) return {};
   const auto identity = find_identity(config.user);

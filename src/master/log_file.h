@@ -27,30 +27,30 @@ class LogFile {
   void reopen();
 
   [[nodiscard]] const std::string& path() const { return path_; }
-  // The descriptor of the LogBox, for reading. Workers inherit it.
+  // The descriptor of the log::SharedFile, for reading. Workers inherit it.
   [[nodiscard]] int box() const { return box_.for_reading(); }
 
  private:
-  LogFile(std::string path, Identity identity, LogBox box)
+  LogFile(std::string path, Identity identity, log::SharedFile box)
       : path_(std::move(path)), identity_(std::move(identity)), box_(std::move(box)) {}
 
   std::string path_;
   Identity identity_;
-  LogBox box_;
+  log::SharedFile box_;
   UniqueFd file_;
 };
 
 // Opens the file that log_to names. Returns null if log_to does not name a file.
-[[nodiscard]] Result<std::shared_ptr<LogFile>> open_log(const Config& config,
+[[nodiscard]] Result<std::shared_ptr<LogFile>> open_log(const config::Config& config,
                                                         const Identity& identity);
 // The same for a process that runs as `config.user` already.
-[[nodiscard]] Result<std::shared_ptr<LogFile>> open_log(const Config& config);
+[[nodiscard]] Result<std::shared_ptr<LogFile>> open_log(const config::Config& config);
 
 // Directs the master's own lines to where log_to says. `file` is what open_log() returned.
-void use_log(const Config& config, const LogFile* file);
+void use_log(const config::Config& config, const LogFile* file);
 
 // Returns an error if open_log() would fail, or if log_to is syslog and no daemon listens at
 // /dev/log. Changes nothing.
-[[nodiscard]] Result<void> check_log(const Config& config);
+[[nodiscard]] Result<void> check_log(const config::Config& config);
 
 }  // namespace restante::master

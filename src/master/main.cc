@@ -44,9 +44,9 @@ std::filesystem::path find_programs() {
 }
 
 // Every setting as it would be, also while something required is missing: then that is said last.
-Result<int> print_config(const ConfigReader& reader) {
+Result<int> print_config(const config::Loader& reader) {
   const auto config = reader.finish();
-  fmt::print("{}", describe_config(config ? *config : reader.config()));
+  fmt::print("{}", config::describe_config(config ? *config : reader.config()));
   std::fflush(stdout);
   if (!config) return std::unexpected(config.error());
   return EXIT_SUCCESS;
@@ -55,7 +55,7 @@ Result<int> print_config(const ConfigReader& reader) {
 // From here on without root.
 Result<int> supervise(const Sources& sources, const ActiveConfiguration& active, WorkerSet first,
                       Service& service, const std::filesystem::path& programs) {
-  const Config& config = active.config;
+  const config::Config& config = active.config;
   Supervisor supervisor(Service::auxiliary(config), std::move(first), service.scoreboard());
   Reloader reloader(sources, active, service, programs);
   supervisor.on_reload([&](std::uint64_t generation) { return reloader.prepare(generation); },
@@ -66,15 +66,16 @@ Result<int> supervise(const Sources& sources, const ActiveConfiguration& active,
   supervisor.repeat(kTicketKeyLife, [&] { service.rotate_ticket_keys(); });
   const int status = supervisor.run([&] {
     if (!sources.options.demo) return;
-    Demo::print_welcome(config, service.port_of(fd_name::kSmtp), service.port_of(fd_name::kHttp),
-                        service.port_of(fd_name::kHttps));
+    Demo::print_welcome(config, service.port_of(worker::fd_name::kSmtp),
+                        service.port_of(worker::fd_name::kHttp),
+                        service.port_of(worker::fd_name::kHttps));
   });
   service.remove_sockets(config);
   log::notice("stopped", {{"status", status}});
   return status;
 }
 
-Result<int> serve(const Sources& sources, const Config& config, std::vector<TlsFds> pairs,
+Result<int> serve(const Sources& sources, const config::Config& config, std::vector<TlsFds> pairs,
                   CertificateExpiry expiry) {
   const std::filesystem::path programs = find_programs();
   const auto identity = find_identity(config.user);
@@ -86,7 +87,7 @@ Result<int> serve(const Sources& sources, const Config& config, std::vector<TlsF
   auto service = Service::make_as_root(config, *identity);
   if (!service) return std::unexpected(service.error());
   if (auto dropped = drop_privileges(*identity); !dropped) return std::unexpected(dropped.error());
-  if (config.sandbox == Sandbox::kYes && !kHasSanitizer) close_to_debuggers();
+  if (config.sandbox == config::Sandbox::kYes && !kHasSanitizer) set_undumpable();
   if (access((programs / "restante-smtpd").c_str(), X_OK) != 0) {
     const int error_number = errno;
     return fail(ErrorKind::kSystem, "cannot start the programs in {} as this user: {}",

@@ -93,7 +93,7 @@ void ProcessTable::start(Process& process, Time now) {
   process.pid = started->pid;
   process.board_slot = started->board_slot;
   process.state = role.is_worker ? State::kStarting : State::kReady;
-  if (!role.is_worker) show(process, ProcessState::kReady);
+  if (!role.is_worker) show(process, memory::ProcessState::kReady);
 }
 
 ProcessTable::Process* ProcessTable::find_running(pid_t pid) {
@@ -105,7 +105,7 @@ void ProcessTable::became_ready(pid_t pid) {
   Process* process = find_running(pid);
   if (process == nullptr) return;
   process->state = State::kReady;
-  if (!stopping_ && !process->drains()) show(*process, ProcessState::kReady);
+  if (!stopping_ && !process->drains()) show(*process, memory::ProcessState::kReady);
   announce_when_ready();
 }
 
@@ -118,16 +118,16 @@ void ProcessTable::announce_when_ready() {
   actions_.announce();
 }
 
-void ProcessTable::show(Process& process, ProcessState state) {
+void ProcessTable::show(Process& process, memory::ProcessState state) {
   if (process.board_slot) actions_.show(*process.board_slot, state);
-  if (state == ProcessState::kFree) process.board_slot.reset();
+  if (state == memory::ProcessState::kFree) process.board_slot.reset();
 }
 
 void ProcessTable::exited(pid_t pid, ProcessExit exit, Time now) {
   Process* process = find_running(pid);
   if (process == nullptr) return;
   process->pid = -1;
-  show(*process, ProcessState::kFree);
+  show(*process, memory::ProcessState::kFree);
   const bool is_clean = !exit.by_signal && exit.number == EXIT_SUCCESS;
   const bool is_expected = process->drains() && (is_clean || process->state != State::kReady);
   if (!stopping_ && !is_expected) return died(*process, pid, exit, now);
@@ -150,7 +150,7 @@ void ProcessTable::log_broken_sandbox(const Process& process, pid_t pid) {
 void ProcessTable::died(Process& process, pid_t pid, ProcessExit exit, Time now) {
   const Role& role = *process.role;
   const bool was_ready = process.state == State::kReady;
-  actions_.count(&ScoreHead::deaths);
+  actions_.count(&memory::ScoreHead::deaths);
   const bool by_sandbox = exit.by_signal && exit.number == SIGSYS;
   if (by_sandbox) log_broken_sandbox(process, pid);
   if (process.drains()) {
@@ -215,7 +215,7 @@ void ProcessTable::give_up_reload(std::string_view reason, Time now) {
   actions_.write_log(log::Level::kError, "reload_failed",
                      {{"generation", last_generation_}, {"reason", reason}});
   if (next_ != nullptr) drain(*std::exchange(next_, nullptr), now);
-  actions_.count(&ScoreHead::failed_reloads);
+  actions_.count(&memory::ScoreHead::failed_reloads);
   actions_.notify_systemd(ServiceState::kReady,
                           fmt::format("{}; the last reload failed: {}", status(), reason));
 }
@@ -227,7 +227,7 @@ void ProcessTable::drain(Generation& generation, Time now) {
   for (Process& process : processes_) {
     if (process.generation != &generation) continue;
     if (process.pid < 0) process.state = State::kGone;
-    show(process, ProcessState::kDraining);
+    show(process, memory::ProcessState::kDraining);
   }
 }
 
@@ -263,7 +263,7 @@ void ProcessTable::begin_stop(int exit_status, Time now) {
   actions_.write_log(log::Level::kNotice, "stopping", {});
   actions_.stop_workers();
   for (Process& process : processes_) {
-    if (process.generation != nullptr) show(process, ProcessState::kDraining);
+    if (process.generation != nullptr) show(process, memory::ProcessState::kDraining);
   }
 }
 

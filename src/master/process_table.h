@@ -69,8 +69,8 @@ class ProcessActions {
                                               std::uint64_t generation) = 0;
   virtual void kill(pid_t pid, int signal) = 0;
   // Writes the state of a process to its slot of the scoreboard. kFree releases the slot.
-  virtual void show(std::size_t board_slot, ProcessState state) = 0;
-  virtual void count(ScoreWord ScoreHead::* counter) = 0;
+  virtual void show(std::size_t board_slot, memory::ProcessState state) = 0;
+  virtual void count(memory::ScoreWord memory::ScoreHead::* counter) = 0;
 
   // Makes the workers of a new generation from the configuration as it is now.
   [[nodiscard]] virtual Result<WorkerSet> prepare(std::uint64_t generation) = 0;
@@ -168,7 +168,7 @@ class ProcessTable {
   void start_due(Time now);
   void start(Process& process, Time now);
   void announce_when_ready();
-  void show(Process& process, ProcessState state);
+  void show(Process& process, memory::ProcessState state);
   void died(Process& process, pid_t pid, ProcessExit exit, Time now);
   void log_broken_sandbox(const Process& process, pid_t pid);
 

@@ -24,31 +24,32 @@ constexpr std::array<std::string_view, 7> kFixed = {
     "smtp_listen",     "smtp_proxy_listen", "http_listen", "https_listen",
     "http_api_listen", "runtime_dir",       "user"};
 
-void log_sandbox(const SandboxState& sandbox) {
+void log_sandbox(const worker::SandboxState& sandbox) {
   const std::string_view open = sandbox.open();
   if (!sandbox.on) {
     log::warning("sandbox_off", {{"advice", "sandbox = yes, and a build without sanitizers"}});
-  } else if (sandbox.landlock < kLandlockFiles) {
+  } else if (sandbox.landlock < worker::kLandlockFiles) {
     log::warning("sandbox_weak", {{"landlock", sandbox.landlock}, {"open", open}});
   } else {
     log::notice("sandbox", {{"landlock", sandbox.landlock}, {"open", open}});
   }
 }
 
-bool is_private(const Config& config) { return config.redis == "private"; }
+bool is_private(const config::Config& config) { return config.redis == "private"; }
 
 }  // namespace
 
-std::vector<std::string> keep_what_needs_restart(const Config& current, Config& fresh) {
+std::vector<std::string> keep_what_needs_restart(const config::Config& current,
+                                                 config::Config& fresh) {
   std::vector<std::string_view> names(kFixed.begin(), kFixed.end());
   if (is_private(current) != is_private(fresh)) names.push_back("redis");
   if (is_private(current)) names.push_back("redis_directory");
   std::vector<std::string> kept;
   for (const std::string_view name : names) {
-    const Setting& setting = *find_setting(name);
-    const std::string value = value_text(setting, current);
-    if (value_text(setting, fresh) == value) continue;
-    (void)assign_value(setting, value, fresh);  // it was good before
+    const config::Setting& setting = *config::find_setting(name);
+    const std::string value = config::value_text(setting, current);
+    if (config::value_text(setting, fresh) == value) continue;
+    (void)config::assign_value(setting, value, fresh);  // it was good before
     kept.emplace_back(name);
   }
   std::ranges::sort(kept);
@@ -64,7 +65,7 @@ Reloader::Reloader(Sources sources, ActiveConfiguration current, const Service& 
 
 // If the path stays the same, both generations share the file. It is opened again, but a failure
 // does not fail the reload: a certificate must not expire because of a log.
-Result<std::shared_ptr<LogFile>> Reloader::prepare_log(const Config& config) {
+Result<std::shared_ptr<LogFile>> Reloader::prepare_log(const config::Config& config) {
   if (!current_.log || config.log_to != current_.log->path()) return open_log(config);
   current_.log->reopen();
   return current_.log;
@@ -106,7 +107,7 @@ void Reloader::reopen_log() {
 
 void Reloader::report_state() const {
   report_expiry();
-  const SandboxState sandbox = sandbox_state(current_.config);
+  const worker::SandboxState sandbox = worker::sandbox_state(current_.config);
   service_.scoreboard().head().sandbox.store(sandbox.packed());
   log_sandbox(sandbox);
 }

@@ -20,12 +20,12 @@ namespace restante::master {
 
 // Some settings only a restart can change: ports, user, directories, and whether Redis is private.
 // Sets them in `fresh` to their values in `current`, and returns the names of those that differed.
-[[nodiscard]] std::vector<std::string> keep_what_needs_restart(const Config& current,
-                                                               Config& fresh);
+[[nodiscard]] std::vector<std::string> keep_what_needs_restart(const config::Config& current,
+                                                               config::Config& fresh);
 
 // What the serving generation was made from, as far as the master still uses it.
 struct ActiveConfiguration {
-  Config config;
+  config::Config config;
   std::shared_ptr<LogFile> log;  // null: the log is not a file
   CertificateExpiry expiry;
 };
@@ -49,7 +49,7 @@ class Reloader {
   void report_expiry() const;
 
  private:
-  [[nodiscard]] Result<std::shared_ptr<LogFile>> prepare_log(const Config& config);
+  [[nodiscard]] Result<std::shared_ptr<LogFile>> prepare_log(const config::Config& config);
 
   Sources sources_;
   ActiveConfiguration current_, prepared_;

@@ -24,12 +24,12 @@ Result<void> into(T& member, Result<T> made) {
 }
 
 bool is_smtp(std::string_view listener) {
-  return listener == fd_name::kSmtp || listener == fd_name::kSmtpProxy;
+  return listener == worker::fd_name::kSmtp || listener == worker::fd_name::kSmtpProxy;
 }
 
 }  // namespace
 
-Result<Service> Service::make_as_root(const Config& config, const Identity& identity) {
+Result<Service> Service::make_as_root(const config::Config& config, const Identity& identity) {
   Service service;
   const std::string segment = config.runtime_dir + "/segment";
   if (auto done = into(service.listeners_, bind_listeners(config, identity)); !done) {
@@ -43,36 +43,37 @@ Result<Service> Service::make_as_root(const Config& config, const Identity& iden
       return fail(done.error().kind, "redis_directory: {}", done.error().what);
     }
   }
-  if (auto done = into(service.segment_, Segment::create(segment, identity.uid, identity.gid));
+  if (auto done =
+          into(service.segment_, memory::Segment::create(segment, identity.uid, identity.gid));
       !done) {
     return std::unexpected(done.error());
   }
-  auto mapped = Segment::map(service.segment_.get());
+  auto mapped = memory::Segment::map(service.segment_.get());
   if (!mapped) return std::unexpected(mapped.error());
   service.segment_map_ = std::move(*mapped);
   return service;
 }
 
-Result<void> Service::make_as_user() { return into(ticket_keys_, TicketKeys::create()); }
+Result<void> Service::make_as_user() { return into(ticket_keys_, memory::TicketKeys::create()); }
 
 std::vector<Inherited> Service::for_smtpd() const {
-  std::vector<Inherited> result = {{fd_name::kTicketKeys, ticket_keys_.get()},
-                                   {fd_name::kSegment, segment_.get()}};
-  for (const NamedFd& listener : listeners_.fds) {
+  std::vector<Inherited> result = {{worker::fd_name::kTicketKeys, ticket_keys_.get()},
+                                   {worker::fd_name::kSegment, segment_.get()}};
+  for (const worker::NamedFd& listener : listeners_.fds) {
     if (is_smtp(listener.name)) result.push_back({listener.name, listener.fd.get()});
   }
   return result;
 }
 
 std::vector<Inherited> Service::for_apid() const {
-  std::vector<Inherited> result = {{fd_name::kSegment, segment_.get()}};
-  for (const NamedFd& listener : listeners_.fds) {
+  std::vector<Inherited> result = {{worker::fd_name::kSegment, segment_.get()}};
+  for (const worker::NamedFd& listener : listeners_.fds) {
     if (!is_smtp(listener.name)) result.push_back({listener.name, listener.fd.get()});
   }
   return result;
 }
 
-std::vector<Role> Service::auxiliary(const Config& config) {
+std::vector<Role> Service::auxiliary(const config::Config& config) {
   if (config.redis != "private") return {};
   // Mail that was answered with 250 must survive a crash, so every write is on disk before its
   // reply (appendfsync always). Mail is compressed already, so a rewrite need not compress it
@@ -111,22 +112,22 @@ std::vector<Role> Service::auxiliary(const Config& config) {
 }
 
 void Service::rotate_ticket_keys() {
-  auto keys = TicketKeys::map(ticket_keys_.get(), /*writable=*/true);
+  auto keys = memory::TicketKeys::map(ticket_keys_.get(), /*writable=*/true);
   if (keys) keys->rotate();
 }
 
-void Service::remove_sockets(const Config& config) const {
-  if (!listeners_.passed(fd_name::kHttpApi)) remove_unix_sockets(config);
+void Service::remove_sockets(const config::Config& config) const {
+  if (!listeners_.passed(worker::fd_name::kHttpApi)) remove_unix_sockets(config);
 }
 
 std::uint16_t Service::port_of(std::string_view listener) const {
-  for (const NamedFd& candidate : listeners_.fds) {
+  for (const worker::NamedFd& candidate : listeners_.fds) {
     if (candidate.name == listener) return bound_port(candidate.fd.get());
   }
   return 0;
 }
 
-Result<void> check_private_redis(const Config& config) {
+Result<void> check_private_redis(const config::Config& config) {
   if (config.redis != "private") return {};
   const char* path = std::getenv("PATH");
   for (std::string_view rest = path != nullptr ? path : "/usr/bin:/bin"; !rest.empty();) {

@@ -22,12 +22,13 @@ class Service {
  public:
   // Makes what may need root: ports, the runtime directory, the directory of a private Redis and
   // the shared segment. The error names the setting that is at fault.
-  [[nodiscard]] static Result<Service> make_as_root(const Config& config, const Identity& identity);
+  [[nodiscard]] static Result<Service> make_as_root(const config::Config& config,
+                                                    const Identity& identity);
   // Makes the ticket keys. Call it as the user that the workers run as.
   [[nodiscard]] Result<void> make_as_user();
 
   // Returns the roles that belong to no generation: redis-server with redis = private, else none.
-  [[nodiscard]] static std::vector<Role> auxiliary(const Config& config);
+  [[nodiscard]] static std::vector<Role> auxiliary(const config::Config& config);
 
   // Returns the descriptors that each smtpd, or each apid, inherits. This object owns them.
   [[nodiscard]] std::vector<Inherited> for_smtpd() const;
@@ -37,10 +38,10 @@ class Service {
   void rotate_ticket_keys();
 
   // Removes the Unix sockets that were made for http_api_listen.
-  void remove_sockets(const Config& config) const;
+  void remove_sockets(const config::Config& config) const;
 
   // The scoreboard of the shared segment. Do not use it after this object is gone.
-  [[nodiscard]] Scoreboard scoreboard() const { return segment_map_->scoreboard(); }
+  [[nodiscard]] memory::Scoreboard scoreboard() const { return segment_map_->scoreboard(); }
 
   // Returns the port of the first listener of that name, or 0 if there is no such listener.
   [[nodiscard]] std::uint16_t port_of(std::string_view listener) const;
@@ -50,11 +51,11 @@ class Service {
 
   Listeners listeners_;
   UniqueFd segment_;
-  std::optional<Segment> segment_map_;
+  std::optional<memory::Segment> segment_map_;
   UniqueFd ticket_keys_;
 };
 
 // Returns kConfig if the configuration says redis = private and PATH has no redis-server.
-[[nodiscard]] Result<void> check_private_redis(const Config& config);
+[[nodiscard]] Result<void> check_private_redis(const config::Config& config);
 
 }  // namespace restante::master

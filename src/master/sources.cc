@@ -11,7 +11,7 @@
 namespace restante::master {
 namespace {
 
-Result<void> read_config_file(ConfigReader& reader, const Options& options) {
+Result<void> read_config_file(config::Loader& reader, const Options& options) {
   if (options.demo && !options.file) return {};
   auto read = reader.load_file(options.file);
   if (!read && options.file && access(options.file->c_str(), R_OK) != 0) {
@@ -20,9 +20,9 @@ Result<void> read_config_file(ConfigReader& reader, const Options& options) {
   return read;
 }
 
-void warn_of_weak_keys(const Config& config) {
+void warn_of_weak_keys(const config::Config& config) {
   for (const std::string& key : config.api_key) {
-    if (!is_key_hash(key) && key.size() < 16) {
+    if (!config::is_key_hash(key) && key.size() < 16) {
       log::warning("weak_api_key", {{"characters", key.size()},
                                     {"advice", "use the output of openssl rand -hex 24"}});
     }
@@ -31,8 +31,8 @@ void warn_of_weak_keys(const Config& config) {
 
 }  // namespace
 
-Result<ConfigReader> read_sources(const Sources& sources) {
-  ConfigReader reader;
+Result<config::Loader> read_sources(const Sources& sources) {
+  config::Loader reader;
   for (const std::string& setting : sources.demo) {
     if (auto set = reader.set(setting, "demo"); !set) return std::unexpected(set.error());
   }
@@ -46,7 +46,7 @@ Result<ConfigReader> read_sources(const Sources& sources) {
   return reader;
 }
 
-Result<Config> finish_config(const ConfigReader& reader) {
+Result<config::Config> finish_config(const config::Loader& reader) {
   auto config = reader.finish();
   if (!config) return config;
   if (auto read = read_key_file(*config); !read) return std::unexpected(read.error());

@@ -20,10 +20,10 @@ struct Sources {
 // Reads the settings of --demo, then the file, the environment and -o; the later ones win. The
 // error names the source, the line and the setting. Required settings that are missing are no error
 // here.
-[[nodiscard]] Result<ConfigReader> read_sources(const Sources& sources);
+[[nodiscard]] Result<config::Loader> read_sources(const Sources& sources);
 
 // Returns the whole configuration, with the API keys of api_key_file added to `api_key`. The error
 // (kConfig) names what is missing. Logs a warning for each key of fewer than 16 characters.
-[[nodiscard]] Result<Config> finish_config(const ConfigReader& reader);
+[[nodiscard]] Result<config::Config> finish_config(const config::Loader& reader);
 
 }  // namespace restante::master

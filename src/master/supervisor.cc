@@ -20,7 +20,7 @@
 
 namespace restante::master {
 
-Supervisor::Supervisor(std::vector<Role> auxiliary, WorkerSet first, Scoreboard board)
+Supervisor::Supervisor(std::vector<Role> auxiliary, WorkerSet first, memory::Scoreboard board)
     : board_(board), table_(std::move(auxiliary), std::move(first), *this) {
   board_.head().started_at.store(static_cast<std::uint64_t>(std::time(nullptr)));
 }
@@ -143,13 +143,13 @@ Result<ProcessActions::Started> Supervisor::start(const Role& role, std::uint64_
                                                   std::uint64_t generation) {
   std::vector<std::string> command = role.command;
   std::vector<Inherited> inherited = role.inherits;
-  const auto board_slot = board_.take(role.program, number, generation);
+  const auto board_slot = board_.acquire(role.program, number, generation);
   if (role.is_worker) {
     command.push_back(std::to_string(number));
     if (board_slot) command.push_back(std::to_string(*board_slot));
     if (!role.one_for_each.empty()) inherited.push_back(role.one_for_each.at(number));
-    inherited.push_back({fd_name::kLife, life_.at(generation).reader.get()});
-    inherited.push_back({fd_name::kReady, ready_.writer.get()});
+    inherited.push_back({worker::fd_name::kLife, life_.at(generation).reader.get()});
+    inherited.push_back({worker::fd_name::kReady, ready_.writer.get()});
   }
   const auto pid = spawn(command, inherited, /*die_with_us=*/!role.is_worker);
   if (!pid) {
@@ -163,8 +163,8 @@ Result<ProcessActions::Started> Supervisor::start(const Role& role, std::uint64_
 
 void Supervisor::kill(pid_t pid, int signal) { ::kill(pid, signal); }
 
-void Supervisor::show(std::size_t board_slot, ProcessState state) {
-  if (state == ProcessState::kFree) return board_.release(board_slot);
+void Supervisor::show(std::size_t board_slot, memory::ProcessState state) {
+  if (state == memory::ProcessState::kFree) return board_.release(board_slot);
   board_.is_now(board_slot, state);
 }
 

@@ -30,7 +30,7 @@ class Supervisor : private ProcessActions {
 
   // `auxiliary` processes are no workers, and stay whatever is reloaded. Descriptors that no
   // WorkerSet owns, and the memory of `board`, must outlive the supervisor.
-  Supervisor(std::vector<Role> auxiliary, WorkerSet first, Scoreboard board);
+  Supervisor(std::vector<Role> auxiliary, WorkerSet first, memory::Scoreboard board);
 
   // Calls `job` every `period` while run() runs, and the first time after one period.
   void repeat(std::chrono::milliseconds period, std::function<void()> job);
@@ -64,8 +64,10 @@ class Supervisor : private ProcessActions {
   // ProcessActions.
   Result<Started> start(const Role& role, std::uint64_t number, std::uint64_t generation) override;
   void kill(pid_t pid, int signal) override;
-  void show(std::size_t board_slot, ProcessState state) override;
-  void count(ScoreWord ScoreHead::* counter) override { (board_.head().*counter).fetch_add(1); }
+  void show(std::size_t board_slot, memory::ProcessState state) override;
+  void count(memory::ScoreWord memory::ScoreHead::* counter) override {
+    (board_.head().*counter).fetch_add(1);
+  }
   Result<WorkerSet> prepare(std::uint64_t generation) override;
   void adopt(std::uint64_t generation) override;
   void drain(std::uint64_t generation) override;
@@ -86,7 +88,7 @@ class Supervisor : private ProcessActions {
   void read_signals(int signal_fd);
   void reap();
 
-  Scoreboard board_;
+  memory::Scoreboard board_;
   Prepare prepare_;
   std::function<void()> adopt_, reopen_, announce_;
   std::vector<Repeated> repeated_;

@@ -19,7 +19,9 @@ constexpr int kBacklog = 4096;
 constexpr mode_t kUmask = 0117;  // of a socket's mode that leaves 0660
 
 // The path has been checked: parse_local_listen().
-SocketAddress make_address(const std::string& path) { return *SocketAddress::of_path(path); }
+net::SocketAddress make_address(const std::string& path) {
+  return *net::SocketAddress::of_path(path);
+}
 
 UniqueFd make_socket() {
   return UniqueFd(socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -32,7 +34,7 @@ Result<void> remove_stale(const std::string& path) {
   if (!S_ISSOCK(status.st_mode)) {
     return fail(ErrorKind::kConfig, "{} is there and no socket: remove it, or name another", path);
   }
-  const SocketAddress address = make_address(path);
+  const net::SocketAddress address = make_address(path);
   const UniqueFd probe = make_socket();
   if (probe && connect(probe.get(), address.get(), address.size()) == 0) {
     return fail(ErrorKind::kSystem, "another program listens on {}: stop it, or name another path",
@@ -60,7 +62,7 @@ Result<void> give_to(const std::string& path, const Identity& identity) {
 
 Result<UniqueFd> listen_for_others(const std::string& path, const Identity& identity) {
   if (auto removed = remove_stale(path); !removed) return std::unexpected(removed.error());
-  const SocketAddress address = make_address(path);
+  const net::SocketAddress address = make_address(path);
   UniqueFd fd = make_socket();
   const mode_t before = umask(kUmask);
   const bool bound = fd && bind(fd.get(), address.get(), address.size()) == 0;

@@ -45,7 +45,7 @@ Result<void> make_directory(OwnedResources& resources, const std::string& path,
   if (!made) return fail(made.error().kind, "runtime_dir: {}", made.error().what);
   resources.directory = path;
   for (std::uint64_t i = 0; i < sockets; ++i) {
-    auto listener = listen_unix(parser_socket(path, i));
+    auto listener = listen_unix(worker::parser_socket(path, i));
     if (!listener) return std::unexpected(listener.error());
     resources.mime_listeners.push_back(std::move(*listener));
   }
@@ -54,17 +54,17 @@ Result<void> make_directory(OwnedResources& resources, const std::string& path,
 
 // Each role gets the settings of its audience alone, with the directory of its generation as
 // runtime_dir.
-Result<void> make_views(OwnedResources& resources, const Config& config) {
-  Config shown = config;
+Result<void> make_views(OwnedResources& resources, const config::Config& config) {
+  config::Config shown = config;
   if (config.redis == "private") shown.redis = "unix:" + config.runtime_dir + "/redis.sock";
   shown.runtime_dir = resources.directory;
   const std::pair<UniqueFd*, Program> views[] = {{&resources.smtpd_config, Program::kSmtpd},
                                                  {&resources.apid_config, Program::kApid},
                                                  {&resources.mimed_config, Program::kMimed}};
   for (const auto& [fd, audience] : views) {
-    std::string text = format_config(shown, audience);
+    std::string text = config::format_config(shown, audience);
     const WipedAtEnd has_keys(text);
-    auto made = make_sealed_memfd(fd_name::kConfig, text);
+    auto made = make_sealed_memfd(worker::fd_name::kConfig, text);
     if (!made) return std::unexpected(made.error());
     *fd = std::move(*made);
   }
@@ -73,22 +73,22 @@ Result<void> make_views(OwnedResources& resources, const Config& config) {
 
 std::vector<Inherited> with(std::vector<Inherited> common, const UniqueFd& config,
                             const LogFile* log) {
-  common.push_back({fd_name::kConfig, config.get()});
-  if (log != nullptr) common.push_back({fd_name::kLog, log->box()});
+  common.push_back({worker::fd_name::kConfig, config.get()});
+  if (log != nullptr) common.push_back({worker::fd_name::kLog, log->box()});
   return common;
 }
 
 void hand_over(const TlsFds& pair, std::vector<Inherited>& inherits) {
-  inherits.push_back({fd_name::kTlsCertificate, pair.certificate.get()});
-  inherits.push_back({fd_name::kTlsKey, pair.key.get()});
+  inherits.push_back({worker::fd_name::kTlsCertificate, pair.certificate.get()});
+  inherits.push_back({worker::fd_name::kTlsKey, pair.key.get()});
 }
 
-std::vector<Role> worker_roles(const OwnedResources& resources, const Config& config,
+std::vector<Role> worker_roles(const OwnedResources& resources, const config::Config& config,
                                const Service& service, const std::filesystem::path& programs) {
   std::vector<Inherited> mime_of_each;
   mime_of_each.reserve(resources.mime_listeners.size());
   for (const UniqueFd& listener : resources.mime_listeners) {
-    mime_of_each.push_back({fd_name::kMime, listener.get()});
+    mime_of_each.push_back({worker::fd_name::kMime, listener.get()});
   }
   const LogFile* log = resources.files.log.get();
   std::vector<Inherited> smtpd = with(service.for_smtpd(), resources.smtpd_config, log);
@@ -116,8 +116,9 @@ std::vector<Role> worker_roles(const OwnedResources& resources, const Config& co
 
 }  // namespace
 
-Result<WorkerSet> make_worker_set(const Config& config, std::uint64_t generation, OpenFiles files,
-                                  const Service& service, const std::filesystem::path& programs) {
+Result<WorkerSet> make_worker_set(const config::Config& config, std::uint64_t generation,
+                                  OpenFiles files, const Service& service,
+                                  const std::filesystem::path& programs) {
   auto resources = std::make_shared<OwnedResources>();
   resources->files = std::move(files);
   const std::string directory = fmt::format("{}/{}", config.runtime_dir, generation);

@@ -28,8 +28,9 @@ struct OpenFiles {
 // parsers of another. The directory is removed with the last copy of WorkerSet::resources.
 // `service` must outlive the workers. The error is kSystem, or kConfig if the path of a socket is
 // too long.
-[[nodiscard]] Result<WorkerSet> make_worker_set(const Config& config, std::uint64_t generation,
-                                                OpenFiles files, const Service& service,
+[[nodiscard]] Result<WorkerSet> make_worker_set(const config::Config& config,
+                                                std::uint64_t generation, OpenFiles files,
+                                                const Service& service,
                                                 const std::filesystem::path& programs);
 
 }  // namespace restante::master

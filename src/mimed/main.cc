@@ -45,7 +45,7 @@ void limit_memory(std::uint64_t bytes) {
   }
 }
 
-mimed::PrescanLimits limits_of(const Config& config) {
+mimed::PrescanLimits limits_of(const config::Config& config) {
   mimed::PrescanLimits limits;
   limits.parts = config.mime_part_limit;
   limits.depth = config.mime_depth_limit;
@@ -53,8 +53,8 @@ mimed::PrescanLimits limits_of(const Config& config) {
   return limits;
 }
 
-Result<void> run(WorkerContext context) {
-  const int listener = context.listener(fd_name::kMime);
+Result<void> run(worker::Context context) {
+  const int listener = context.listener(worker::fd_name::kMime);
   if (listener < 0 || !context.life) {
     return fail(ErrorKind::kSystem, "no listening socket or no life pipe handed over");
   }
@@ -64,7 +64,7 @@ Result<void> run(WorkerContext context) {
     log::warning("charsets_missing", {{"reason", "iconv lacks a charset; such mail is guessed"}});
   }
   limit_memory(context.config.mime_memory_limit);
-  if (auto entered = enter_sandbox(Program::kMimed, context.config); !entered) {
+  if (auto entered = worker::enter_sandbox(Program::kMimed, context.config); !entered) {
     return std::unexpected(std::move(entered).error());
   }
   mimed::Server server(listener, context.life.get(), parser, context.config.mime_timeout);
@@ -76,5 +76,5 @@ Result<void> run(WorkerContext context) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_main(argc, argv, {.name = "restante-mimed", .exception = "died", .run = run});
+  return worker::run_main(argc, argv, {.name = "restante-mimed", .exception = "died", .run = run});
 }

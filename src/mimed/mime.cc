@@ -11,9 +11,9 @@
 #include <string>
 #include <utility>
 
-#include "mimed/parts/assemble.h"
 #include "mimed/findings/details.h"
 #include "mimed/header/fields.h"
+#include "mimed/parts/assemble.h"
 #include "mimed/parts/part.h"
 #include "shared/base/ascii.h"
 #include "shared/base/c_ptr.h"
@@ -154,7 +154,7 @@ struct MimeParser::Tree {
   bool is_damaged = false;  // read in spite of a fault
 };
 
-void MimeParser::take_apart(std::string_view raw, Tree& tree) const {
+void MimeParser::build_tree(std::string_view raw, Tree& tree) const {
   std::string_view mail = without_mbox_line(raw);
   const HeaderExtent extent = measure_header(mail);
   const std::size_t header_read = std::min(extent.bytes, limits_.header_bytes);
@@ -182,9 +182,9 @@ void MimeParser::split_multipart(std::string_view mail, Tree& tree) {
 
 ParsedMail MimeParser::parse(std::string_view raw) {
   Tree tree;
-  take_apart(raw, tree);
+  build_tree(raw, tree);
   ParsedMail parsed;
-  Message& message = parsed.message;
+  mail::Message& message = parsed.message;
   message.size = raw.size();
   read_header(tree.header, limits_.header_fields, converter_, message);
   message.subject = decode_header_text(converter_, find_field(tree.header, "subject"));
@@ -201,7 +201,7 @@ ParsedMail MimeParser::parse(std::string_view raw) {
 
 Extraction MimeParser::extract(std::string_view raw, std::uint64_t number) {
   Tree tree;
-  take_apart(raw, tree);
+  build_tree(raw, tree);
   if (!tree.is_whole) return {};
   return extract_attachment(tree.root, converter_, number);
 }

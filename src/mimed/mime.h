@@ -6,14 +6,14 @@
 #include <string_view>
 
 #include "mimed/parts/assemble.h"
-#include "mimed/text/charset.h"
 #include "mimed/parts/prescan.h"
+#include "mimed/text/charset.h"
 #include "shared/mail/message.h"
 
 namespace restante::mimed {
 
 struct ParsedMail {
-  Message message;
+  mail::Message message;
   Exceeded exceeded = Exceeded::kNothing;  // what made the mail too much to be parsed as a whole
 };
 
@@ -38,7 +38,7 @@ class MimeParser {
 
  private:
   struct Tree;
-  void take_apart(std::string_view raw, Tree& tree) const;
+  void build_tree(std::string_view raw, Tree& tree) const;
   static void split_multipart(std::string_view mail, Tree& tree);
 
   PrescanLimits limits_;

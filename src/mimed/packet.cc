@@ -18,8 +18,8 @@
 namespace restante::mimed {
 namespace {
 
-using mime::PacketHeader;
-using mime::PacketKind;
+using parser::PacketHeader;
+using parser::PacketKind;
 
 // All pieces in one sealed memfd, without joining them in memory first.
 UniqueFd make_answer_memfd(const Answer& answer) {
@@ -34,7 +34,7 @@ UniqueFd make_answer_memfd(const Answer& answer) {
 
 iovec piece_of(const void* data, std::size_t size) { return {const_cast<void*>(data), size}; }
 
-Result<Received> take_hello(ReceivedPacket packet, std::size_t inline_size, Request& request) {
+Result<Received> accept_hello(ReceivedPacket packet, std::size_t inline_size, Request& request) {
   if (!packet.passed || inline_size != 0) return fail(ErrorKind::kSystem, "a hello with no memfd");
   request.progress = std::move(packet.passed);
   return Received::kHello;
@@ -70,14 +70,15 @@ Result<Received> receive_request(int fd, std::span<std::byte> buffer, Mapping& m
   }
   if (packet.size == 0) return Received::kClosed;
   const auto size = static_cast<std::size_t>(packet.size);
-  if (packet.cut || size < sizeof(PacketHeader)) {
+  if (packet.cut || size < sizeof(parser::PacketHeader)) {
     return fail(ErrorKind::kSystem, "packet too large or too small: {} bytes", size);
   }
-  PacketHeader header{};
+  parser::PacketHeader header{};
   std::memcpy(&header, buffer.data(), sizeof header);
   const std::size_t inline_size = size - sizeof header;
-  if (header.kind == PacketKind::kHello) return take_hello(std::move(packet), inline_size, request);
-  if (header.kind != PacketKind::kRequest) {
+  if (header.kind == parser::PacketKind::kHello)
+    return accept_hello(std::move(packet), inline_size, request);
+  if (header.kind != parser::PacketKind::kRequest) {
     return fail(ErrorKind::kSystem, "packet of kind {}", static_cast<std::uint32_t>(header.kind));
   }
   request.number = header.number;
@@ -97,16 +98,17 @@ Result<Received> receive_request(int fd, std::span<std::byte> buffer, Mapping& m
 }
 
 std::optional<AnswerPacket> make_packet(const Answer& answer) {
-  AnswerPacket made{
-      .header = {.kind = PacketKind::kAnswer, .outcome = answer.outcome, .number = answer.number},
-      .bytes = {},
-      .memfd = {}};
+  AnswerPacket made{.header = {.kind = parser::PacketKind::kAnswer,
+                               .outcome = answer.outcome,
+                               .number = answer.number},
+                    .bytes = {},
+                    .memfd = {}};
   std::size_t sum = 0;
   for (std::size_t i = 0; i < answer.pieces.size(); ++i) {
     made.header.pieces[i] = answer.pieces[i].size();
     sum += answer.pieces[i].size();
   }
-  if (sum > mime::kInlineLimit) {
+  if (sum > parser::kInlineLimit) {
     made.memfd = make_answer_memfd(answer);
     if (!made.memfd) return {};
     return made;

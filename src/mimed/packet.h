@@ -53,14 +53,14 @@ struct Request {
 
 // What an Answer says.
 struct Answer {
-  mime::Outcome outcome = mime::Outcome::kDone;
+  parser::Outcome outcome = parser::Outcome::kDone;
   std::uint64_t number = 0;
   std::array<std::string_view, 3> pieces = {};
 };
 
 // An Answer on its way: it has copied the pieces, and may have to wait.
 struct AnswerPacket {
-  mime::PacketHeader header;
+  parser::PacketHeader header;
   std::string bytes;  // the pieces
   UniqueFd memfd;     // or where they are
 };

@@ -37,7 +37,7 @@ void CpuLimit::begin(Time now) {
   setitimer(ITIMER_PROF, &limit, nullptr);
 }
 
-void Server::Client::take(std::chrono::milliseconds now) {
+void Server::Client::begin_request(std::chrono::milliseconds now) {
   progress->taken_at.store(now.count(), std::memory_order_relaxed);
   progress->taken.store(++taken, std::memory_order_release);
 }
@@ -58,7 +58,7 @@ Server::Server(int listener, int life, MimeParser& parser, std::chrono::millisec
       life_(life),
       parser_(parser),
       limit_(cpu_time),
-      packet_(mime::kPacketLimit) {}
+      packet_(parser::kPacketLimit) {}
 
 void Server::run() {
   for (;;) {
@@ -132,7 +132,7 @@ bool Server::serve(Client& client) {
 }
 
 bool Server::greet(Client& client, int progress) {
-  auto mapped = SharedMimeProgress::map(progress);
+  auto mapped = parser::SharedProgress::map(progress);
   if (!mapped) {
     log::warning("bad_packet", {{"reason", mapped.error().what}});
     return false;
@@ -144,7 +144,7 @@ bool Server::greet(Client& client, int progress) {
 bool Server::answer(Client& client, const Request& request) {
   const auto now = monotonic_now();
   limit_.begin(now);
-  client.take(now);
+  client.begin_request(now);
   client.unsent =
       request.number == 0 ? parsed(request.raw) : extracted(request.raw, request.number);
   const bool sent = client.unsent && client.send();
@@ -157,15 +157,16 @@ std::optional<AnswerPacket> Server::parsed(std::string_view raw) {
   if (mail.exceeded != Exceeded::kNothing) {
     log::info("mime_bound_exceeded", {{"bound", name_of(mail.exceeded)}, {"bytes", raw.size()}});
   }
-  const Fragments made = make_fragments(mail.message);
-  return make_packet({.outcome = made.parse_error ? mime::Outcome::kInPart : mime::Outcome::kDone,
-                      .pieces = {made.summary, made.bodies, made.details}});
+  const mail::Fragments made = mail::make_fragments(mail.message);
+  return make_packet(
+      {.outcome = made.parse_error ? parser::Outcome::kInPart : parser::Outcome::kDone,
+       .pieces = {made.summary, made.bodies, made.details}});
 }
 
 std::optional<AnswerPacket> Server::extracted(std::string_view raw, std::uint64_t number) {
   const Extraction found = parser_.extract(raw, number);
   if (!found.part) {
-    return make_packet({.outcome = mime::Outcome::kNoSuchAttachment, .number = found.count});
+    return make_packet({.outcome = parser::Outcome::kNoSuchAttachment, .number = found.count});
   }
   return make_packet({.pieces = {found.part->name, found.part->type, found.part->bytes}});
 }

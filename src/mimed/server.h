@@ -47,12 +47,12 @@ class Server {
  private:
   struct Client {
     UniqueFd fd;
-    SharedMimeProgress progress;         // none before its Hello
+    parser::SharedProgress progress;     // none before its Hello
     std::optional<AnswerPacket> unsent;  // it has no room for this, and is not served until it has
     std::uint64_t taken = 0;             // its requests that were taken in hand
     bool ready = false;                  // there is something to do for it
 
-    void take(std::chrono::milliseconds now);
+    void begin_request(std::chrono::milliseconds now);
     [[nodiscard]] bool has_sent_more() const;
     // What is unsent. False: it has gone.
     [[nodiscard]] bool send();

@@ -51,10 +51,11 @@ void Connection::read_proxy_header() {
 // The client is known now. `early` is what has been read of it already.
 void Connection::begin(std::string_view early) {
   log::debug("client_connected", {{"sid", id_}, {"ip", client_.text}});
-  place_ = services_.clients.take(client_.rate_key, services_.config.smtp_client_connection_limit);
-  if (!place_) {
+  client_slot_ =
+      services_.clients.admit(client_.rate_key, services_.config.smtp_client_connection_limit);
+  if (!client_slot_) {
     reason_ = "smtp_client_connection_limit";
-    services_.tally.add(Count::kSmtpTurnedAway);
+    services_.counters.add(memory::Count::kSmtpTurnedAway);
     session_.end(Reply::kTooManyConnections);
     return run_session();
   }
@@ -83,10 +84,10 @@ void Connection::cut(Reply reply) {
   run_session();
 }
 
-std::string_view Connection::overdue(std::chrono::milliseconds now, Load load) {
-  return patience_.overdue(now, load,
-                           {.timeout = services_.config.smtp_timeout,
-                            .minimum_rate = services_.config.smtp_minimum_rate});
+std::string_view Connection::overdue(std::chrono::milliseconds now, Occupancy occupancy) {
+  return wait_limit_.overdue(now, occupancy,
+                             {.timeout = services_.config.smtp_timeout,
+                              .minimum_rate = services_.config.smtp_minimum_rate});
 }
 
 void Connection::expire(std::string_view why, Reply reply) noexcept {
@@ -150,9 +151,9 @@ void Connection::read_some() {
     run_session();
     count_held();
     const auto now = monotonic_now();
-    patience_.wait_for(waits_for(), now);
-    if (session_.receiving()) patience_.received(got.bytes, now);
-    if (session_.counts().commands != commands) patience_.satisfied(now);
+    wait_limit_.wait_for(waits_for(), now);
+    if (session_.receiving()) wait_limit_.received(got.bytes, now);
+    if (session_.counts().commands != commands) wait_limit_.satisfied(now);
     if (services_.bytes_held() > services_.config.data_memory_limit) services_.relieve();
   } while (phase_ == Phase::kTalking && output_.empty() && stream_.has_pending());
 }
@@ -169,7 +170,7 @@ void Connection::continue_handshake() {
     case IoStatus::kDone:
       break;
   }
-  services_.tally.add(Count::kTlsDone);
+  services_.counters.add(memory::Count::kTlsDone);
   phase_ = Phase::kTalking;
   session_.tls_started(stream_.tls_info());
   run_session();
@@ -180,7 +181,7 @@ void Connection::run_session() {
   for (bool more = true; more;) {
     Action action = session_.next_action();
     // A client that does not take its replies gets no more of them until it does.
-    output_ += session_.take_output();
+    output_ += session_.extract_output();
     count_refusals();
     log_refusals();
     if (std::holds_alternative<Idle>(action) || std::holds_alternative<StartTls>(action) ||
@@ -228,12 +229,13 @@ bool Connection::act(AdmitSender) {
 }
 
 bool Connection::act(const AdmitMessage& question) {
-  const Address& sender = question.envelope.reverse_path;
+  const mail::Address& sender = question.envelope.reverse_path;
   // The null sender is everybody's: it is counted by client.
-  const std::string subject =
-      sender.is_null() ? "client " + client_.rate_key : recipient_name(sender, MailboxCase::kFold);
+  const std::string subject = sender.is_null()
+                                  ? "client " + client_.rate_key
+                                  : mail::recipient_name(sender, mail::MailboxCase::kFold);
   const auto limit = static_cast<std::uint32_t>(services_.config.smtp_rate_limit);
-  const RateVerdict verdict = services_.sender_rates.take(subject, limit, monotonic_now());
+  const memory::RateVerdict verdict = services_.sender_rates.admit(subject, limit, monotonic_now());
   if (verdict.admitted) {
     session_.answer(Reply::kOk);
     return true;
@@ -245,7 +247,7 @@ bool Connection::act(const AdmitMessage& question) {
 
 bool Connection::act(Deliver& mail) {
   phase_ = Phase::kWaiting;
-  patience_.wait_for(waits_for(), monotonic_now());
+  wait_limit_.wait_for(waits_for(), monotonic_now());
   const Arrival arrival{.envelope = mail.envelope,
                         .client_address = client_.text,
                         .hostname = services_.config.hostname,
@@ -253,7 +255,7 @@ bool Connection::act(Deliver& mail) {
                         .tls = stream_.tls_info(),
                         .time = std::chrono::system_clock::now()};
   std::string trace = trace_header(arrival);
-  Transport transport = transport_of(arrival);
+  mail::Transport transport = transport_of(arrival);
   services_.delivery.start(
       std::move(mail), std::move(trace), std::move(transport),
       [self = shared_from_this(), since = precise_now()](const DeliveryReport& report) {
@@ -264,15 +266,15 @@ bool Connection::act(Deliver& mail) {
 }
 
 void Connection::count_refusals() {
-  const RefusalCounts fresh = session_.take_refusal_counts();
-  services_.tally.add(Count::kRefusedForNow, fresh.for_now);
-  services_.tally.add(Count::kRefusedForGood, fresh.for_good);
-  services_.tally.add(Count::kMailsDeferred, fresh.deferred);
-  services_.tally.add(Count::kSmtpRateLimited, fresh.rate_limited);
+  const RefusalCounts fresh = session_.extract_refusal_counts();
+  services_.counters.add(memory::Count::kRefusedForNow, fresh.for_now);
+  services_.counters.add(memory::Count::kRefusedForGood, fresh.for_good);
+  services_.counters.add(memory::Count::kMailsDeferred, fresh.deferred);
+  services_.counters.add(memory::Count::kSmtpRateLimited, fresh.rate_limited);
 }
 
 void Connection::log_refusals() {
-  for (const Refusal& refusal : session_.take_refusals()) {
+  for (const Refusal& refusal : session_.extract_refusals()) {
     log::info("mail_refused", {{"sid", id_},
                                {"ip", client_.text},
                                {"from", refusal.from},
@@ -284,10 +286,10 @@ void Connection::log_refusals() {
 
 void Connection::note_delivery(const DeliveryReport& report, std::chrono::microseconds took) const {
   if (report.reply == Reply::kOk) {
-    services_.tally.add(Count::kMailsStored);
-    services_.tally.add(Count::kMailRecipients, report.stored.size());
-    services_.tally.add(Count::kMailBytes, report.bytes);
-    services_.tally.observe(Latency::kDelivery, took);
+    services_.counters.add(memory::Count::kMailsStored);
+    services_.counters.add(memory::Count::kMailRecipients, report.stored.size());
+    services_.counters.add(memory::Count::kMailBytes, report.bytes);
+    services_.counters.observe(memory::Latency::kDelivery, took);
   }
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   for (const DeliveryReport::Stored& mail : report.stored) {
@@ -341,7 +343,7 @@ void Connection::flush() {
 
 // Waits for the socket; 0: for nothing but a delivery. The worker's sweep sees to the time.
 void Connection::watch(short what) {
-  patience_.wait_for(waits_for(), monotonic_now());
+  wait_limit_.wait_for(waits_for(), monotonic_now());
   if (what == watched_) return;
   if (watched_ != 0) event_del(event_.get());
   watched_ = what;
@@ -378,11 +380,11 @@ void Connection::close(std::string_view why) {
   if (phase_ == Phase::kGone) return;
   if (why.empty()) why = reason_;
   if (why.empty()) why = phase_ == Phase::kWaiting ? "left early" : "done";
-  if (phase_ == Phase::kHandshaking) services_.tally.add(Count::kTlsFailed);
+  if (phase_ == Phase::kHandshaking) services_.counters.add(memory::Count::kTlsFailed);
   phase_ = Phase::kGone;
   count_held();
   if (std::exchange(watched_, 0) != 0) event_del(event_.get());
-  place_.reset();
+  client_slot_.reset();
   stream_.shut_down();
   const SessionCounts& counts = session_.counts();
   log::info("client_closed", {{"sid", id_},

@@ -25,14 +25,14 @@ namespace restante::smtpd {
 // What all connections of a worker work with. All of it outlives them.
 struct Services {
   event_base* base;
-  const Config& config;
+  const config::Config& config;
   const SessionSettings& session;
   const TlsContext& tls;
-  RateTable sender_rates;
+  memory::RateTable sender_rates;
   const DurabilityMonitor& durability;
   Delivery& delivery;
   ClientTable& clients;
-  const Tally& tally;
+  const memory::Counters& counters;
   std::span<char> buffer;          // for reading: used and emptied within one event
   std::function<void()> relieve;   // called when data_memory_limit has been passed
   std::size_t bytes_arriving = 0;  // of messages whose end is not there yet, over all connections
@@ -42,7 +42,7 @@ struct Services {
 
 // Who is at the other end of a new connection.
 struct Peer {
-  ClientAddress address;
+  net::ClientAddress address;
   bool is_balancer;  // and says in a PROXY header who the client is
 };
 
@@ -59,10 +59,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void cut(Reply reply);  // says so now and closes
 
   // Why this client has had its time, for expire() and its line in the log; else empty.
-  [[nodiscard]] std::string_view overdue(std::chrono::milliseconds now, Load load);
+  [[nodiscard]] std::string_view overdue(std::chrono::milliseconds now, Occupancy occupancy);
   void expire(std::string_view why, Reply reply = Reply::kIdleTimeout) noexcept;
   [[nodiscard]] std::chrono::milliseconds silence(std::chrono::milliseconds now) const {
-    return patience_.silence(now);
+    return wait_limit_.silence(now);
   }
 
   // Bytes of the message that is arriving.
@@ -110,11 +110,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   Services& services_;
   Stream stream_;
-  ClientAddress client_;
+  net::ClientAddress client_;
   std::string id_;
   std::function<void(Connection&)> gone_;
   Session session_;
-  EventPtr event_;
+  net::EventPtr event_;
   short watched_ = 0;
   Phase phase_ = Phase::kTalking;
   bool is_proxied_;
@@ -123,8 +123,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t counted_as_held_ = 0;  // of services_.bytes_arriving
   std::string header_;               // what has come of the PROXY header
   std::string_view reason_;          // why it is closed, where the session does not know: a literal
-  std::optional<ClientTable::Place> place_;
-  Patience patience_;
+  std::optional<ClientTable::Slot> client_slot_;
+  WaitLimit wait_limit_;
   std::chrono::milliseconds since_;
 };
 

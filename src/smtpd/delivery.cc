@@ -18,10 +18,10 @@ constexpr std::size_t kCopies = std::size_t{16} * 1024 * 1024;
 constexpr std::size_t kAtOnce = std::size_t{8} * 1024 * 1024;
 
 // The same mail to one mailbox under two addresses is two deliveries.
-std::string fingerprint_for(const Address& recipient, const MailboxNaming& naming,
+std::string fingerprint_for(const mail::Address& recipient, const mail::MailboxNaming& naming,
                             std::string_view digest) {
   if (digest.empty()) return {};
-  return fmt::format("{}:{}", digest, recipient_name(recipient, naming.letters));
+  return fmt::format("{}:{}", digest, mail::recipient_name(recipient, naming.letters));
 }
 
 }  // namespace
@@ -34,11 +34,11 @@ Delivery::Share Delivery::share(const Sum& sum, std::size_t part) {
 struct Delivery::Job {
   Deliver mail;
   std::string trace;
-  Transport transport;
+  mail::Transport transport;
   Done done;
-  Fragments fragments;
+  mail::Fragments fragments;
   std::string digest;  // empty: the delivery has no fingerprint
-  MailFrame frame;
+  store::MailFrame frame;
   std::size_t asked = 0;      // recipients for whom put() was called
   std::size_t under_way = 0;  // recipients without a reply of Redis
   bool is_asking = false;
@@ -46,11 +46,11 @@ struct Delivery::Job {
   DeliveryReport report;
 };
 
-Delivery::Delivery(MimeClient& mime, Writer& writer, const DurabilityMonitor& durability,
-                   const MailboxNaming& naming)
+Delivery::Delivery(parser::Client& mime, store::Writer& writer, const DurabilityMonitor& durability,
+                   const mail::MailboxNaming& naming)
     : mime_(mime), writer_(writer), durability_(durability), naming_(naming) {}
 
-void Delivery::start(Deliver mail, std::string trace, Transport transport, Done done) {
+void Delivery::start(Deliver mail, std::string trace, mail::Transport transport, Done done) {
   auto job = std::make_shared<Job>();
   job->mail = std::move(mail);
   job->mail.data = without_return_path(std::move(job->mail.data));
@@ -79,9 +79,10 @@ void Delivery::start_waiting() {
 }
 
 void Delivery::parse(const std::shared_ptr<Job>& job) {
-  mime_.parse(job->mail.data, [this, job](std::optional<Fragments> fragments) {
-    job->fragments = fragments ? std::move(*fragments)
-                               : make_fragments({.size = job->report.bytes, .parse_error = true});
+  mime_.parse(job->mail.data, [this, job](std::optional<mail::Fragments> fragments) {
+    job->fragments = fragments
+                         ? std::move(*fragments)
+                         : mail::make_fragments({.size = job->report.bytes, .parse_error = true});
     job->report.parse_error = job->fragments.parse_error;
     store(job);
   });
@@ -94,21 +95,21 @@ void Delivery::store(const std::shared_ptr<Job>& job) {
     return finish(*job);
   }
   job->digest = fingerprint(job->report.from, job->mail.data);
-  const std::string transport = transport_fragment(job->transport);
+  const std::string transport = mail::transport_fragment(job->transport);
   job->frame = frames_.write({.bodies = job->fragments.bodies,
                               .transport = transport,
                               .details = job->fragments.details,
                               .trace = job->trace,
                               .data = job->mail.data});
-  give_back(job->mail.data);
-  give_back(job->fragments.bodies);
+  release_memory(job->mail.data);
+  release_memory(job->fragments.bodies);
   store_more(job);
 }
 
 // A copy for each mailbox is sent to Redis, so the copies of a large mail are sent one by one.
 // After a failure no further copy is sent, because the sender will try again.
 void Delivery::store_more(const std::shared_ptr<Job>& job) {
-  const std::vector<Address>& recipients = job->mail.envelope.recipients;
+  const std::vector<mail::Address>& recipients = job->mail.envelope.recipients;
   const std::size_t copy = job->frame.bytes.size();
   job->is_asking = true;
   while (job->asked < recipients.size() && job->report.reply == Reply::kOk &&
@@ -120,16 +121,17 @@ void Delivery::store_more(const std::shared_ptr<Job>& job) {
   if (job->under_way == 0) conclude(*job);
 }
 
-void Delivery::put(const std::shared_ptr<Job>& job, const Address& recipient) {
+void Delivery::put(const std::shared_ptr<Job>& job, const mail::Address& recipient) {
   std::string to = recipient.text();
   const std::string summary =
-      envelope_fragment(job->report.from, to, cut_tag(recipient, naming_)) + job->fragments.summary;
-  writer_.put({.mailbox = mailbox_key(mailbox_name(recipient, naming_)),
+      mail::envelope_fragment(job->report.from, to, mail::cut_tag(recipient, naming_)) +
+      job->fragments.summary;
+  writer_.put({.mailbox = mail::mailbox_key(mail::mailbox_name(recipient, naming_)),
                .fingerprint = fingerprint_for(recipient, naming_, job->digest),
                .summary = summary,
                .frame = job->frame},
-              [this, job, to = std::move(to),
-               sent = share(copies_, job->frame.bytes.size())](const Result<MailId>& id) mutable {
+              [this, job, to = std::move(to), sent = share(copies_, job->frame.bytes.size())](
+                  const Result<store::MailId>& id) mutable {
                 note(*job, to, id);
                 --job->under_way;
                 sent.reset();
@@ -137,7 +139,7 @@ void Delivery::put(const std::shared_ptr<Job>& job, const Address& recipient) {
               });
 }
 
-void Delivery::note(Job& job, const std::string& to, const Result<MailId>& id) {
+void Delivery::note(Job& job, const std::string& to, const Result<store::MailId>& id) {
   DeliveryReport& report = job.report;
   if (id) {
     report.stored.push_back({to, id->text()});
@@ -152,8 +154,8 @@ void Delivery::conclude(Job& job) {
   // When everything is stored and about to be acknowledged, the same bytes may arrive again as a
   // new mail. Otherwise the fingerprints stay, so that the sender's next try is not stored twice.
   if (job.report.reply == Reply::kOk && !job.digest.empty()) {
-    for (const Address& recipient : job.mail.envelope.recipients) {
-      writer_.forget(mailbox_key(mailbox_name(recipient, naming_)),
+    for (const mail::Address& recipient : job.mail.envelope.recipients) {
+      writer_.forget(mail::mailbox_key(mail::mailbox_name(recipient, naming_)),
                      fingerprint_for(recipient, naming_, job.digest));
     }
   }

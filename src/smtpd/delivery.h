@@ -36,13 +36,13 @@ class Delivery {
   using Done = std::function<void(const DeliveryReport&)>;
 
   // `mime`, `writer` and `durability` must outlive the object.
-  Delivery(MimeClient& mime, Writer& writer, const DurabilityMonitor& durability,
-           const MailboxNaming& naming);
+  Delivery(parser::Client& mime, store::Writer& writer, const DurabilityMonitor& durability,
+           const mail::MailboxNaming& naming);
 
   // Stores `mail` in the mailbox of each recipient, with `trace` (trace.h) on top and `transport`
   // in its details. Continues when the client has disconnected. Calls `done` once, after start()
   // has returned.
-  void start(Deliver mail, std::string trace, Transport transport, Done done);
+  void start(Deliver mail, std::string trace, mail::Transport transport, Done done);
 
   // Deliveries in progress, and the bytes of message data that they hold.
   [[nodiscard]] std::size_t under_way() const { return *under_way_; }
@@ -58,16 +58,16 @@ class Delivery {
   void parse(const std::shared_ptr<Job>& job);
   void store(const std::shared_ptr<Job>& job);
   void store_more(const std::shared_ptr<Job>& job);
-  void put(const std::shared_ptr<Job>& job, const Address& recipient);
-  static void note(Job& job, const std::string& to, const Result<MailId>& id);
+  void put(const std::shared_ptr<Job>& job, const mail::Address& recipient);
+  static void note(Job& job, const std::string& to, const Result<store::MailId>& id);
   void conclude(Job& job);
   void finish(Job& job);
 
-  MimeClient& mime_;
-  Writer& writer_;
+  parser::Client& mime_;
+  store::Writer& writer_;
   const DurabilityMonitor& durability_;
-  MailboxNaming naming_;
-  FrameWriter frames_;
+  mail::MailboxNaming naming_;
+  store::FrameWriter frames_;
   Sum under_way_ = std::make_shared<std::size_t>(0);
   Sum bytes_held_ = std::make_shared<std::size_t>(0);
   Sum copies_ = std::make_shared<std::size_t>(0);         // bytes being sent to Redis

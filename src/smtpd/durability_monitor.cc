@@ -16,8 +16,8 @@ constexpr milliseconds kTick{400}, kAskEvery{2000};
 
 }  // namespace
 
-DurabilityMonitor::DurabilityMonitor(event_base* base, Redis& redis, RedisHealth& health,
-                                     bool strict)
+DurabilityMonitor::DurabilityMonitor(event_base* base, redis::Client& redis,
+                                     memory::RedisOutage& health, bool strict)
     : redis_(redis), health_(health), strict_(strict), next_(base, [this] { tick(); }) {
   redis_.whenever_up([this] {
     is_known_ = false;
@@ -59,40 +59,41 @@ void DurabilityMonitor::tick() {
 
 void DurabilityMonitor::ask() {
   is_asking_ = true;
-  ask_redis(redis_, [this](const Result<RedisFacts>& facts) {
+  redis::ask_facts(redis_, [this](const Result<redis::Facts>& facts) {
     is_asking_ = false;
     receive(facts);
     settle();
   });
 }
 
-void DurabilityMonitor::receive(const Result<RedisFacts>& facts) {
+void DurabilityMonitor::receive(const Result<redis::Facts>& facts) {
   if (!facts) return;  // Redis is away or busy: the state stays as it was
-  const RedisJudgement judgement = judge_redis(*facts, redis_.behind_sentinel());
+  const redis::Judgement judgement = redis::judge(*facts, redis_.behind_sentinel());
   is_known_ = true;
   health_.nearly_full.store(judgement.nearly_full ? 1 : 0);
   log_changes(judgement);
   // A demoted master does not always close its client connections.
-  if (redis_.behind_sentinel() && (judgement.risks() & bit_of(RedisRisk::kReplica)) != 0) {
+  if (redis_.behind_sentinel() && (judgement.risks() & bit_of(redis::Risk::kReplica)) != 0) {
     redis_.reconnect("it is no master any more");
   }
 }
 
-void DurabilityMonitor::log_changes(const RedisJudgement& judgement) {
-  const RedisRisks now = judgement.risks(), before = health_.risks.exchange(now);
+void DurabilityMonitor::log_changes(const redis::Judgement& judgement) {
+  const redis::Risks now = judgement.risks(), before = health_.risks.exchange(now);
   const std::string server = redis_.server_name();
-  for (const RedisFinding& finding : judgement.findings) {
+  for (const redis::Finding& finding : judgement.findings) {
     if ((before & bit_of(finding.risk)) != 0) continue;
-    log::warning(finding.risk == RedisRisk::kUnknown ? "redis_unknown" : "redis_unsafe",
+    log::warning(finding.risk == redis::Risk::kUnknown ? "redis_unknown" : "redis_unsafe",
                  {{"redis", server},
-                  {"problem", risk_name(finding.risk)},
+                  {"problem", redis::risk_name(finding.risk)},
                   {"what", finding.what},
                   {"advice", finding.advice},
                   {"mail", strict_ ? "deferred" : "taken"}});
   }
-  if (const RedisRisks gone = before & ~now; gone != 0) {
-    log::notice("redis_mended",
-                {{"redis", server}, {"problem", risk_names(gone)}, {"left", risk_names(now)}});
+  if (const redis::Risks gone = before & ~now; gone != 0) {
+    log::notice("redis_mended", {{"redis", server},
+                                 {"problem", redis::risk_names(gone)},
+                                 {"left", redis::risk_names(now)}});
   }
 }
 

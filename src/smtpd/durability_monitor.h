@@ -19,7 +19,8 @@ enum class StoreState : std::uint8_t { kReady, kAway, kFull, kUnsafe };
 class DurabilityMonitor {
  public:
   // `redis` and `health` must outlive the object. `strict`: risks make the state kUnsafe.
-  DurabilityMonitor(event_base* base, Redis& redis, RedisHealth& health, bool strict);
+  DurabilityMonitor(event_base* base, redis::Client& redis, memory::RedisOutage& health,
+                    bool strict);
   DurabilityMonitor(const DurabilityMonitor&) = delete;
   DurabilityMonitor& operator=(const DurabilityMonitor&) = delete;
 
@@ -34,18 +35,18 @@ class DurabilityMonitor {
  private:
   void tick();
   void ask();
-  void receive(const Result<RedisFacts>& facts);
-  void log_changes(const RedisJudgement& judgement);
+  void receive(const Result<redis::Facts>& facts);
+  void log_changes(const redis::Judgement& judgement);
   void settle();
 
-  Redis& redis_;
-  RedisHealth& health_;
+  redis::Client& redis_;
+  memory::RedisOutage& health_;
   bool strict_;
   bool is_known_ = false;    // Redis has replied on this connection
   bool is_asking_ = false;   // a reply is outstanding
   bool is_settled_ = false;  // Redis is
   std::function<void()> settled_;
-  Timer next_;
+  net::Timer next_;
 };
 
 }  // namespace restante::smtpd

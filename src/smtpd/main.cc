@@ -15,14 +15,14 @@ using namespace restante;
 
 // Tells the master, which links no TLS library, when the first certificate expires, or why the
 // files cannot be used.
-int check(WorkerContext context) {
+int check(worker::Context context) {
   const auto tls = smtpd::TlsContext::make(context.tls_pairs);
-  const std::string answer = tls ? format_expiry(tls->first_expiry()) : tls.error().what;
+  const std::string answer = tls ? worker::format_expiry(tls->first_expiry()) : tls.error().what;
   (void)write_all(context.ready.get(), answer);  // the master reads until the end
   return tls ? EXIT_SUCCESS : EX_CONFIG;
 }
 
-Result<void> run(WorkerContext context) {
+Result<void> run(worker::Context context) {
   raise_descriptor_limit();
   const auto worker = smtpd::Worker::make(std::move(context));
   if (!worker) return std::unexpected(worker.error());
@@ -33,7 +33,7 @@ Result<void> run(WorkerContext context) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return run_main(
+  return worker::run_main(
       argc, argv,
       {.name = "restante-smtpd", .exception = "start_failed", .run = run, .check = check});
 }

@@ -38,7 +38,7 @@ BioPtr memory_bio(std::string_view text) {
 }
 
 // Which of several pairs a message is about.
-struct Place {
+struct PairNumber {
   std::size_t index, count;
 
   [[nodiscard]] std::string of(std::string_view setting) const {
@@ -48,18 +48,18 @@ struct Place {
 };
 
 // The first certificate is the server's, the rest its chain (RFC 8446 section 4.4.2).
-Result<void> use_certificates(SSL_CTX* context, std::string_view pem, Place place) {
+Result<void> use_certificates(SSL_CTX* context, std::string_view pem, PairNumber number) {
   const BioPtr bio = memory_bio(pem);
   const X509Ptr leaf(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
   if (leaf == nullptr || SSL_CTX_use_certificate(context, leaf.get()) != 1) {
-    return fail(ErrorKind::kConfig, "{}: cannot be used: {}", place.of("tls_certificate"),
+    return fail(ErrorKind::kConfig, "{}: cannot be used: {}", number.of("tls_certificate"),
                 openssl_reason());
   }
   for (;;) {
     X509Ptr next(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (next == nullptr) break;
     if (SSL_CTX_add0_chain_cert(context, next.get()) != 1) {
-      return fail(ErrorKind::kConfig, "{}: bad chain: {}", place.of("tls_certificate"),
+      return fail(ErrorKind::kConfig, "{}: bad chain: {}", number.of("tls_certificate"),
                   openssl_reason());
     }
     (void)next.release();  // the context's now
@@ -71,20 +71,20 @@ Result<void> use_certificates(SSL_CTX* context, std::string_view pem, Place plac
 int refuse_passphrase(char*, int, int, void*) noexcept { return -1; }
 
 // The key of the certificate that was used last.
-Result<void> use_key(SSL_CTX* context, std::string_view pem, Place place) {
+Result<void> use_key(SSL_CTX* context, std::string_view pem, PairNumber number) {
   const BioPtr bio = memory_bio(pem);
   const KeyPtr key(PEM_read_bio_PrivateKey(bio.get(), nullptr, refuse_passphrase, nullptr));
   if (key == nullptr) {
     return fail(ErrorKind::kConfig, "{}: no private key without passphrase in it: {}",
-                place.of("tls_key"), openssl_reason());
+                number.of("tls_key"), openssl_reason());
   }
   if (X509_check_private_key(SSL_CTX_get0_certificate(context), key.get()) != 1) {
     ERR_clear_error();
     return fail(ErrorKind::kConfig, "{}: does not belong to the certificate of {}",
-                place.of("tls_key"), place.of("tls_certificate"));
+                number.of("tls_key"), number.of("tls_certificate"));
   }
   if (SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
-    return fail(ErrorKind::kConfig, "{}: cannot be used: {}", place.of("tls_key"),
+    return fail(ErrorKind::kConfig, "{}: cannot be used: {}", number.of("tls_key"),
                 openssl_reason());
   }
   return {};
@@ -92,22 +92,22 @@ Result<void> use_key(SSL_CTX* context, std::string_view pem, Place place) {
 
 // OpenSSL keeps one pair for each type of key, and chooses by what the client can check. A second
 // one of the same type would replace the first without a word.
-Result<void> use_pairs(SSL_CTX* context, std::span<const TlsPair> pairs) {
+Result<void> use_pairs(SSL_CTX* context, std::span<const worker::TlsPair> pairs) {
   std::vector<int> types;
-  for (const TlsPair& pair : pairs) {
-    const Place place{types.size(), pairs.size()};
-    if (auto used = use_certificates(context, pair.certificate, place); !used) return used;
+  for (const worker::TlsPair& pair : pairs) {
+    const PairNumber number{types.size(), pairs.size()};
+    if (auto used = use_certificates(context, pair.certificate, number); !used) return used;
     const EVP_PKEY* key = X509_get0_pubkey(SSL_CTX_get0_certificate(context));
     const int type = EVP_PKEY_get_base_id(key);
     if (const auto same = std::ranges::find(types, type); same != types.end()) {
       return fail(ErrorKind::kConfig,
                   "{}: its key is of type {}, as that of {} of {}; give one certificate for each "
                   "type of key",
-                  place.of("tls_certificate"), EVP_PKEY_get0_type_name(key),
+                  number.of("tls_certificate"), EVP_PKEY_get0_type_name(key),
                   same - types.begin() + 1, pairs.size());
     }
     types.push_back(type);
-    if (auto used = use_key(context, pair.key, place); !used) return used;
+    if (auto used = use_key(context, pair.key, number); !used) return used;
   }
   if (types.empty()) return fail(ErrorKind::kSystem, "no TLS certificate was handed over");
   return {};
@@ -124,7 +124,7 @@ std::uint64_t expiry_of(std::string_view pem) {
 constexpr unsigned long kTicketLife = 24 * 3600;  // seconds
 
 // 1: ready; 0: no such key, or no ticket to be had; -1: an error that ends the handshake.
-int ready_ticket_key(const TicketKey& key, unsigned char* iv, EVP_CIPHER_CTX* cipher,
+int ready_ticket_key(const memory::TicketKey& key, unsigned char* iv, EVP_CIPHER_CTX* cipher,
                      EVP_MAC_CTX* mac, bool encrypt) {
   char digest[] = "SHA256";
   auto* secret = const_cast<unsigned char*>(key.authentication.data());
@@ -141,7 +141,8 @@ int ready_ticket_key(const TicketKey& key, unsigned char* iv, EVP_CIPHER_CTX* ci
 // The callback of RFC 5077 section 4: encrypts a new ticket, or finds the key of an old one.
 int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher,
               EVP_MAC_CTX* mac, int encrypt) noexcept {
-  const auto& keys = *static_cast<const TicketKeys*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
+  const auto& keys =
+      *static_cast<const memory::TicketKeys*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   const auto current = keys.current();
   if (!current) return 0;
   if (encrypt != 0) {
@@ -163,7 +164,7 @@ int on_ticket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* 
 void FreeSslContext::operator()(ssl_ctx_st* context) const noexcept { SSL_CTX_free(context); }
 void FreeSsl::operator()(ssl_st* ssl) const noexcept { SSL_free(ssl); }
 
-Result<TlsContext> TlsContext::make(std::span<const TlsPair> pairs) {
+Result<TlsContext> TlsContext::make(std::span<const worker::TlsPair> pairs) {
   TlsContext made(SSL_CTX_new(TLS_server_method()));
   SSL_CTX* context = made.get();
   if (context == nullptr) return fail(ErrorKind::kSystem, "OpenSSL: {}", openssl_reason());
@@ -183,14 +184,14 @@ Result<TlsContext> TlsContext::make(std::span<const TlsPair> pairs) {
   if (auto used = use_pairs(context, pairs); !used) return std::unexpected(used.error());
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     const std::uint64_t time = expiry_of(pairs[i].certificate);
-    FirstExpiry& first = made.first_expiry_;
+    worker::FirstExpiry& first = made.first_expiry_;
     if (time != 0 && (first.time == 0 || time < first.time)) first = {i, time};
   }
   return made;
 }
 
-void TlsContext::share_tickets(TicketKeys keys) {
-  ticket_keys_ = std::make_unique<TicketKeys>(std::move(keys));
+void TlsContext::share_tickets(memory::TicketKeys keys) {
+  ticket_keys_ = std::make_unique<memory::TicketKeys>(std::move(keys));
   SSL_CTX_set_app_data(context_.get(), ticket_keys_.get());
   SSL_CTX_set_tlsext_ticket_key_evp_cb(context_.get(), on_ticket);
   SSL_CTX_set_timeout(context_.get(), kTicketLife);

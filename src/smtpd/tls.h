@@ -32,21 +32,22 @@ class TlsContext {
  public:
   // A client gets the pair that it can check; they have keys of different types. The error says
   // which is bad.
-  [[nodiscard]] static Result<TlsContext> make(std::span<const TlsPair> pairs);
+  [[nodiscard]] static Result<TlsContext> make(std::span<const worker::TlsPair> pairs);
 
   // Session tickets are made with these keys, which other workers have too. Without, a worker makes
   // its own, and a client resumes only when it meets the same worker again.
-  void share_tickets(TicketKeys keys);
+  void share_tickets(memory::TicketKeys keys);
 
-  [[nodiscard]] const FirstExpiry& first_expiry() const { return first_expiry_; }
+  [[nodiscard]] const worker::FirstExpiry& first_expiry() const { return first_expiry_; }
 
   [[nodiscard]] ssl_ctx_st* get() const { return context_.get(); }
 
  private:
   explicit TlsContext(ssl_ctx_st* context) : context_(context) {}
   std::unique_ptr<ssl_ctx_st, FreeSslContext> context_;
-  FirstExpiry first_expiry_;
-  std::unique_ptr<TicketKeys> ticket_keys_;  // where it is stays the same: the context knows it
+  worker::FirstExpiry first_expiry_;
+  std::unique_ptr<memory::TicketKeys>
+      ticket_keys_;  // where it is stays the same: the context knows it
 };
 
 enum class IoStatus : std::uint8_t {

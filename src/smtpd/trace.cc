@@ -91,13 +91,13 @@ std::string trace_header(const Arrival& arrival) {
   return header;
 }
 
-Transport transport_of(const Arrival& arrival) {
+mail::Transport transport_of(const Arrival& arrival) {
   const bool tls = !arrival.tls.version.empty();
-  Transport transport{.client_ip = std::string(arrival.client_address),
-                      .helo = arrival.envelope.helo,
-                      .protocol = std::string(protocol(arrival.envelope, tls)),
-                      .tls_version = arrival.tls.version,
-                      .tls_cipher = arrival.tls.cipher};
+  mail::Transport transport{.client_ip = std::string(arrival.client_address),
+                            .helo = arrival.envelope.helo,
+                            .protocol = std::string(protocol(arrival.envelope, tls)),
+                            .tls_version = arrival.tls.version,
+                            .tls_cipher = arrival.tls.cipher};
   const bool is_utf8 = is_valid_utf8(transport.helo);
   for (char& c : transport.helo) {
     if (c == '\0' || (!is_utf8 && static_cast<unsigned char>(c) >= 0x80)) c = '?';

@@ -27,7 +27,7 @@ struct Arrival {
 
 // The same for the details of a mail. `helo` is as given; of one that is not UTF-8 each
 // byte above ASCII is a `?`.
-[[nodiscard]] Transport transport_of(const Arrival& arrival);
+[[nodiscard]] mail::Transport transport_of(const Arrival& arrival);
 
 // `data` without the Return-Path fields that earlier hops left in its header: there is to be one
 // (section 4.4), and it is ours. The bytes of all else stay as they are.

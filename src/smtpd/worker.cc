@@ -41,7 +41,7 @@ constexpr std::string_view kAtLimit = "smtp_connection_limit";
 // Any descriptor will do that no file has to be opened for.
 UniqueFd open_spare() { return UniqueFd(eventfd(0, EFD_CLOEXEC)); }
 
-SessionSettings make_session_settings(const Config& config) {
+SessionSettings make_session_settings(const config::Config& config) {
   return {.hostname = config.hostname,
           .domains = config.domain,
           .message_size_limit = config.message_size_limit,
@@ -53,7 +53,7 @@ SessionSettings make_session_settings(const Config& config) {
                             .hops = config.hop_limit},
           .bare_newline = config.smtp_bare_newline,
           .tls_available = true,
-          .tls_required = config.smtp_tls == SmtpTls::kRequired};
+          .tls_required = config.smtp_tls == config::SmtpTls::kRequired};
 }
 
 // How many connections there can be.
@@ -70,50 +70,59 @@ void send_and_close(UniqueFd socket, Reply reply) {
 
 }  // namespace
 
-Result<std::unique_ptr<Worker>> Worker::make(WorkerContext context) {
+Result<std::unique_ptr<Worker>> Worker::make(worker::Context context) {
   auto tls = TlsContext::make(context.tls_pairs);
   if (!tls) return std::unexpected(tls.error());
-  for (TlsPair& pair : context.tls_pairs) wipe(pair.key);
+  for (worker::TlsPair& pair : context.tls_pairs) wipe(pair.key);
   if (context.ticket_keys) {
-    auto keys = TicketKeys::map(context.ticket_keys.get(), /*writable=*/false);
+    auto keys = memory::TicketKeys::map(context.ticket_keys.get(), /*writable=*/false);
     if (!keys) return std::unexpected(keys.error());
     tls->share_tickets(std::move(*keys));
   }
-  auto segment = Segment::map(context.segment.get());
+  auto segment = memory::Segment::map(context.segment.get());
   if (!segment) return std::unexpected(segment.error());
-  auto redis = redis_of(context.config);
+  auto redis = redis::address_of(context.config);
   if (!redis) return std::unexpected(redis.error());
   std::unique_ptr<Worker> worker(
       new Worker(std::move(context), std::move(*tls), std::move(*segment), std::move(*redis)));
-  auto entered = enter_sandbox(Program::kSmtpd, worker->context_.config);
+  auto entered = worker::enter_sandbox(Program::kSmtpd, worker->context_.config);
   if (!entered) return std::unexpected(entered.error());
   return worker;
 }
 
-Worker::Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddress redis)
+Worker::Worker(worker::Context context, TlsContext tls, memory::Segment segment,
+               config::RedisAddress redis)
     : context_(std::move(context)),
       tls_(std::move(tls)),
       segment_(std::move(segment)),
       session_settings_(make_session_settings(context_.config)),
-      tally_(segment_.scoreboard().tally(context_.board_slot)),
-      pulse_(loop_.base(), tally_),
+      counters_(segment_.scoreboard().counters(context_.board_slot)),
+      heartbeat_(loop_.base(), counters_),
       redis_(loop_.base(), std::move(redis), context_.config.redis_timeout, segment_.redis_health(),
-             tally_),
+             counters_),
       durability_(loop_.base(), redis_, segment_.redis_health(),
-                  context_.config.redis_strict == RedisStrict::kYes),
+                  context_.config.redis_strict == config::RedisStrict::kYes),
       writer_(redis_, context_.config.retention),
       mime_(loop_.base(), context_.parser_sockets(), context_.number, context_.config.mime_timeout,
-            tally_),
+            counters_),
       delivery_(mime_, writer_, durability_, context_.config.mailbox_naming()),
       buffer_(kBufferSize),
       services_{
-          loop_.base(),          context_.config, session_settings_, tls_,   segment_.smtp_rates(),
-          durability_,           delivery_,       clients_,          tally_, buffer_,
+          loop_.base(),
+          context_.config,
+          session_settings_,
+          tls_,
+          segment_.smtp_rates(),
+          durability_,
+          delivery_,
+          clients_,
+          counters_,
+          buffer_,
           [this] { relieve(); },
       },
-      balancers_(parse_networks(context_.config.proxy_allow)),
+      balancers_(net::parse_ranges(context_.config.proxy_allow)),
       spare_(open_spare()),
-      patience_over_(loop_.base(), [this] { drain(context_.config.drain_timeout / 2); }),
+      half_drained_(loop_.base(), [this] { drain(context_.config.drain_timeout / 2); }),
       drain_limit_(loop_.base(), [this] { loop_.stop(); }),
       drain_poll_(loop_.base(), [this] { stop_when_empty(); }),
       sweep_(loop_.base(), [this] { sweep(); }),
@@ -135,20 +144,20 @@ void Worker::begin() {
 
 void Worker::watch_listeners() {
   listeners_.clear();
-  for (const NamedFd& listener : context_.listeners) {
+  for (const worker::NamedFd& listener : context_.listeners) {
     const int on = 1;  // replies are whole when they are sent; clients' sockets have it from here
     setsockopt(listener.fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    listeners_.push_back(std::make_unique<ReadWatch>(loop_.base(), listener.fd.get(),
-                                                     [this, &listener] { accept_some(listener); }));
+    listeners_.push_back(std::make_unique<net::ReadWatch>(
+        loop_.base(), listener.fd.get(), [this, &listener] { accept_some(listener); }));
   }
 }
 
-void Worker::accept_some(const NamedFd& listener) {
+void Worker::accept_some(const worker::NamedFd& listener) {
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
-    Accepted client = accept_client(listener.fd.get());
+    net::Accepted client = net::accept_client(listener.fd.get());
     if (!client.socket) {
       // EAGAIN: another worker was quicker. The rest are faults of one client's connection.
-      if (out_of_descriptors(errno) && !refuse_for_want_of_descriptors(listener.fd.get())) {
+      if (net::out_of_descriptors(errno) && !refuse_for_want_of_descriptors(listener.fd.get())) {
         pause_listening();
       }
       return;
@@ -160,11 +169,11 @@ void Worker::accept_some(const NamedFd& listener) {
 // Without it the listener would stay readable and the loop would spin. False: it still would.
 bool Worker::refuse_for_want_of_descriptors(int listener) {
   spare_.reset();
-  Accepted client = accept_client(listener);
-  const bool helped = client.socket || !out_of_descriptors(errno);
+  net::Accepted client = net::accept_client(listener);
+  const bool helped = client.socket || !net::out_of_descriptors(errno);
   if (client.socket) {
-    const ClientAddress address = describe_client(client.address());
-    tally_.add(Count::kSmtpTurnedAway);
+    const net::ClientAddress address = net::describe_client(client.address());
+    counters_.add(memory::Count::kSmtpTurnedAway);
     log::info("client_refused", {{"ip", address.text}, {"reason", "out of descriptors"}});
     send_and_close(std::move(client.socket), Reply::kTooManyConnections);
   }
@@ -178,12 +187,14 @@ void Worker::pause_listening() {
   listen_again_.start(kListenAgainAfter);
 }
 
-void Worker::arrive(const NamedFd& listener, UniqueFd socket, const sockaddr* address) {
-  Peer peer{.address = describe_client(address),
-            .is_balancer = listener.name == fd_name::kSmtpProxy};
-  const auto contains = [address](const Network& network) { return network.contains(address); };
+void Worker::arrive(const worker::NamedFd& listener, UniqueFd socket, const sockaddr* address) {
+  Peer peer{.address = net::describe_client(address),
+            .is_balancer = listener.name == worker::fd_name::kSmtpProxy};
+  const auto contains = [address](const net::AddressRange& network) {
+    return network.contains(address);
+  };
   if (peer.is_balancer && std::ranges::none_of(balancers_, contains)) {
-    tally_.add(Count::kSmtpTurnedAway);
+    counters_.add(memory::Count::kSmtpTurnedAway);
     return log::info("client_refused",
                      {{"ip", peer.address.text}, {"reason", "not in proxy_allow"}});
   }
@@ -192,7 +203,7 @@ void Worker::arrive(const NamedFd& listener, UniqueFd socket, const sockaddr* ad
 
 void Worker::welcome(UniqueFd socket, Peer peer) {
   if (connections_.size() >= context_.config.smtp_connection_limit && !make_room()) {
-    tally_.add(Count::kSmtpTurnedAway);
+    counters_.add(memory::Count::kSmtpTurnedAway);
     log::info("client_refused", {{"ip", peer.address.text}, {"reason", kAtLimit}});
     return send_and_close(std::move(socket), Reply::kTooManyConnections);
   }
@@ -201,8 +212,8 @@ void Worker::welcome(UniqueFd socket, Peer peer) {
       std::make_shared<Connection>(services_, std::move(socket), std::move(peer), std::move(id),
                                    [this](Connection& gone) { connection_gone(gone); });
   connections_.emplace(connection.get(), connection);
-  tally_.add(Count::kSmtpAccepted);
-  tally_.add(Count::kSmtpOpen);
+  counters_.add(memory::Count::kSmtpAccepted);
+  counters_.add(memory::Count::kSmtpOpen);
   if (!sweep_.running()) sweep_.start(kSweepEvery);
   connection->start();
   if (draining_) connection->drain();
@@ -210,7 +221,7 @@ void Worker::welcome(UniqueFd socket, Peer peer) {
 
 void Worker::connection_gone(Connection& connection) {
   connections_.erase(&connection);
-  tally_.remove(Count::kSmtpOpen);
+  counters_.remove(memory::Count::kSmtpOpen);
   if (leaving_) stop_when_empty();
 }
 
@@ -250,11 +261,11 @@ void Worker::relieve() {
 // One timer for all: a timer for each would be set anew with every read.
 void Worker::sweep() noexcept {
   const auto now = monotonic_now();
-  const Load load{connections_.size(), capacity(context_.config.smtp_connection_limit)};
+  const Occupancy occupancy{connections_.size(), capacity(context_.config.smtp_connection_limit)};
   try {
     std::vector<std::pair<std::shared_ptr<Connection>, std::string_view>> late;
     for (const auto& [key, connection] : connections_) {
-      const std::string_view why = connection->overdue(now, load);
+      const std::string_view why = connection->overdue(now, occupancy);
       if (!why.empty()) late.emplace_back(connection, why);
     }
     for (const auto& [connection, why] : late) connection->expire(why);
@@ -275,7 +286,7 @@ void Worker::stop_listening() {
 // is told to half-way, so that the second half is there for mail that is under way then.
 void Worker::hand_over() {
   stop_listening();
-  patience_over_.start(context_.config.drain_timeout / 2);
+  half_drained_.start(context_.config.drain_timeout / 2);
   stop_when_empty();
 }
 
@@ -283,7 +294,7 @@ void Worker::drain(std::chrono::milliseconds limit) {
   if (draining_) return;
   draining_ = true;
   stop_listening();
-  patience_over_.stop();
+  half_drained_.stop();
   drain_limit_.start(limit);
   std::vector<std::shared_ptr<Connection>> all;
   for (const auto& [key, connection] : connections_) all.push_back(connection);

@@ -29,17 +29,18 @@ namespace restante::smtpd {
 class Worker {
  public:
   // The error is one line for the operator.
-  [[nodiscard]] static Result<std::unique_ptr<Worker>> make(WorkerContext context);
+  [[nodiscard]] static Result<std::unique_ptr<Worker>> make(worker::Context context);
   void run();  // until drained
 
  private:
-  Worker(WorkerContext context, TlsContext tls, Segment segment, RedisAddress redis);
+  Worker(worker::Context context, TlsContext tls, memory::Segment segment,
+         config::RedisAddress redis);
   void begin();
   void watch_listeners();
-  void accept_some(const NamedFd& listener);
+  void accept_some(const worker::NamedFd& listener);
   [[nodiscard]] bool refuse_for_want_of_descriptors(int listener);
   void pause_listening();
-  void arrive(const NamedFd& listener, UniqueFd socket, const sockaddr* address);
+  void arrive(const worker::NamedFd& listener, UniqueFd socket, const sockaddr* address);
   void welcome(UniqueFd socket, Peer peer);
   void sweep() noexcept;
   [[nodiscard]] bool make_room();
@@ -50,31 +51,31 @@ class Worker {
   void drain(std::chrono::milliseconds limit);
   void stop_when_empty();
 
-  WorkerContext context_;
+  worker::Context context_;
   TlsContext tls_;
-  Segment segment_;
+  memory::Segment segment_;
   SessionSettings session_settings_;
   ClientTable clients_;  // before all that may hold a connection to the end
-  EventLoop loop_;
-  Tally tally_;
-  Pulse pulse_;
-  Redis redis_;
+  net::EventLoop loop_;
+  memory::Counters counters_;
+  worker::Heartbeat heartbeat_;
+  redis::Client redis_;
   DurabilityMonitor durability_;
-  RedisWriter writer_;
-  MimeClient mime_;
+  store::RedisWriter writer_;
+  parser::Client mime_;
   Delivery delivery_;
   std::vector<char> buffer_;
   Services services_;
-  std::vector<Network> balancers_;
+  std::vector<net::AddressRange> balancers_;
   UniqueFd spare_;  // given up for a moment when descriptors run out
-  std::vector<std::unique_ptr<ReadWatch>> listeners_;
+  std::vector<std::unique_ptr<net::ReadWatch>> listeners_;
   std::unordered_map<Connection*, std::shared_ptr<Connection>> connections_;
   const pid_t pid_ = getpid();  // with last_id_ a client's id
   std::uint64_t last_id_ = 0;
   std::chrono::milliseconds look_for_room_{};  // not before
   bool leaving_ = false;                       // takes no new client
   bool draining_ = false;                      // and tells those that it has
-  Timer patience_over_, drain_limit_, drain_poll_, sweep_, listen_again_;
+  net::Timer half_drained_, drain_limit_, drain_poll_, sweep_, listen_again_;
 };
 
 }  // namespace restante::smtpd

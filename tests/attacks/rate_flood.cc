@@ -31,8 +31,8 @@ using namespace restante;
 constexpr std::uint32_t kLimit = 50;
 constexpr std::size_t kProcesses = 4, kWatched = 1000;
 constexpr std::chrono::milliseconds kNow{1'000'000};
-constexpr RateTable::HashKey kKey{0x0123456789abcdefULL, 0xfedcba9876543210ULL};
-constexpr RateTable::HashKey kOtherKey{0x0f1e2d3c4b5a6978ULL, 0x8796a5b4c3d2e1f0ULL};
+constexpr memory::RateTable::HashKey kKey{0x0123456789abcdefULL, 0xfedcba9876543210ULL};
+constexpr memory::RateTable::HashKey kOtherKey{0x0f1e2d3c4b5a6978ULL, 0x8796a5b4c3d2e1f0ULL};
 
 // Of memory that children share, all zero.
 template <class T>
@@ -44,12 +44,12 @@ std::span<T> shared(std::size_t count) {
 }
 
 // With tables and hash key as at a start of the daemon.
-Segment new_segment() {
+memory::Segment new_segment() {
   const std::string path = fmt::format("/tmp/restante-rate-flood.{}", getpid());
-  const auto fd = Segment::create(path, static_cast<uid_t>(-1), static_cast<gid_t>(-1));
+  const auto fd = memory::Segment::create(path, static_cast<uid_t>(-1), static_cast<gid_t>(-1));
   unlink(path.c_str());
   if (!fd) throw std::runtime_error(fd.error().what);
-  auto segment = Segment::map(fd->get());
+  auto segment = memory::Segment::map(fd->get());
   if (!segment) throw std::runtime_error(segment.error().what);
   return std::move(*segment);
 }
@@ -68,11 +68,12 @@ std::string flood_key(std::size_t process, std::size_t number) {
 std::string watched_key(std::size_t number) { return fmt::format("watched-{}@x.example", number); }
 
 // Nanoseconds a check, of so many keys that are not in the table yet.
-std::uint64_t cost(RateTable& table, std::size_t process, std::size_t first, std::size_t count) {
+std::uint64_t cost(memory::RateTable& table, std::size_t process, std::size_t first,
+                   std::size_t count) {
   std::vector<std::string> keys;
   for (std::size_t i = 0; i < count; ++i) keys.push_back(flood_key(process, first + i));
   const std::uint64_t before = cpu_ns();
-  for (const std::string& key : keys) (void)table.take(key, kLimit, kNow);
+  for (const std::string& key : keys) (void)table.admit(key, kLimit, kNow);
   return (cpu_ns() - before) / count;
 }
 
@@ -82,7 +83,7 @@ struct Counts {
 
 // A process's share of the flood: between its keys come one that has reached its limit, and others
 // that try more often than they may.
-void flood(RateTable& table, std::size_t process, std::size_t keys,
+void flood(memory::RateTable& table, std::size_t process, std::size_t keys,
            std::span<std::atomic<std::uint64_t>> granted, Counts& counts) {
   constexpr std::size_t kBatch = 10'000;
   std::uint64_t slowest = 0, last = 0;
@@ -90,9 +91,9 @@ void flood(RateTable& table, std::size_t process, std::size_t keys,
     last = cost(table, process, at, kBatch);
     if (at == 0) counts.empty_ns = last;
     slowest = std::max(slowest, last);
-    if (table.take("limited@x.example", kLimit, kNow).admitted) ++counts.limited_passes;
+    if (table.admit("limited@x.example", kLimit, kNow).admitted) ++counts.limited_passes;
     for (std::size_t i = 0; i < granted.size(); ++i) {
-      if (table.take(watched_key(i), kLimit, kNow).admitted) ++granted[i];
+      if (table.admit(watched_key(i), kLimit, kNow).admitted) ++granted[i];
     }
   }
   counts.full_ns = last;
@@ -102,9 +103,9 @@ void flood(RateTable& table, std::size_t process, std::size_t keys,
 void in_processes(std::size_t keys) {
   const auto granted = shared<std::atomic<std::uint64_t>>(kWatched);
   const auto counts = shared<Counts>(kProcesses);
-  const Segment segment = new_segment();
-  RateTable table = segment.smtp_rates();
-  for (std::uint32_t i = 0; i < kLimit; ++i) (void)table.take("limited@x.example", kLimit, kNow);
+  const memory::Segment segment = new_segment();
+  memory::RateTable table = segment.smtp_rates();
+  for (std::uint32_t i = 0; i < kLimit; ++i) (void)table.admit("limited@x.example", kLimit, kNow);
   for (std::size_t process = 0; process < kProcesses; ++process) {
     if (fork() == 0) {
       flood(table, process, keys / kProcesses, granted, counts[process]);
@@ -120,7 +121,7 @@ void in_processes(std::size_t keys) {
     slowest = std::max(slowest, one.slowest_ns.load());
   }
   for (const auto& one : granted) most = std::max(most, one.load());
-  const auto fresh = table.take("honest@x.example", kLimit, kNow);
+  const auto fresh = table.admit("honest@x.example", kLimit, kNow);
   fmt::print("keys {}\n", keys);
   fmt::print("ns_empty {}\nns_full {}\nns_slowest_batch {}\n", empty, full, slowest);
   fmt::print("limited_passes {}\nmost_granted {}\nlimit {}\n", passes, most, kLimit);
@@ -128,10 +129,10 @@ void in_processes(std::size_t keys) {
 }
 
 // Where a key lives, seen from outside.
-std::size_t bucket_of(const RateTable::HashKey& hash, std::span<RateTable::Word> words,
-                      const std::string& key) {
-  RateTable table(words, hash);
-  (void)table.take(key, 1, kNow);
+std::size_t bucket_of(const memory::RateTable::HashKey& hash,
+                      std::span<memory::RateTable::Word> words, const std::string& key) {
+  memory::RateTable table(words, hash);
+  (void)table.admit(key, 1, kNow);
   const auto used = std::ranges::find_if(words, [](const auto& word) { return word != 0; });
   const auto at = static_cast<std::size_t>(used - words.begin());
   *used = 0;
@@ -143,7 +144,7 @@ std::size_t bucket_of(const RateTable::HashKey& hash, std::span<RateTable::Word>
 void with_chosen_keys() {
   constexpr std::size_t kWords = 1024;
   const std::string victim = "victim@x.example";
-  const auto words = shared<RateTable::Word>(kWords);
+  const auto words = shared<memory::RateTable::Word>(kWords);
   const std::size_t bucket = bucket_of(kKey, words, victim);
   std::vector<std::string> chosen;
   for (std::size_t i = 0; chosen.size() < 8; ++i) {
@@ -152,14 +153,14 @@ void with_chosen_keys() {
   }
   for (const auto& [name, hash] :
        {std::pair("victim_if_key_known", kKey), std::pair("victim_if_key_secret", kOtherKey)}) {
-    const auto fresh = shared<RateTable::Word>(kWords);
-    RateTable table(fresh, hash);
+    const auto fresh = shared<memory::RateTable::Word>(kWords);
+    memory::RateTable table(fresh, hash);
     for (const std::string& key : chosen) {
-      while (table.take(key, kLimit, kNow).admitted) {
+      while (table.admit(key, kLimit, kNow).admitted) {
       }
     }
     std::uint32_t granted = 0;
-    while (table.take(victim, kLimit, kNow).admitted) ++granted;
+    while (table.admit(victim, kLimit, kNow).admitted) ++granted;
     fmt::print("{} {}\n", name, granted);
   }
 }

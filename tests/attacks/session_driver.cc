@@ -62,7 +62,7 @@ class Driver {
     std::uint8_t closed = 0, count = 0;
     for (;;) {
       const Action action = session_.next_action();
-      output += session_.take_output();
+      output += session_.extract_output();
       if (std::holds_alternative<Close>(action)) closed = 1;
       if (std::holds_alternative<Close>(action) || std::holds_alternative<Idle>(action)) break;
       if (std::holds_alternative<StartTls>(action)) session_.tls_started({"TLSv1.3", "x"});

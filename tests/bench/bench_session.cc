@@ -86,7 +86,7 @@ class Driver {
   void pump() {
     for (;;) {
       Action action = session_.next_action();
-      output_ += session_.take_output();
+      output_ += session_.extract_output();
       if (std::holds_alternative<Idle>(action)) return;
       if (std::holds_alternative<Close>(action)) fail("closed: " + output_);
       if (const auto* mail = std::get_if<Deliver>(&action)) delivered_ = mail->data.size();

@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kSmallResponse = 64 * 1024;
 
 // The fields of draft-ietf-httpapi-ratelimit-headers-07 section 3: seconds until the window ends.
-void add_rate_headers(Response& response, const RateVerdict& verdict, std::uint32_t limit) {
+void add_rate_headers(Response& response, const memory::RateVerdict& verdict, std::uint32_t limit) {
   response.headers.emplace_back("RateLimit-Limit", std::to_string(limit));
   response.headers.emplace_back("RateLimit-Remaining", std::to_string(verdict.remaining));
   response.headers.emplace_back("RateLimit-Reset", whole_seconds(verdict.reset_in));
@@ -30,7 +30,7 @@ void bound(Response& response, DownloadRoom& downloads) {
 
 }  // namespace
 
-Api::Api(const Config& config, Backend backend, RateTable rates)
+Api::Api(const config::Config& config, Backend backend, memory::RateTable rates)
     : services_(config, std::move(backend)),
       rates_(rates),
       authenticator_(config, rates),
@@ -56,12 +56,12 @@ void Api::handle(const Request& request, std::chrono::milliseconds now, const Re
   const std::uint64_t limit_set = services_.config.api_rate_limit;
   if (limit_set == 0 || !is_counted) return dispatch(request, route, now, respond);
   const auto limit =
-      static_cast<std::uint32_t>(std::min<std::uint64_t>(limit_set, RateTable::kMaxLimit));
-  const RateVerdict verdict = rates_.take(request.client.rate_key, limit, now);
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(limit_set, memory::RateTable::kMaxLimit));
+  const memory::RateVerdict verdict = rates_.admit(request.client.rate_key, limit, now);
   const Responder respond_with_limit = respond.with(
       [verdict, limit](Response& response) { add_rate_headers(response, verdict, limit); });
   if (verdict.admitted) return dispatch(request, route, now, respond_with_limit);
-  services_.tally.add(Count::kApiRateLimited);
+  services_.counters.add(memory::Count::kApiRateLimited);
   respond_with_limit(too_many_requests("rate limit exceeded", verdict.reset_in));
 }
 

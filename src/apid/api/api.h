@@ -22,7 +22,7 @@ namespace restante::apid {
 class Api {
  public:
   // `config`, the memory of `rates` and all that `backend` refers to outlive the object.
-  Api(const Config& config, Backend backend, RateTable rates);
+  Api(const config::Config& config, Backend backend, memory::RateTable rates);
 
   // Checks rate limit and key, unless the route is exempt, then path, method and arguments, in this
   // order. OPTIONS of an existing path needs no key. `now` is monotonic_now(). May respond before
@@ -42,7 +42,7 @@ class Api {
                 const Responder& respond);
 
   Services services_;
-  RateTable rates_;
+  memory::RateTable rates_;
   Authenticator authenticator_;
   // Shared with responses that come after the end of this object.
   std::shared_ptr<const Cors> cors_;

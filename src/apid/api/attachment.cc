@@ -20,7 +20,7 @@ constexpr std::string_view kUnknownType = "application/octet-stream";
 bool is_one_of(char c, std::string_view others) { return is_alphanumeric(c) || others.contains(c); }
 
 struct AnswerFor {
-  Response operator()(ExtractedAttachment& found) const {
+  Response operator()(parser::ExtractedAttachment& found) const {
     Response response{
         .status = 200,
         .headers = {{"Content-Type", content_type(found.type)},
@@ -30,12 +30,12 @@ struct AnswerFor {
     add_download_headers(response);
     return response;
   }
-  Response operator()(NoSuchAttachment missing) const {
+  Response operator()(parser::NoSuchAttachment missing) const {
     return error_response(404,
                           fmt::format("no such attachment; the message has {}", missing.count));
   }
-  Response operator()(MimeFailure failure) const {
-    if (failure == MimeFailure::kFailed) {
+  Response operator()(parser::Failure failure) const {
+    if (failure == parser::Failure::kFailed) {
       return error_response(500, "the message is too much for the parser; its raw form is there");
     }
     return try_later("no parser is available, try again later");
@@ -44,7 +44,9 @@ struct AnswerFor {
 
 }  // namespace
 
-Response attachment_response(Extractor::Extraction found) { return std::visit(AnswerFor(), found); }
+Response attachment_response(parser::Extractor::Extraction found) {
+  return std::visit(AnswerFor(), found);
+}
 
 std::string content_disposition(std::string_view name) {
   std::string plain, extended;

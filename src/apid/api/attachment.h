@@ -12,7 +12,7 @@ namespace restante::apid {
 
 // 200 with the attachment as a file; 404 if the mail has no such attachment; 500 if the parser
 // could not process the mail; 503 if no parser is available.
-[[nodiscard]] Response attachment_response(Extractor::Extraction found);
+[[nodiscard]] Response attachment_response(parser::Extractor::Extraction found);
 
 // Returns the value of Content-Disposition: `attachment` with `name` in both forms of RFC 6266, in
 // ASCII and in any characters (RFC 8187). It is safe in a header whatever bytes `name` has.

@@ -35,7 +35,7 @@ Response too_often(std::chrono::milliseconds left) {
 
 }  // namespace
 
-Authenticator::Authenticator(const Config& config, RateTable rates)
+Authenticator::Authenticator(const config::Config& config, memory::RateTable rates)
     : config_(config), rates_(rates), keys_(config.api_key) {}
 
 std::optional<Response> Authenticator::refusal(const Request& request, Access access,
@@ -47,7 +47,7 @@ std::optional<Response> Authenticator::refusal(const Request& request, Access ac
   const std::string_view key = key_of(request, access);
   if (keys_.contains(key)) return {};
   if (key.empty()) return no_key();  // no key is not a guess
-  const RateVerdict verdict = rates_.take(subject, limit, now);
+  const memory::RateVerdict verdict = rates_.admit(subject, limit, now);
   if (!verdict.admitted) return too_often(verdict.reset_in);  // another worker counted first
   if (verdict.remaining == 0) {
     log::warning("wrong_keys", {{"ip", request.client.text}, {"limit", limit}});

@@ -18,7 +18,7 @@ class Authenticator {
  public:
   // `config` and the memory of `rates` outlive the object. The keys are copied as hashes; the limit
   // api_key_failure_limit is read from `config` at each request.
-  Authenticator(const Config& config, RateTable rates);
+  Authenticator(const config::Config& config, memory::RateTable rates);
 
   // Returns nothing if the request may have a route with this `access`. Otherwise returns the
   // response: 401 without a valid key, or 429 if the client has offered too many wrong keys within
@@ -27,8 +27,8 @@ class Authenticator {
                                                 std::chrono::milliseconds now);
 
  private:
-  const Config& config_;
-  RateTable rates_;
+  const config::Config& config_;
+  memory::RateTable rates_;
   ApiKeys keys_;
 };
 

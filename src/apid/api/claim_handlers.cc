@@ -21,11 +21,11 @@ void claim_mail(Services& services, const Request& request, const RouteMatch& ma
   const auto wanted = parse_list_request(request.query, QueryFor::kOne);
   if (!wanted) return respond(error_response(400, wanted.error()));
   respond.hold({}, [] {});  // so that the server notices when the client disconnects
-  const std::string key = mailbox_key(*mailbox);
+  const std::string key = mail::mailbox_key(*mailbox);
   // Mail that does not fit once never fits, but mail that others hold may be released.
-  auto attempt = [&services, key, query = std::make_shared<ListQuery>(wanted->query),
+  auto attempt = [&services, key, query = std::make_shared<store::ListQuery>(wanted->query),
                   client = request.client.text](auto done) {
-    services.claims.claim(key, *query, [=, &services](Result<Claim> result) {
+    services.claims.claim(key, *query, [=, &services](Result<store::Claim> result) {
       if (!result) return done({.response = store_away(), .failed = true});
       if (result->none_until) query->after = result->none_until;
       if (!result->claimed) return done({.retry_in = result->free_in});

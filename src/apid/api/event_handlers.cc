@@ -36,7 +36,7 @@ Response stream_response(const std::shared_ptr<EventStream>& stream) {
           .receipt = std::make_shared<Receipt>([stream](bool) { stream->end(); })};
 }
 
-std::string event_of(const ListedMail& mail) {
+std::string event_of(const store::ListedMail& mail) {
   std::string text = "id: " + mail.id.text() + "\nevent: mail\ndata: ";
   append_listed_mail(text, mail, /*with_bodies=*/false);
   text += "\n\n";
@@ -45,7 +45,7 @@ std::string event_of(const ListedMail& mail) {
 
 // One client. It lives until its stream ends.
 struct Feed : std::enable_shared_from_this<Feed> {
-  Feed(Services& its_services, std::string its_mailbox, ListQuery wanted,
+  Feed(Services& its_services, std::string its_mailbox, store::ListQuery wanted,
        std::shared_ptr<void> its_reservation)
       : services(its_services),
         mailbox(std::move(its_mailbox)),
@@ -67,16 +67,16 @@ struct Feed : std::enable_shared_from_this<Feed> {
     if (listing || !stream->is_empty()) return;
     listing = true;
     changed = false;
-    services.reader.list(mailbox, query, [self = shared_from_this()](Result<Page> page) {
+    services.reader.list(mailbox, query, [self = shared_from_this()](Result<store::Page> page) {
       self->listed(std::move(page));
     });
   }
 
-  void listed(Result<Page> page) {
+  void listed(Result<store::Page> page) {
     listing = false;
     if (stream->has_ended()) return;
     if (!page) return again.start(kRetryAfterFailure);
-    for (const ListedMail& mail : page->mails) {
+    for (const store::ListedMail& mail : page->mails) {
       if (!stream->write(event_of(mail))) return;
     }
     if (page->newest) query.after = page->newest;
@@ -97,11 +97,11 @@ struct Feed : std::enable_shared_from_this<Feed> {
 
   Services& services;
   std::string mailbox;
-  ListQuery query;
+  store::ListQuery query;
   std::shared_ptr<void> reservation;
   std::shared_ptr<EventStream> stream = std::make_shared<EventStream>();
   std::shared_ptr<void> watching;
-  Timer alive, again;
+  net::Timer alive, again;
   bool listing = false, changed = false;
   std::shared_ptr<Feed> own;  // until the stream ends
 };
@@ -135,21 +135,21 @@ void stream_events(Services& services, const Request& request, const RouteMatch&
   auto wanted = parse_list_request(request.query, QueryFor::kEvents);
   if (!wanted) return respond(error_response(400, wanted.error()));
   if (const std::string_view last = request.field("last-event-id"); !last.empty()) {
-    wanted->query.after = MailId::parse(last);
+    wanted->query.after = store::MailId::parse(last);
     if (!wanted->query.after) {
       return respond(error_response(400, "Last-Event-ID must be the id of a mail: 19 digits"));
     }
   }
-  auto reservation = services.waits.reserve(request.api_key, Count::kApiStreams);
+  auto reservation = services.waits.reserve(request.api_key, memory::Count::kApiStreams);
   if (!reservation) return respond(std::move(reservation).error());
-  const auto feed = std::make_shared<Feed>(services, mailbox_key(*mailbox),
+  const auto feed = std::make_shared<Feed>(services, mail::mailbox_key(*mailbox),
                                            std::move(wanted->query), *std::move(reservation));
   if (feed->query.after) return begin(feed, respond);
   // The feed begins behind the newest mail, in an empty mailbox at the start.
-  const ListQuery newest{.limit = 1, .with_bodies = false};
-  services.reader.list(feed->mailbox, newest, [feed, respond](Result<Page> page) {
+  const store::ListQuery newest{.limit = 1, .with_bodies = false};
+  services.reader.list(feed->mailbox, newest, [feed, respond](Result<store::Page> page) {
     if (!page) return respond(store_away());
-    feed->query.after = page->mails.empty() ? MailId{} : page->mails.front().id;
+    feed->query.after = page->mails.empty() ? store::MailId{} : page->mails.front().id;
     begin(feed, respond);
   });
 }

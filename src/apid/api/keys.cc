@@ -11,8 +11,8 @@
 namespace restante::apid {
 namespace {
 
-std::optional<KeyHash> hash_of(std::string_view key) {
-  KeyHash hash{};
+std::optional<config::KeyHash> hash_of(std::string_view key) {
+  config::KeyHash hash{};
   if (gnutls_hash_fast(GNUTLS_DIG_SHA256, key.data(), key.size(), hash.data()) != 0) return {};
   return hash;
 }
@@ -21,7 +21,7 @@ std::optional<KeyHash> hash_of(std::string_view key) {
 
 ApiKeys::ApiKeys(std::span<const std::string> configured) {
   for (const std::string& key : configured) {
-    const auto hash = is_key_hash(key) ? parse_key_hash(key) : hash_of(key);
+    const auto hash = config::is_key_hash(key) ? config::parse_key_hash(key) : hash_of(key);
     if (hash) hashes_.push_back(*hash);
   }
 }
@@ -30,7 +30,7 @@ bool ApiKeys::contains(std::string_view offered) const {
   const auto hash = hash_of(offered);
   if (!hash || offered.empty()) return false;
   unsigned found = 0;
-  for (const KeyHash& key : hashes_) {
+  for (const config::KeyHash& key : hashes_) {
     found |= static_cast<unsigned>(gnutls_memcmp(hash->data(), key.data(), key.size()) == 0);
   }
   return found != 0;

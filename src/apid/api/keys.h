@@ -20,7 +20,7 @@ class ApiKeys {
   [[nodiscard]] bool contains(std::string_view offered) const;
 
  private:
-  std::vector<KeyHash> hashes_;
+  std::vector<config::KeyHash> hashes_;
 };
 
 }  // namespace restante::apid

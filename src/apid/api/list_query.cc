@@ -23,7 +23,7 @@ constexpr std::size_t kMaxNeedle = 300;  // characters
 constexpr std::size_t kUnixDigits = 10;  // enough until 2286
 
 struct Parsed {
-  ListQuery query;
+  store::ListQuery query;
   std::chrono::milliseconds wait{0};
   MailFilter filter;
 };
@@ -40,12 +40,12 @@ std::string read_limit(Parsed& parsed, std::string_view value) {
 }
 
 std::string read_before(Parsed& parsed, std::string_view value) {
-  parsed.query.before = MailId::parse(value);
+  parsed.query.before = store::MailId::parse(value);
   return parsed.query.before ? "" : "before must be the id of a mail: 19 digits";
 }
 
 std::string read_after(Parsed& parsed, std::string_view value) {
-  parsed.query.after = MailId::parse(value);
+  parsed.query.after = store::MailId::parse(value);
   return parsed.query.after ? "" : "after must be the id of a mail: 19 digits";
 }
 
@@ -166,7 +166,7 @@ std::vector<std::string_view> parameter_names(QueryFor what) {
   return names;
 }
 
-std::string next_link(std::string_view path, const ListRequest& request, MailId last) {
+std::string next_link(std::string_view path, const ListRequest& request, store::MailId last) {
   return fmt::format("<{}?limit={}&before={}{}>; rel=\"next\"", escape_path(path),
                      request.query.limit, last.text(), request.kept);
 }

@@ -21,7 +21,7 @@ enum class QueryFor : std::uint8_t {
 };
 
 struct ListRequest {
-  ListQuery query;
+  store::ListQuery query;
   std::string kept;  // the parameters of the link to the next page: "&name=value…"
   std::chrono::milliseconds wait{0};
 };
@@ -35,6 +35,7 @@ struct ListRequest {
 
 // Returns the value of the Link field (RFC 8288 section 3) to the page of mails older than `last`.
 // `path` is that of the request.
-[[nodiscard]] std::string next_link(std::string_view path, const ListRequest& request, MailId last);
+[[nodiscard]] std::string next_link(std::string_view path, const ListRequest& request,
+                                    store::MailId last);
 
 }  // namespace restante::apid

@@ -18,7 +18,7 @@ std::size_t unit_size(std::string_view text) {
 }
 
 // Takes a string with its quotes off the front of `text`; what was between them.
-std::optional<std::string_view> take_string(std::string_view& text) {
+std::optional<std::string_view> consume_string(std::string_view& text) {
   if (!text.starts_with('"')) return std::nullopt;
   std::size_t end = 1;
   while (end < text.size() && text[end] != '"') end += unit_size(text.substr(end));
@@ -43,7 +43,7 @@ bool member_holds(std::string_view summary, std::string_view name, std::string_v
 }  // namespace
 
 std::string make_needle(std::string_view text) {
-  std::string needle = json_string(text);
+  std::string needle = mail::json_string(text);
   needle = needle.substr(1, needle.size() - 2);
   std::ranges::transform(needle, needle.begin(), ascii_lower);
   return needle;
@@ -51,10 +51,10 @@ std::string make_needle(std::string_view text) {
 
 std::optional<std::string_view> text_member(std::string_view fragment, std::string_view name) {
   while (true) {
-    const auto key = take_string(fragment);
+    const auto key = consume_string(fragment);
     if (!key || !fragment.starts_with(':')) return std::nullopt;
     fragment.remove_prefix(1);
-    const auto value = take_string(fragment);
+    const auto value = consume_string(fragment);
     if (!value || *key == name) return value;
     if (!fragment.starts_with(',')) return std::nullopt;
     fragment.remove_prefix(1);

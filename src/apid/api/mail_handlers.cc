@@ -26,17 +26,17 @@ namespace {
 // without both the newest one.
 struct OneMail {
   std::string mailbox;  // its key
-  std::optional<MailId> id;
+  std::optional<store::MailId> id;
   std::optional<ListRequest> wanted;
 };
 
-std::expected<OneMail, Response> mail_of(const Config& config, const Request& request,
+std::expected<OneMail, Response> mail_of(const config::Config& config, const Request& request,
                                          const RouteMatch& match) {
   const auto mailbox = parse_user(config, match.user);
   if (!mailbox) return std::unexpected(mailbox.error());
   const auto id = parse_id(match.id);
   if (!id) return std::unexpected(id.error());
-  OneMail one{.mailbox = mailbox_key(*mailbox), .id = *id, .wanted = {}};
+  OneMail one{.mailbox = mail::mailbox_key(*mailbox), .id = *id, .wanted = {}};
   if (request.query.empty()) return one;
   if (one.id) {
     return std::unexpected(error_response(400, "a single message takes no query parameters"));
@@ -48,7 +48,7 @@ std::expected<OneMail, Response> mail_of(const Config& config, const Request& re
 }
 
 // Calls `then` with the id of the mail, or with nothing for the newest one of all; or responds.
-using WithMail = std::function<void(const std::string& mailbox, std::optional<MailId>,
+using WithMail = std::function<void(const std::string& mailbox, std::optional<store::MailId>,
                                     const Responder& respond)>;
 void find_mail(Services& services, const Request& request, const RouteMatch& match,
                const Responder& respond, WithMail then) {
@@ -56,8 +56,8 @@ void find_mail(Services& services, const Request& request, const RouteMatch& mat
   if (!one) return respond(one.error());
   if (!one->wanted) return then(one->mailbox, one->id, respond);
   auto attempt = [&reader = services.reader, mailbox = one->mailbox, then = std::move(then),
-                  query = std::make_shared<ListQuery>(one->wanted->query)](auto done) {
-    reader.list(mailbox, *query, [=](Result<Page> page) {
+                  query = std::make_shared<store::ListQuery>(one->wanted->query)](auto done) {
+    reader.list(mailbox, *query, [=](Result<store::Page> page) {
       if (!page) return done({.response = store_away(), .failed = true});
       if (page->newest) query->after = page->newest;
       if (page->mails.empty()) return done({});
@@ -79,11 +79,11 @@ using WithRaw = std::function<void(RawReader&, const Responder& respond)>;
 void read_raw(Services& services, const Request& request, const RouteMatch& match,
               const Responder& asker, RawReader::Into into, WithRaw then) {
   const auto read = [&services, into, then = std::move(then)](const std::string& mailbox,
-                                                              std::optional<MailId> id,
+                                                              std::optional<store::MailId> id,
                                                               const Responder& respond) {
     const auto reader =
         std::make_shared<RawReader>(services.config.message_size_limit, into, services.downloads);
-    const auto append = [reader](const RawMail& mail, std::string_view piece) {
+    const auto append = [reader](const store::RawMail& mail, std::string_view piece) {
       return reader->append(mail, piece);
     };
     services.reader.get_raw(mailbox, id, append, [respond, reader, then](Result<bool> found) {
@@ -100,9 +100,9 @@ void read_raw(Services& services, const Request& request, const RouteMatch& matc
 void get_mail(Services& services, const Request& request, const RouteMatch& match,
               const Responder& asker) {
   find_mail(services, request, match, asker,
-            [&reader = services.reader](const std::string& mailbox, std::optional<MailId> id,
+            [&reader = services.reader](const std::string& mailbox, std::optional<store::MailId> id,
                                         const Responder& respond) {
-              reader.get(mailbox, id, [respond](Result<std::optional<StoredMail>> mail) {
+              reader.get(mailbox, id, [respond](Result<std::optional<store::StoredMail>> mail) {
                 if (!mail) return respond(store_away());
                 if (!*mail) return respond(no_such_message());
                 respond(json_response(200, mail_json(**mail)));
@@ -123,19 +123,19 @@ void get_attachment(Services& services, const Request& request, const RouteMatch
                     const Responder& asker) {
   const auto number = parse_attachment_number(match.number);
   if (!number) return asker(number.error());
-  asker.hold(MimeClient::longest_wait(services.config.mime_timeout), nullptr);
+  asker.hold(parser::Client::longest_wait(services.config.mime_timeout), nullptr);
   const auto extract = [&extractor = services.extractor, number = *number,
                         wanted = Conditions(request)](RawReader& reader, const Responder& respond) {
     Response mail = reader.finish();
     if (!mail.file) return respond(std::move(mail));
-    extractor.extract(
-        mail.file->fd, mail.file->size, number,
-        [respond, wanted, reservation = std::move(mail.place),
-         etag = fmt::format("\"{}-{}\"", reader.id().text(), number)](Extractor::Extraction found) {
-          Response response = attachment_response(std::move(found));
-          response.place = reservation;  // an attachment is smaller than its mail
-          respond(serve(std::move(response), etag, wanted));
-        });
+    extractor.extract(mail.file->fd, mail.file->size, number,
+                      [respond, wanted, reservation = std::move(mail.place),
+                       etag = fmt::format("\"{}-{}\"", reader.id().text(), number)](
+                          parser::Extractor::Extraction found) {
+                        Response response = attachment_response(std::move(found));
+                        response.place = reservation;  // an attachment is smaller than its mail
+                        respond(serve(std::move(response), etag, wanted));
+                      });
   };
   read_raw(services, request, match, asker, RawReader::Into::kFileWithoutTrace, extract);
 }

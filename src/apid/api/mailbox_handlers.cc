@@ -27,8 +27,8 @@ void list_mails(Services& services, const Request& request, const RouteMatch& ma
   auto wanted = parse_list_request(request.query);
   if (!wanted) return respond(error_response(400, wanted.error()));
   wanted->query.page_bytes = services.config.page_size_limit;
-  const std::string key = mailbox_key(*mailbox);
-  const auto answer = [wanted = *wanted, path = request.path](const Page& page) {
+  const std::string key = mail::mailbox_key(*mailbox);
+  const auto answer = [wanted = *wanted, path = request.path](const store::Page& page) {
     Response response = json_response(200, page_json(page, wanted.query.with_bodies));
     if (page.next) {
       response.headers.emplace_back("Link", next_link(path, wanted, *page.next));
@@ -37,8 +37,8 @@ void list_mails(Services& services, const Request& request, const RouteMatch& ma
   };
   // Mail that does not fit once never fits: the next attempt begins behind it.
   auto attempt = [&services, key, answer, waits = wanted->wait.count() > 0,
-                  query = std::make_shared<ListQuery>(wanted->query)](auto done) {
-    services.reader.list(key, *query, [=](Result<Page> page) {
+                  query = std::make_shared<store::ListQuery>(wanted->query)](auto done) {
+    services.reader.list(key, *query, [=](Result<store::Page> page) {
       if (!page) return done({.response = store_away(), .failed = true});
       if (page->newest) query->after = page->newest;
       if (page->mails.empty() && (waits || !page->next)) return done({});
@@ -60,10 +60,11 @@ void clear_mailbox(Services& services, const Request& request, const RouteMatch&
   if (!request.query.empty()) {
     return respond(error_response(400, "DELETE takes no query parameters"));
   }
-  services.reader.clear(mailbox_key(*mailbox), [respond, name = *mailbox](Result<void> cleared) {
-    if (!cleared) return respond(store_away());
-    respond(message_response(fmt::format("All messages for {} have been cleared", name)));
-  });
+  services.reader.clear(
+      mail::mailbox_key(*mailbox), [respond, name = *mailbox](Result<void> cleared) {
+        if (!cleared) return respond(store_away());
+        respond(message_response(fmt::format("All messages for {} have been cleared", name)));
+      });
 }
 
 }  // namespace restante::apid

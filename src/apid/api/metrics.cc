@@ -27,7 +27,7 @@ class Exposition {
     family(name, type, help);
     sample(name, "", value);
   }
-  [[nodiscard]] std::string take() { return std::move(text_); }
+  [[nodiscard]] std::string extract() { return std::move(text_); }
 
  private:
   template <class... Args>
@@ -39,11 +39,12 @@ class Exposition {
 
 double seconds(std::uint64_t microseconds) { return static_cast<double>(microseconds) / 1e6; }
 
-void add_counts(Exposition& out, const Score& score) {
+void add_counts(Exposition& out, const memory::Score& score) {
   std::string_view family;
-  for (const CountInfo& info : all_counts()) {
+  for (const memory::CountInfo& info : memory::all_counts()) {
     if (info.name != family) {
-      out.family(info.name, info.type == CountType::kCounter ? "counter" : "gauge", info.help);
+      out.family(info.name, info.type == memory::CountType::kCounter ? "counter" : "gauge",
+                 info.help);
     }
     family = info.name;
     out.sample(info.name, info.labels, score.of(info.count));
@@ -51,14 +52,16 @@ void add_counts(Exposition& out, const Score& score) {
 }
 
 // The buckets are cumulative: each counts all values up to its end.
-void add_latency(Exposition& out, const LatencyInfo& info, const Histogram& histogram) {
+void add_latency(Exposition& out, const memory::LatencyInfo& info,
+                 const memory::Histogram& histogram) {
   out.family(info.name, "histogram", info.help);
   const std::string bucket = fmt::format("{}_bucket", info.name);
   std::uint64_t so_far = 0;
-  for (std::size_t i = 0; i < kBuckets; ++i) {
+  for (std::size_t i = 0; i < memory::kBuckets; ++i) {
     so_far += histogram.buckets[i];
-    const std::string end =
-        i < kBucketEnds.size() ? fmt::format("{}", seconds(kBucketEnds[i])) : "+Inf";
+    const std::string end = i < memory::kBucketEnds.size()
+                                ? fmt::format("{}", seconds(memory::kBucketEnds[i]))
+                                : "+Inf";
     out.sample(bucket, fmt::format("le=\"{}\"", end), so_far);
   }
   out.sample(fmt::format("{}_sum", info.name), "", seconds(histogram.microseconds));
@@ -66,28 +69,30 @@ void add_latency(Exposition& out, const LatencyInfo& info, const Histogram& hist
 }
 
 // States without a process are listed with 0, so that a sum over states always has a value.
-void add_workers(Exposition& out, const Score& score) {
-  std::array<std::array<std::uint64_t, kStates>, kPrograms> processes{};
-  for (const ProcessScore& process : score.processes) {
+void add_workers(Exposition& out, const memory::Score& score) {
+  std::array<std::array<std::uint64_t, memory::kStates>, kPrograms> processes{};
+  for (const memory::ProcessScore& process : score.processes) {
     ++processes[static_cast<std::size_t>(process.role)][static_cast<std::size_t>(process.state)];
   }
   out.family("restante_workers", "gauge", "Processes by role and state.");
   for (const Program role : {Program::kSmtpd, Program::kApid, Program::kMimed}) {
-    for (const ProcessState state :
-         {ProcessState::kStarting, ProcessState::kReady, ProcessState::kDraining}) {
-      out.sample("restante_workers",
-                 fmt::format("role=\"{}\",state=\"{}\"", program_name(role), state_name(state)),
-                 processes[static_cast<std::size_t>(role)][static_cast<std::size_t>(state)]);
+    for (const memory::ProcessState state :
+         {memory::ProcessState::kStarting, memory::ProcessState::kReady,
+          memory::ProcessState::kDraining}) {
+      out.sample(
+          "restante_workers",
+          fmt::format("role=\"{}\",state=\"{}\"", program_name(role), memory::state_name(state)),
+          processes[static_cast<std::size_t>(role)][static_cast<std::size_t>(state)]);
     }
   }
 }
 
 }  // namespace
 
-std::string format_metrics(const Score& score, const ServiceState& state) {
+std::string format_metrics(const memory::Score& score, const ServiceState& state) {
   Exposition out;
   add_counts(out, score);
-  for (const LatencyInfo& info : all_latencies()) {
+  for (const memory::LatencyInfo& info : memory::all_latencies()) {
     add_latency(out, info, score.latencies[static_cast<std::size_t>(info.latency)]);
   }
   add_workers(out, score);
@@ -105,9 +110,9 @@ std::string format_metrics(const Score& score, const ServiceState& state) {
            state.redis_full ? 1 : 0);
   out.family("restante_redis_unsafe", "gauge",
              "1 while Redis could lose mail by this; restantectl check says what to change.");
-  for (std::size_t i = 0; i < kRedisRisks; ++i) {
-    const auto risk = static_cast<RedisRisk>(i);
-    out.sample("restante_redis_unsafe", fmt::format("problem=\"{}\"", risk_name(risk)),
+  for (std::size_t i = 0; i < redis::kRisks; ++i) {
+    const auto risk = static_cast<redis::Risk>(i);
+    out.sample("restante_redis_unsafe", fmt::format("problem=\"{}\"", redis::risk_name(risk)),
                (state.redis_risks & bit_of(risk)) != 0 ? 1 : 0);
   }
   out.only("restante_start_time_seconds", "gauge", "When the master was started, in Unix time.",
@@ -116,13 +121,13 @@ std::string format_metrics(const Score& score, const ServiceState& state) {
     out.only("restante_certificate_expiry_timestamp_seconds", "gauge",
              "When the first TLS certificate expires, in Unix time.", state.certificate_expiry);
   }
-  return out.take();
+  return out.extract();
 }
 
-std::string metrics_text(const Segment& segment) {
-  const Scoreboard board = segment.scoreboard();
-  const ScoreHead& head = board.head();
-  const RedisHealth& redis = segment.redis_health();
+std::string metrics_text(const memory::Segment& segment) {
+  const memory::Scoreboard board = segment.scoreboard();
+  const memory::ScoreHead& head = board.head();
+  const memory::RedisOutage& redis = segment.redis_health();
   return format_metrics(board.read(), {.version = segment.program_version(),
                                        .redis_up = redis.away.load() == 0,
                                        .redis_full = redis.nearly_full.load() != 0,

@@ -15,14 +15,14 @@ namespace restante::apid {
 struct ServiceState {
   std::string_view version;
   bool redis_up, redis_full;
-  RedisRisks redis_risks;
+  redis::Risks redis_risks;
   std::uint64_t started_at, certificate_expiry;  // Unix time in s; 0: not known
   std::uint64_t deaths, reloads, failed_reloads;
 };
 
-[[nodiscard]] std::string format_metrics(const Score& score, const ServiceState& state);
+[[nodiscard]] std::string format_metrics(const memory::Score& score, const ServiceState& state);
 
 // Formats what the segment has now.
-[[nodiscard]] std::string metrics_text(const Segment& segment);
+[[nodiscard]] std::string metrics_text(const memory::Segment& segment);
 
 }  // namespace restante::apid

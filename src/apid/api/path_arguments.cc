@@ -17,36 +17,37 @@ constexpr std::size_t kMaxLocalPart = 64;
 
 }  // namespace
 
-std::expected<std::string, Response> parse_user(const Config& config, std::string_view user) {
+std::expected<std::string, Response> parse_user(const config::Config& config,
+                                                std::string_view user) {
   const auto decoded = percent_decode(user);
   if (!decoded) {
     return std::unexpected(refuse(400, "bad mailbox name in the path: {}", decoded.error()));
   }
-  Address address{.local = *decoded, .domain = config.domain.front()};
+  mail::Address address{.local = *decoded, .domain = config.domain.front()};
   if (decoded->contains('@')) {
-    auto parsed = parse_mailbox(*decoded, /*utf8=*/true);
+    auto parsed = mail::parse_mailbox(*decoded, /*utf8=*/true);
     if (!parsed) {
       return std::unexpected(
           refuse(400, "{} is not a mail address; give it as name@domain or name alone",
-                 json_string(*decoded)));
+                 mail::json_string(*decoded)));
     }
     address = std::move(*parsed);
     if (!config.has_domain(address.domain)) {
       return std::unexpected(refuse(404,
                                     "this server keeps no mail for the domain {}; it does for {}",
-                                    json_string(address.domain), config.domain.front()));
+                                    mail::json_string(address.domain), config.domain.front()));
     }
   }
   if (address.local.size() > kMaxLocalPart) {
     return std::unexpected(refuse(400, "a mailbox name has at most {} octets, not {}",
                                   kMaxLocalPart, address.local.size()));
   }
-  return mailbox_name(address, config.mailbox_naming());
+  return mail::mailbox_name(address, config.mailbox_naming());
 }
 
-std::expected<std::optional<MailId>, Response> parse_id(std::string_view id) {
+std::expected<std::optional<store::MailId>, Response> parse_id(std::string_view id) {
   if (id == "latest") return std::nullopt;
-  const std::optional<MailId> parsed = MailId::parse(id);
+  const std::optional<store::MailId> parsed = store::MailId::parse(id);
   if (parsed) return parsed;
   return std::unexpected(error_response(400, "the id of a message is 19 digits, or latest"));
 }
@@ -56,7 +57,7 @@ std::expected<std::uint64_t, Response> parse_attachment_number(std::string_view 
   if (parsed && *parsed > 0) return *parsed;
   const auto shown = percent_decode(number);
   return std::unexpected(refuse(400, "attachments are numbered from 1: {} is no number of one",
-                                shown ? json_string(*shown) : "this"));
+                                shown ? mail::json_string(*shown) : "this"));
 }
 
 }  // namespace restante::apid

@@ -19,11 +19,11 @@ namespace restante::apid {
 
 // USER: a local part of at most 64 octets (RFC 5321 section 4.5.3.1.1), alone or with one of the
 // configured domains. Returns the name of the mailbox (mail/mailbox_name.h).
-[[nodiscard]] std::expected<std::string, Response> parse_user(const Config& config,
+[[nodiscard]] std::expected<std::string, Response> parse_user(const config::Config& config,
                                                               std::string_view user);
 
 // ID: 19 digits, or "latest", for which the id is nothing.
-[[nodiscard]] std::expected<std::optional<MailId>, Response> parse_id(std::string_view id);
+[[nodiscard]] std::expected<std::optional<store::MailId>, Response> parse_id(std::string_view id);
 
 // NUMBER: that of an attachment, from 1.
 [[nodiscard]] std::expected<std::uint64_t, Response> parse_attachment_number(

@@ -29,9 +29,9 @@ struct RawReader::State {
   std::size_t limit;
   Into into;
   DownloadRoom& room;
-  FrameReader frames = {};
+  store::FrameReader frames = {};
   Stage stage = Stage::kStart;
-  RawMail mail = {};
+  store::RawMail mail = {};
   std::optional<std::uint64_t> size = {};  // of the raw mail, once the fragments have come
   std::size_t skip = 0;                    // bytes of it that are left out, from its start
   std::size_t kept = 0;
@@ -47,7 +47,7 @@ struct RawReader::State {
 };
 
 RawReader::State::Stage RawReader::State::begin(std::string_view piece) {
-  if (!FrameReader::content_size(piece) || (mail.size && *mail.size > limit))
+  if (!store::FrameReader::content_size(piece) || (mail.size && *mail.size > limit))
     return Stage::kDamaged;
   frames.begin(piece);
   return Stage::kReading;
@@ -55,12 +55,12 @@ RawReader::State::Stage RawReader::State::begin(std::string_view piece) {
 
 RawReader::State::Stage RawReader::State::read(std::string_view piece) {
   Stage reached = Stage::kReading;
-  const auto status = frames.read(piece, [&](FramePart part, std::string_view content) {
-    if (part == FramePart::kRaw) reached = append(content);
+  const auto status = frames.read(piece, [&](store::FramePart part, std::string_view content) {
+    if (part == store::FramePart::kRaw) reached = append(content);
     return reached == Stage::kReading;
   });
-  if (status == FrameReader::Status::kDamaged) return Stage::kDamaged;
-  return status == FrameReader::Status::kComplete ? Stage::kComplete : reached;
+  if (status == store::FrameReader::Status::kDamaged) return Stage::kDamaged;
+  return status == store::FrameReader::Status::kComplete ? Stage::kComplete : reached;
 }
 
 RawReader::State::Stage RawReader::State::append(std::string_view content) {
@@ -100,7 +100,7 @@ RawReader::RawReader(std::size_t message_size_limit, Into into, DownloadRoom& ro
 
 RawReader::~RawReader() = default;
 
-bool RawReader::append(const RawMail& mail, std::string_view piece) {
+bool RawReader::append(const store::RawMail& mail, std::string_view piece) {
   State& state = *state_;
   if (state.stage == State::Stage::kStart) {
     state.mail = mail;
@@ -110,7 +110,7 @@ bool RawReader::append(const RawMail& mail, std::string_view piece) {
   return state.stage == State::Stage::kReading;
 }
 
-MailId RawReader::id() const { return state_->mail.id; }
+store::MailId RawReader::id() const { return state_->mail.id; }
 
 Response RawReader::finish() {
   State& state = *state_;

@@ -31,10 +31,10 @@ class RawReader {
 
   // Appends the next piece of the frame. Returns false if no further piece is wanted: the frame is
   // complete or damaged, or the raw mail exceeds a limit, which is checked before memory is used.
-  [[nodiscard]] bool append(const RawMail& mail, std::string_view piece);
+  [[nodiscard]] bool append(const store::RawMail& mail, std::string_view piece);
 
   // The id that came with the first piece.
-  [[nodiscard]] MailId id() const;
+  [[nodiscard]] store::MailId id() const;
 
   // Call once, after the last piece. Returns 200 without header fields, with the content as body or
   // file; 500 if the frame is damaged or too large; 503 if there is no room.

@@ -22,25 +22,26 @@ namespace restante::apid {
 // What the API needs of the rest of the worker.
 struct Backend {
   event_base* base;
-  Reader& reader;
-  Claims& claims;
-  Watch& watch;
-  Extractor& extractor;
-  Tally tally = {};
+  store::Reader& reader;
+  store::Claims& claims;
+  store::Watch& watch;
+  parser::Extractor& extractor;
+  memory::Counters counters = {};
   std::function<std::string()> metrics = [] { return std::string(); };  // the text of GET /metrics
 };
 
 // `config` and all that `backend` refers to outlive the object. Handlers keep references to it; a
 // callback that reports an error may run after the object's end, and must not use it.
 struct Services : Backend {
-  Services(const Config& configuration, Backend backend)
+  Services(const config::Config& configuration, Backend backend)
       : Backend(std::move(backend)),
         config(configuration),
         downloads(config.download_memory_limit),
-        settlements(base, claims, tally),
-        waits(base, watch, {.all = config.wait_limit, .per_key = config.wait_key_limit}, tally) {}
+        settlements(base, claims, counters),
+        waits(base, watch, {.all = config.wait_limit, .per_key = config.wait_key_limit}, counters) {
+  }
 
-  const Config& config;
+  const config::Config& config;
   DownloadRoom downloads;
   Settlements settlements;
   Waits waits;

@@ -24,7 +24,7 @@ constexpr unsigned kTries = 300;  // 30 s, the lease
 
 // One mail, from its claim until Redis has confirmed the outcome.
 struct Settlements::Settlement : std::enable_shared_from_this<Settlements::Settlement> {
-  Settlement(Settlements& all, std::string its_mailbox, MailId its_id, std::string its_lease,
+  Settlement(Settlements& all, std::string its_mailbox, store::MailId its_id, std::string its_lease,
              std::string its_client)
       : owner(all),
         mailbox(std::move(its_mailbox)),
@@ -34,7 +34,7 @@ struct Settlements::Settlement : std::enable_shared_from_this<Settlements::Settl
         retry(owner.base_, [this] { settle(); }) {}
 
   void settle() {
-    const auto call = was_sent ? &Claims::acknowledge : &Claims::release;
+    const auto call = was_sent ? &store::Claims::acknowledge : &store::Claims::release;
     (owner.claims_.*call)(mailbox, id, lease, [weak = weak_from_this()](Result<bool> done) {
       if (const auto self = weak.lock()) self->settled(done);
     });
@@ -42,7 +42,7 @@ struct Settlements::Settlement : std::enable_shared_from_this<Settlements::Settl
 
   void settled(const Result<bool>& done) {
     if (!done && ++tries < kTries) return retry.start(kRetry);
-    if (was_sent && done.value_or(false)) owner.tally_.add(Count::kMailsClaimed);
+    if (was_sent && done.value_or(false)) owner.counters_.add(memory::Count::kMailsClaimed);
     if (was_sent && !done) log_as("claim_not_taken");
     if (was_sent && done) log_as(*done ? "mail_claimed" : "claim_overdue");
     owner.forget(position);
@@ -55,20 +55,20 @@ struct Settlements::Settlement : std::enable_shared_from_this<Settlements::Settl
 
   Settlements& owner;
   std::string mailbox;
-  MailId id;
+  store::MailId id;
   std::string lease, client;
   bool was_sent = false;
   unsigned tries = 0;
-  Timer retry;
+  net::Timer retry;
   Open::iterator position;
 };
 
-Settlements::Settlements(event_base* base, Claims& claims, Tally tally)
-    : base_(base), claims_(claims), tally_(std::move(tally)) {}
+Settlements::Settlements(event_base* base, store::Claims& claims, memory::Counters counters)
+    : base_(base), claims_(claims), counters_(std::move(counters)) {}
 
 Settlements::~Settlements() = default;
 
-void Settlements::settle_when_sent(Response& response, std::string mailbox, MailId id,
+void Settlements::settle_when_sent(Response& response, std::string mailbox, store::MailId id,
                                    std::string lease, std::string client) {
   const auto settlement = std::make_shared<Settlement>(*this, std::move(mailbox), id,
                                                        std::move(lease), std::move(client));

@@ -17,8 +17,8 @@ namespace restante::apid {
 
 class Settlements {
  public:
-  // `base` and `claims` outlive the object. Removed mails are counted in `tally`.
-  Settlements(event_base* base, Claims& claims, Tally tally);
+  // `base` and `claims` outlive the object. Removed mails are counted in `counters`.
+  Settlements(event_base* base, store::Claims& claims, memory::Counters counters);
   ~Settlements();
   Settlements(const Settlements&) = delete;
   Settlements& operator=(const Settlements&) = delete;
@@ -26,8 +26,8 @@ class Settlements {
   // Gives `response` a receipt that acknowledges the claim when all of it has been sent, and logs
   // the address `client`, or releases the claim when it was not sent. While Redis is away this is
   // repeated until the lease (30 s) has ended. The response is cut if sending takes 20 s.
-  void settle_when_sent(Response& response, std::string mailbox, MailId id, std::string lease,
-                        std::string client);
+  void settle_when_sent(Response& response, std::string mailbox, store::MailId id,
+                        std::string lease, std::string client);
 
   // Calls `settled` once, when no settlement is open any more; before it returns if there is none.
   // Mails whose settlement is open when the worker exits are given to a second client.
@@ -39,8 +39,8 @@ class Settlements {
   void forget(Open::iterator settlement);
 
   event_base* base_;
-  Claims& claims_;
-  Tally tally_;
+  store::Claims& claims_;
+  memory::Counters counters_;
   Open open_;
   std::function<void()> settled_;
 };

@@ -72,16 +72,16 @@ struct Waits::Held : std::enable_shared_from_this<Waits::Held> {
   Response (*otherwise)();
   Responder respond;
   std::shared_ptr<void> reservation, watch;
-  Timer over, retry;
+  net::Timer over, retry;
   bool trying = false, changed = false, has_tried = false, is_last = false, is_over = false;
   std::shared_ptr<Held> own;  // until it is over
 };
 
-Waits::Waits(event_base* base, Watch& watch, WaitLimits limits, Tally tally)
-    : base_(base), watch_(watch), limits_(limits), tally_(std::move(tally)) {}
+Waits::Waits(event_base* base, store::Watch& watch, WaitLimits limits, memory::Counters counters)
+    : base_(base), watch_(watch), limits_(limits), counters_(std::move(counters)) {}
 
 std::expected<std::shared_ptr<void>, Response> Waits::reserve(std::string_view api_key,
-                                                              Count gauge) {
+                                                              memory::Count gauge) {
   if (reserved_->all >= limits_.all) {
     return std::unexpected(try_later("too many requests are waiting, try again later"));
   }
@@ -94,9 +94,10 @@ std::expected<std::shared_ptr<void>, Response> Waits::reserve(std::string_view a
   }
   ++reserved_->all;
   ++of_key;
-  tally_.add(gauge);
-  const auto release = [reserved = reserved_, key = std::move(key), tally = tally_, gauge](void*) {
-    tally.remove(gauge);
+  counters_.add(gauge);
+  const auto release = [reserved = reserved_, key = std::move(key), counters = counters_,
+                        gauge](void*) {
+    counters.remove(gauge);
     --reserved->all;
     if (--reserved->by_key[key] == 0) reserved->by_key.erase(key);
   };
@@ -109,7 +110,7 @@ void Waits::start(Wait wait, const Responder& respond) {
       respond(outcome.response ? *std::move(outcome.response) : otherwise());
     });
   }
-  auto reservation = reserve(wait.api_key, Count::kApiWaiting);
+  auto reservation = reserve(wait.api_key, memory::Count::kApiWaiting);
   if (!reservation) return respond(std::move(reservation).error());
   const auto held = std::make_shared<Held>(base_, wait, respond, *std::move(reservation));
   held->own = held;

@@ -46,7 +46,7 @@ class Waits {
   };
 
   // `base` and `watch` outlive the object.
-  Waits(event_base* base, Watch& watch, WaitLimits limits, Tally tally = {});
+  Waits(event_base* base, store::Watch& watch, WaitLimits limits, memory::Counters counters = {});
   Waits(const Waits&) = delete;
   Waits& operator=(const Waits&) = delete;
 
@@ -60,7 +60,7 @@ class Waits {
   // destroyed, which may be after this object. The error is the response to send: 503 at the limit
   // of the worker, 429 at that of the key.
   [[nodiscard]] std::expected<std::shared_ptr<void>, Response> reserve(std::string_view api_key,
-                                                                       Count gauge);
+                                                                       memory::Count gauge);
 
  private:
   struct Held;
@@ -69,9 +69,9 @@ class Waits {
     std::map<std::string, std::size_t, std::less<>> by_key;
   };
   event_base* base_;
-  Watch& watch_;
+  store::Watch& watch_;
   WaitLimits limits_;
-  Tally tally_;
+  memory::Counters counters_;
   std::shared_ptr<Reserved> reserved_ = std::make_shared<Reserved>();
 };
 

@@ -24,7 +24,7 @@ Connection::Connection(MHD_Connection* library, ServerContext& server, List::ite
       server_(server),
       position_(position),
       fd_(MHD_get_connection_info(library, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd),
-      peer_(describe_client(
+      peer_(net::describe_client(
           MHD_get_connection_info(library, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr)),
       deadline_(monotonic_now() + server.timeout),
       exchange_(*this, server, peer_) {

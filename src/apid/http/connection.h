@@ -51,7 +51,7 @@ class Connection {
   // For the exchange.
   [[nodiscard]] MHD_Connection* library() const { return library_; }
   [[nodiscard]] int fd() const { return fd_; }
-  [[nodiscard]] const ClientAddress& peer() const { return peer_; }
+  [[nodiscard]] const net::ClientAddress& peer() const { return peer_; }
   // Null without TLS.
   [[nodiscard]] TlsTransport* tls() { return transport_ ? &*transport_ : nullptr; }
   // Expires when the connection is closed.
@@ -70,7 +70,7 @@ class Connection {
   ServerContext& server_;
   List::iterator position_;
   int fd_;
-  ClientAddress peer_;
+  net::ClientAddress peer_;
   std::chrono::milliseconds deadline_;
   bool is_suspended_ = false, is_cut_ = false;
   bool has_answered_ = false;  // a request

@@ -43,7 +43,7 @@ MHD_Result on_field(void* context, MHD_ValueKind, const char* name, std::size_t 
 
 }  // namespace
 
-Exchange::Exchange(Connection& connection, ServerContext& server, const ClientAddress& peer)
+Exchange::Exchange(Connection& connection, ServerContext& server, const net::ClientAddress& peer)
     : connection_(connection), server_(server) {
   request_.client = peer;
 }
@@ -165,7 +165,7 @@ bool Exchange::send() {
   if (is_aborted_) return false;
   Response from = *std::exchange(response_, std::nullopt);
   // The socket of a client that has gone would accept a short response as if it were delivered.
-  if (from.receipt && has_hung_up(connection_.fd())) return false;
+  if (from.receipt && net::has_hung_up(connection_.fd())) return false;
   const unsigned status = from.status;
   const std::uint64_t size = from.file ? from.file->size : from.body.size();
   const bool has_body = request_.method != "HEAD" && status != 204 && status != 304;

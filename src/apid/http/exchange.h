@@ -24,7 +24,7 @@ class Connection;
 class Exchange {
  public:
   // Both outlive the exchange. `peer` is the client of the connection.
-  Exchange(Connection& connection, ServerContext& server, const ClientAddress& peer);
+  Exchange(Connection& connection, ServerContext& server, const net::ClientAddress& peer);
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
 
@@ -81,11 +81,11 @@ class Exchange {
   Request request_;
   RequestHead head_{request_};
   std::optional<Response> response_;
-  Responder::Ended ended_;               // of a held request
-  std::optional<HangupWatch> hangup_;    // of a held request or a stream
-  std::shared_ptr<EventStream> stream_;  // being sent
-  std::shared_ptr<Receipt> receipt_;     // of the response being sent
-  std::shared_ptr<void> place_;          // of the response being sent
+  Responder::Ended ended_;                  // of a held request
+  std::optional<net::HangupWatch> hangup_;  // of a held request or a stream
+  std::shared_ptr<EventStream> stream_;     // being sent
+  std::shared_ptr<Receipt> receipt_;        // of the response being sent
+  std::shared_ptr<void> place_;             // of the response being sent
 };
 
 }  // namespace restante::apid

@@ -58,23 +58,24 @@ const sockaddr* as_address(const sockaddr_storage& storage) {
   return reinterpret_cast<const sockaddr*>(&storage);
 }
 
-bool is_in(const sockaddr_storage& address, std::span<const Network> networks) {
-  return std::ranges::any_of(
-      networks, [&](const Network& network) { return network.contains(as_address(address)); });
+bool is_in(const sockaddr_storage& address, std::span<const net::AddressRange> networks) {
+  return std::ranges::any_of(networks, [&](const net::AddressRange& network) {
+    return network.contains(as_address(address));
+  });
 }
 
-bool is_trusted(const ClientAddress& peer, std::span<const Network> trusted) {
-  if (peer.text == kUnixClient) return true;
+bool is_trusted(const net::ClientAddress& peer, std::span<const net::AddressRange> trusted) {
+  if (peer.text == net::kUnixClient) return true;
   const auto address = parse_address(peer.text);
   return address && is_in(*address, trusted);
 }
 
 }  // namespace
 
-ClientAddress forwarded_client(const ClientAddress& peer, std::string_view field,
-                               std::span<const Network> trusted) {
+net::ClientAddress forwarded_client(const net::ClientAddress& peer, std::string_view field,
+                                    std::span<const net::AddressRange> trusted) {
   if (!is_trusted(peer, trusted)) return peer;
-  ClientAddress client = peer;
+  net::ClientAddress client = peer;
   while (!field.empty()) {
     const std::size_t comma = field.rfind(',');
     const std::size_t begin = comma == std::string_view::npos ? 0 : comma + 1;
@@ -84,7 +85,7 @@ ClientAddress forwarded_client(const ClientAddress& peer, std::string_view field
     const auto host = bare_address(element);
     const auto address = host ? parse_address(*host) : std::nullopt;
     if (!address) return peer;
-    client = describe_client(as_address(*address));
+    client = net::describe_client(as_address(*address));
     if (!is_in(*address, trusted)) break;
   }
   return client;

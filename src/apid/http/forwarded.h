@@ -17,7 +17,8 @@ namespace restante::apid {
 // Returns the rightmost address that is not in `trusted`, or the leftmost if all are. Returns
 // `peer` if there is no field, if `peer` is not trusted, or if an address that must be read is
 // malformed. A peer on a Unix socket (kUnixClient) is always trusted.
-[[nodiscard]] ClientAddress forwarded_client(const ClientAddress& peer, std::string_view field,
-                                             std::span<const Network> trusted);
+[[nodiscard]] net::ClientAddress forwarded_client(const net::ClientAddress& peer,
+                                                  std::string_view field,
+                                                  std::span<const net::AddressRange> trusted);
 
 }  // namespace restante::apid

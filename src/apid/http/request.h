@@ -31,7 +31,7 @@ struct Request {
   // The fields of kKeptFields that the client sent. Several of one name are joined by ", "
   // (RFC 9110 section 5.3).
   std::map<std::string_view, std::string> fields;
-  ClientAddress client;
+  net::ClientAddress client;
 
   // The value of field `name`, one of kKeptFields. Empty if the client did not send it.
   [[nodiscard]] std::string_view field(std::string_view name) const {

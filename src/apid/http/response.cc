@@ -24,11 +24,11 @@ Response json_response(unsigned status, std::string body) {
 }
 
 Response error_response(unsigned status, std::string_view text) {
-  return json_response(status, "{\"error\":" + json_string(text) + "}");
+  return json_response(status, "{\"error\":" + mail::json_string(text) + "}");
 }
 
 Response message_response(std::string_view text) {
-  return json_response(200, "{\"message\":" + json_string(text) + "}");
+  return json_response(200, "{\"message\":" + mail::json_string(text) + "}");
 }
 
 Response no_such_message() { return error_response(404, "no such message"); }

@@ -181,9 +181,10 @@ Result<void> HttpServer::serve(int listener) {
   }
   const MHD_DaemonInfo* info = MHD_get_daemon_info(library_.get(), MHD_DAEMON_INFO_EPOLL_FD);
   if (info == nullptr) return fail(ErrorKind::kSystem, "libmicrohttpd was built without epoll");
-  watch_ = std::make_unique<ReadWatch>(context_.base, info->epoll_fd, [this] { run(); });
+  watch_ = std::make_unique<net::ReadWatch>(context_.base, info->epoll_fd, [this] { run(); });
   listener_ = listener;
-  listening_ = std::make_unique<ReadWatch>(context_.base, listener_, [this] { accept_some(); });
+  listening_ =
+      std::make_unique<net::ReadWatch>(context_.base, listener_, [this] { accept_some(); });
   return {};
 }
 
@@ -209,10 +210,10 @@ void HttpServer::accept_some() {
   }
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
     if (connections_.size() >= library_limit()) return stop_listening(kFullFor);
-    Accepted client = accept_client(listener_);
+    net::Accepted client = net::accept_client(listener_);
     if (!client.socket) {
       // EAGAIN: another worker was faster. The other errors concern one client's connection.
-      const bool is_full = out_of_descriptors(errno) || errno == ENOBUFS || errno == ENOMEM;
+      const bool is_full = net::out_of_descriptors(errno) || errno == ENOBUFS || errno == ENOMEM;
       if (is_full) stop_listening(kFullFor);
       return;
     }
@@ -285,13 +286,13 @@ void HttpServer::add_connection(MHD_Connection* library, void** context) {
   added.front() = std::make_shared<Connection>(library, context_, added.begin());
   *context = added.front().get();
   connections_.splice(connections_.begin(), added);
-  options_.tally.add(Count::kHttpAccepted);
-  options_.tally.add(Count::kHttpOpen);
+  options_.counters.add(memory::Count::kHttpAccepted);
+  options_.counters.add(memory::Count::kHttpOpen);
   if (!sweep_.running()) sweep_.start(milliseconds{0});
 }
 
 void HttpServer::remove_connection(const Connection& connection) {
-  options_.tally.remove(Count::kHttpOpen);
+  options_.counters.remove(memory::Count::kHttpOpen);
   const bool was_cut = connection.is_cut();
   if (was_cut) --cut_;
   connections_.erase(connection.position());

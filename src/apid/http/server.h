@@ -29,7 +29,7 @@ struct HttpServerOptions {
   std::chrono::milliseconds timeout{};
   std::string certificate, key;  // PEM; both empty: plain HTTP
   ClientOf client_of = {};       // behind a proxy; empty: X-Forwarded-For has no meaning
-  Tally tally = {};
+  memory::Counters counters = {};
   // Whether another worker has fewer clients. Empty: there is no other worker.
   std::function<bool()> others_have_fewer = {};
 };
@@ -87,11 +87,11 @@ class HttpServer {
   std::string last_complaint_;  // of the library
   std::function<void()> drained_;
   std::unique_ptr<MHD_Daemon, Stop> library_;
-  std::unique_ptr<ReadWatch> watch_;  // of the library's epoll descriptor
+  std::unique_ptr<net::ReadWatch> watch_;  // of the library's epoll descriptor
   int listener_ = -1;
-  std::unique_ptr<ReadWatch> listening_;
+  std::unique_ptr<net::ReadWatch> listening_;
   bool has_given_way_ = false;  // to a worker with fewer clients
-  Timer run_later_, listen_again_, sweep_;
+  net::Timer run_later_, listen_again_, sweep_;
 };
 
 }  // namespace restante::apid

@@ -20,7 +20,7 @@ using Observer =
 // Finds out whom a request comes from that a proxy may have passed on: `peer` is the client of the
 // connection, `forwarded` the X-Forwarded-For field of the request.
 using ClientOf =
-    std::function<ClientAddress(const ClientAddress& peer, std::string_view forwarded)>;
+    std::function<net::ClientAddress(const net::ClientAddress& peer, std::string_view forwarded)>;
 
 // All connections of a server share one ServerContext. It outlives them.
 struct ServerContext {
@@ -30,7 +30,8 @@ struct ServerContext {
   ClientOf client_of;  // may be empty: then the peer is the client
   Handler handler;
   Observer observer;
-  Soon run_library;  // start it when the library has something to do that no descriptor tells it
+  net::Soon
+      run_library;  // start it when the library has something to do that no descriptor tells it
   bool draining = false;
 };
 

@@ -13,15 +13,16 @@ constexpr unsigned kMaxAge = 7 * 24 * 60 * 60;  // seconds
 
 }  // namespace
 
-Response mta_sts_response(const Config& config) {
-  if (config.mta_sts == MtaSts::kNone) return error_response(404, "there is no MTA-STS policy");
+Response mta_sts_response(const config::Config& config) {
+  if (config.mta_sts == config::MtaSts::kNone)
+    return error_response(404, "there is no MTA-STS policy");
   // sts-policy-record of section 3.2. HTTP caches are not to keep it (section 3.3).
   return {.status = 200,
           .headers = {{"Content-Type", "text/plain"},
                       {"Cache-Control", "no-store"},
                       {"X-Content-Type-Options", "nosniff"}},
           .body = fmt::format("version: STSv1\r\nmode: {}\r\nmx: {}\r\nmax_age: {}\r\n",
-                              config.mta_sts == MtaSts::kEnforce ? "enforce" : "testing",
+                              config.mta_sts == config::MtaSts::kEnforce ? "enforce" : "testing",
                               config.hostname, kMaxAge)};
 }
 

@@ -10,6 +10,6 @@ namespace restante::apid {
 // Returns the policy of the configuration, or 404 if mta_sts is none. It is the same for every
 // domain, and the Host of the request is ignored: senders only ask mta-sts.DOMAIN (section 3.3),
 // and have checked its certificate.
-[[nodiscard]] Response mta_sts_response(const Config& config);
+[[nodiscard]] Response mta_sts_response(const config::Config& config);
 
 }  // namespace restante::apid

@@ -24,8 +24,9 @@ constexpr std::size_t kUsualFields = 16;
 constexpr std::size_t kContentLimit =
     std::size_t{256} * 1024;  // bytes of a body that are looked at
 
-std::vector<NamedAddress>* addresses_of(std::string_view name, HeaderAddresses& addresses) {
-  const std::pair<std::string_view, std::vector<NamedAddress>*> rows[] = {
+std::vector<mail::NamedAddress>* addresses_of(std::string_view name,
+                                              mail::HeaderAddresses& addresses) {
+  const std::pair<std::string_view, std::vector<mail::NamedAddress>*> rows[] = {
       {"from", &addresses.from}, {"sender", &addresses.sender}, {"reply-to", &addresses.reply_to},
       {"to", &addresses.to},     {"cc", &addresses.cc},         {"bcc", &addresses.bcc},
   };
@@ -38,7 +39,7 @@ std::vector<NamedAddress>* addresses_of(std::string_view name, HeaderAddresses& 
 }  // namespace
 
 void read_header(std::string_view header, std::size_t field_limit, CharsetConverter& converter,
-                 Message& message) {
+                 mail::Message& message) {
   HeaderReader reader(header, OnJunk::kEndsHeader);
   HeaderField field;
   message.headers.reserve(kUsualFields);
@@ -56,7 +57,7 @@ void read_header(std::string_view header, std::size_t field_limit, CharsetConver
   }
 }
 
-void read_content(Message& message) {
+void read_content(mail::Message& message) {
   const std::string_view text = cut_utf8(message.body_text, kContentLimit);
   const std::string_view html = cut_utf8(message.body_html, kContentLimit);
   message.links = find_links(html, text);

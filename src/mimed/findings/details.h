@@ -14,9 +14,9 @@ namespace restante::mimed {
 // at most; a value is cut at 16 KiB. Of several fields of a kind the first has the Message-ID and
 // the date, and their addresses come one after the other.
 void read_header(std::string_view header, std::size_t field_limit, CharsetConverter& converter,
-                 Message& message);
+                 mail::Message& message);
 
 // Fills in snippet, links and codes from the subject and the bodies, which must be there.
-void read_content(Message& message);
+void read_content(mail::Message& message);
 
 }  // namespace restante::mimed

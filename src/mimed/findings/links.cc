@@ -42,14 +42,14 @@ class Links {
     const auto [place, is_new] = places_.emplace(std::move(url), links_.size());
     if (is_new) {
       links_.push_back({place->first, std::string(text)});
-    } else if (Link& known = links_[place->second]; known.text.empty()) {
+    } else if (mail::Link& known = links_[place->second]; known.text.empty()) {
       known.text = text;
     }
   }
-  [[nodiscard]] std::vector<Link> take() { return std::move(links_); }
+  [[nodiscard]] std::vector<mail::Link> extract() { return std::move(links_); }
 
  private:
-  std::vector<Link> links_;
+  std::vector<mail::Link> links_;
   std::map<std::string, std::size_t> places_;  // of a URL in the list
 };
 
@@ -131,11 +131,11 @@ void find_in_text(std::string_view text, Links& links) {
 
 }  // namespace
 
-std::vector<Link> find_links(std::string_view html, std::string_view text) {
+std::vector<mail::Link> find_links(std::string_view html, std::string_view text) {
   Links links;
   find_in_html(html, links);
   find_in_text(text, links);
-  return links.take();
+  return links.extract();
 }
 
 }  // namespace restante::mimed

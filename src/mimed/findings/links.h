@@ -17,6 +17,6 @@ inline constexpr std::size_t kLinkTextLimit = 512;  // bytes; a longer one is cu
 // The http, https and mailto links of <a href> in `html` in their order, with their text; then the
 // URLs that stand in `text`, without one. Each URL once, with the first text that there is for it.
 // Both are valid UTF-8 without NUL, and so is what comes out. Linear.
-[[nodiscard]] std::vector<Link> find_links(std::string_view html, std::string_view text);
+[[nodiscard]] std::vector<mail::Link> find_links(std::string_view html, std::string_view text);
 
 }  // namespace restante::mimed

@@ -29,7 +29,8 @@ std::size_t encoded_word_size(std::string_view text) {
 
 class ListReader {
  public:
-  ListReader(CharsetConverter& converter, std::string_view raw, std::vector<NamedAddress>& out)
+  ListReader(CharsetConverter& converter, std::string_view raw,
+             std::vector<mail::NamedAddress>& out)
       : converter_(converter), text_(raw), out_(out) {}
 
   void read() {
@@ -184,8 +185,8 @@ class ListReader {
       address = spec_;
     }
     if (name.find_first_not_of(" \t\r\n") == std::string_view::npos) name = comment_;
-    NamedAddress found{decode_header_text(converter_, name),
-                       decode_header_text(converter_, address)};
+    mail::NamedAddress found{decode_header_text(converter_, name),
+                             decode_header_text(converter_, address)};
     const bool is_something = !found.name.empty() || !found.address.empty();
     if (is_something && out_.size() < kAddressLimit) out_.push_back(std::move(found));
     clear();
@@ -202,7 +203,7 @@ class ListReader {
 
   CharsetConverter& converter_;
   std::string_view text_;
-  std::vector<NamedAddress>& out_;
+  std::vector<mail::NamedAddress>& out_;
   std::size_t at_ = 0;
 
   // Of the mailbox in hand.
@@ -218,7 +219,7 @@ class ListReader {
 }  // namespace
 
 void append_addresses(CharsetConverter& converter, std::string_view raw,
-                      std::vector<NamedAddress>& out) {
+                      std::vector<mail::NamedAddress>& out) {
   if (out.size() < kAddressLimit) ListReader(converter, raw, out).read();
 }
 

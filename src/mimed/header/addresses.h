@@ -19,6 +19,6 @@ inline constexpr std::size_t kAddressLimit = 1000;
 // go. What is no address gives what can be read of it: a name or an address may be empty, not both.
 // Linear in the size of `raw`.
 void append_addresses(CharsetConverter& converter, std::string_view raw,
-                      std::vector<NamedAddress>& out);
+                      std::vector<mail::NamedAddress>& out);
 
 }  // namespace restante::mimed

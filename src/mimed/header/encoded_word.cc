@@ -53,7 +53,7 @@ class TextWriter {
     flush_words();
     out_ += converter_.to_utf8(std::string(plain), "");
   }
-  [[nodiscard]] std::string take() {
+  [[nodiscard]] std::string extract() {
     flush_words();
     return std::move(out_);
   }
@@ -138,7 +138,7 @@ std::string decode_header_text(CharsetConverter& converter, std::string_view raw
     writer.add_plain(rest);
     break;
   }
-  return one_line(writer.take());
+  return one_line(writer.extract());
 }
 
 }  // namespace restante::mimed

@@ -135,7 +135,7 @@ bool section_of(const Parameter& parameter, std::string_view name, Section& sect
 }
 
 // charset'language'text
-std::string_view take_charset(std::string_view& value) {
+std::string_view consume_charset(std::string_view& value) {
   const std::size_t first = value.find('\'');
   if (first == std::string_view::npos) return {};
   const std::size_t second = value.find('\'', first + 1);
@@ -193,7 +193,7 @@ std::string ParsedValue::text(CharsetConverter& converter, std::string_view name
   if (sections.empty()) return decode_header_text(converter, plain(name));
   std::ranges::stable_sort(sections, {}, &Section::number);
   std::string_view charset;
-  if (sections.front().extended) charset = take_charset(sections.front().value);
+  if (sections.front().extended) charset = consume_charset(sections.front().value);
   std::string bytes;
   for (const Section& piece : sections) {
     bytes += piece.extended ? percent_decoded(piece.value) : std::string(piece.value);

@@ -149,7 +149,7 @@ class Assembler {
 
   [[nodiscard]] const std::vector<const Part*>& attachments() const { return attachments_; }
 
-  void write(Message& message) const {
+  void write(mail::Message& message) const {
     if (text_ != nullptr) message.body_text = text_of(*text_, converter_);
     if (html_ != nullptr) message.body_html = text_of(*html_, converter_);
     for (std::size_t i = 0; i < attachments_.size(); ++i) {
@@ -217,9 +217,10 @@ class Assembler {
                                [this](const Part& child) { return has_body(child); });
   }
 
-  [[nodiscard]] Attachment describe(const Part& part, std::size_t number) const {
+  [[nodiscard]] mail::Attachment describe(const Part& part, std::size_t number) const {
     const std::string bytes = bytes_of(part);
-    Attachment made{.name = name_of_attachment(part, number), .type = {}, .size = bytes.size()};
+    mail::Attachment made{
+        .name = name_of_attachment(part, number), .type = {}, .size = bytes.size()};
     made.type = shown(part.type.value);
     const std::string id = shown(find_field(part.header, "content-id"));
     const std::size_t start = id.starts_with('<') ? 1 : 0;
@@ -279,7 +280,7 @@ Part make_part(std::string_view header, std::string_view content, std::string_vi
   return part;
 }
 
-void assemble(const Part& root, CharsetConverter& converter, Message& message) {
+void assemble(const Part& root, CharsetConverter& converter, mail::Message& message) {
   Assembler(root, converter).write(message);
 }
 
@@ -290,7 +291,7 @@ Extraction extract_attachment(const Part& root, CharsetConverter& converter, std
   return found;
 }
 
-void assemble_roughly(std::string_view body, CharsetConverter& converter, Message& message) {
+void assemble_roughly(std::string_view body, CharsetConverter& converter, mail::Message& message) {
   for (std::size_t step = 0; step < kRoughSteps; ++step) {
     const std::size_t start = find_line(body, "--");
     if (start == std::string_view::npos) return;

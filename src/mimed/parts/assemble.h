@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-#include "mimed/text/charset.h"
 #include "mimed/parts/part.h"
+#include "mimed/text/charset.h"
 #include "shared/mail/message.h"
 
 namespace restante::mimed {
@@ -22,7 +22,7 @@ namespace restante::mimed {
 // (RFC 2387). Other forms of a body, which are the texts of an alternative that has a body, are
 // left out. All else is an attachment, a message/rfc822 too: its parts are not looked at. A text of
 // format=flowed is unflowed. Line ends in the bodies are `\n`, whatever they were.
-void assemble(const Part& root, CharsetConverter& converter, Message& message);
+void assemble(const Part& root, CharsetConverter& converter, mail::Message& message);
 
 struct ExtractedPart {
   std::string name, type;  // as in the message
@@ -40,6 +40,6 @@ struct Extraction {
 
 // For a multipart that goes past a bound: looks for the first texts only, with small steps and a
 // bound on each, and lists no attachments.
-void assemble_roughly(std::string_view body, CharsetConverter& converter, Message& message);
+void assemble_roughly(std::string_view body, CharsetConverter& converter, mail::Message& message);
 
 }  // namespace restante::mimed

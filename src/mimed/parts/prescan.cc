@@ -117,7 +117,7 @@ class Scanner {
       note(count_of(field.value, ';') > limits_.parameters, Exceeded::kParameters);
       if (!is_type || exceeded_ != Exceeded::kNothing) return;
       const ParsedValue type = parse_value(field.value);
-      if (type.value.starts_with("multipart")) take_boundary(type, boundary);
+      if (type.value.starts_with("multipart")) note_boundary(type, boundary);
     } else if (holds_addresses(field.name)) {
       note(count_of(field.value, ':') + count_of(field.value, '(') > limits_.address_nesting,
            Exceeded::kAddressNesting);
@@ -126,7 +126,7 @@ class Scanner {
 
   // A block that names two boundaries, or one in the starred form of RFC 2231, is read differently
   // by every parser; nobody writes such a thing in good faith.
-  void take_boundary(const ParsedValue& type, std::string& boundary) {
+  void note_boundary(const ParsedValue& type, std::string& boundary) {
     for (const Parameter& parameter : type.parameters) {
       if (!parameter.name.starts_with("boundary")) continue;
       const bool is_plain = parameter.name == "boundary";

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string_view>
 
-namespace restante {
+namespace restante::inline base {
 
 [[nodiscard]] constexpr char ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
@@ -51,4 +51,4 @@ namespace restante {
   });
 }
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -2,7 +2,7 @@
 // What this build is for.
 #pragma once
 
-namespace restante {
+namespace restante::inline base {
 
 // A sanitizer reserves terabytes of address space, reads /proc, starts processes and threads.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -18,4 +18,4 @@ inline constexpr bool kFitsSandbox = false;
 inline constexpr bool kFitsSandbox = !kHasSanitizer;
 #endif
 
-}  // namespace restante
+}  // namespace restante::inline base

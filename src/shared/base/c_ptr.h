@@ -6,7 +6,7 @@
 
 #include "shared/base/unique_fd.h"
 
-namespace restante {
+namespace restante::inline base {
 
 // A deleter *type*: it is part of the pointer's type and costs no space in it.
 template <auto Free>
@@ -20,4 +20,4 @@ struct Freed {
 template <class T, auto Free>
 using CPtr = std::unique_ptr<T, Freed<Free>>;
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -3,7 +3,7 @@
 
 #include <ctime>
 
-namespace restante {
+namespace restante::inline base {
 
 std::chrono::microseconds precise_now() {
   timespec time{};
@@ -15,4 +15,4 @@ std::chrono::milliseconds monotonic_now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(precise_now());
 }
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -4,11 +4,11 @@
 
 #include <chrono>
 
-namespace restante {
+namespace restante::inline base {
 
 [[nodiscard]] std::chrono::milliseconds monotonic_now();
 
 // The same clock in microseconds, for measuring how long something took.
 [[nodiscard]] std::chrono::microseconds precise_now();
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -10,7 +10,7 @@
 #include <string>
 #include <system_error>
 
-namespace restante {
+namespace restante::inline base {
 
 enum class ErrorKind : std::uint8_t {
   kConfig,       // what the operator wrote is wrong; trying again cannot help (exit 78, EX_CONFIG)
@@ -39,4 +39,4 @@ template <class... Args>
   return std::generic_category().message(error_number);
 }
 
-}  // namespace restante
+}  // namespace restante::inline base

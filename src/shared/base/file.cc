@@ -8,7 +8,7 @@
 
 #include <algorithm>
 
-namespace restante {
+namespace restante::inline base {
 
 Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view content) {
   UniqueFd fd(memfd_create(std::string(name).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
@@ -56,4 +56,4 @@ Result<std::string> read_all(int fd) {
   }
 }
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -8,7 +8,7 @@
 #include "shared/base/error.h"
 #include "shared/base/unique_fd.h"
 
-namespace restante {
+namespace restante::inline base {
 
 // A memfd (memfd_create(2)) with `content`, sealed against every change.
 [[nodiscard]] Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view content);
@@ -20,4 +20,4 @@ namespace restante {
 // the content in memory.
 [[nodiscard]] Result<std::string> read_all(int fd);
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -3,7 +3,7 @@
 
 #include <string_view>
 
-namespace restante {
+namespace restante::inline base {
 
 std::string to_hex(std::span<const unsigned char> bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -16,4 +16,4 @@ std::string to_hex(std::span<const unsigned char> bytes) {
   return text;
 }
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -5,7 +5,7 @@
 #include <span>
 #include <string>
 
-namespace restante {
+namespace restante::inline base {
 
 // The value of a digit of either case, or -1.
 [[nodiscard]] constexpr int hex_value(char c) {
@@ -24,4 +24,4 @@ namespace restante {
 // Two digits a byte, in lower case.
 [[nodiscard]] std::string to_hex(std::span<const unsigned char> bytes);
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-namespace restante {
+namespace restante::inline base {
 
 // Digits of `base` alone, for a signed type with a "-" before them: no blanks, no "+". Nothing when
 // `text` is anything else, or the number does not fit into T.
@@ -19,4 +19,4 @@ template <class T>
   return number;
 }
 
-}  // namespace restante
+}  // namespace restante::inline base

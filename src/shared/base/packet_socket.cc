@@ -10,7 +10,7 @@
 
 #include "shared/base/unique_fd.h"
 
-namespace restante {
+namespace restante::inline base {
 namespace {
 
 // Room for the one descriptor that a packet may carry, aligned as cmsg(3) asks. Of a packet with
@@ -19,7 +19,7 @@ struct Control {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> bytes{};
 };
 
-UniqueFd take_descriptor(msghdr& message) {
+UniqueFd extract_descriptor(msghdr& message) {
   UniqueFd taken;
   for (cmsghdr* part = CMSG_FIRSTHDR(&message); part != nullptr;
        part = CMSG_NXTHDR(&message, part)) {
@@ -61,9 +61,9 @@ ReceivedPacket receive_packet(int fd, std::span<iovec> pieces, int flags) {
   ReceivedPacket packet;
   packet.size = recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (packet.size < 0) return packet;
-  packet.passed = take_descriptor(message);
+  packet.passed = extract_descriptor(message);
   packet.cut = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
   return packet;
 }
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -9,7 +9,7 @@
 
 #include "shared/base/unique_fd.h"
 
-namespace restante {
+namespace restante::inline base {
 
 // Sends the pieces as one packet, with a descriptor unless `passed` is -1, and never waits. False
 // with errno: EAGAIN when there is no room.
@@ -24,4 +24,4 @@ struct ReceivedPacket {
 // Reads one packet into the pieces, and never waits. With MSG_PEEK it is left there.
 [[nodiscard]] ReceivedPacket receive_packet(int fd, std::span<iovec> pieces, int flags = 0);
 
-}  // namespace restante
+}  // namespace restante::inline base

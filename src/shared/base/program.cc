@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <array>
 
-namespace restante {
+namespace restante::inline base {
 namespace {
 
 constexpr std::array<std::string_view, kPrograms> kNames = {"?",     "smtpd",        "apid",
@@ -19,4 +19,4 @@ Program program_named(std::string_view name) {
   return found == kNames.end() ? Program::kUnknown : static_cast<Program>(found - kNames.begin());
 }
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace restante {
+namespace restante::inline base {
 
 // The numbers are part of the shared segment's layout (memory/scoreboard.h).
 enum class Program : std::uint8_t { kUnknown, kSmtpd, kApid, kMimed, kRedisServer, kMaster };
@@ -16,4 +16,4 @@ inline constexpr std::size_t kPrograms = 6;
 // kUnknown for any other name.
 [[nodiscard]] Program program_named(std::string_view name);
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -5,7 +5,7 @@
 
 #include <limits>
 
-namespace restante {
+namespace restante::inline base {
 
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -20,4 +20,4 @@ std::uint64_t descriptor_limit() {
   return limit.rlim_cur;
 }
 
-}  // namespace restante
+}  // namespace restante::inline base

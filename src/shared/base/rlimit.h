@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-namespace restante {
+namespace restante::inline base {
 
 // As many as it is allowed to; before the sandbox is entered, where that is one of the things that
 // are not done any more.
@@ -13,4 +13,4 @@ void raise_descriptor_limit();
 // It may be changed from outside at any time.
 [[nodiscard]] std::uint64_t descriptor_limit();
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -8,7 +8,7 @@
 
 #include <cstring>
 
-namespace restante {
+namespace restante::inline base {
 
 void wipe(std::string& secret) noexcept {
   secret.resize(secret.capacity());  // no allocation: it fits
@@ -16,7 +16,7 @@ void wipe(std::string& secret) noexcept {
   secret.clear();
 }
 
-void keep_in_memory(void* memory, std::size_t size) noexcept {
+void lock_memory(void* memory, std::size_t size) noexcept {
   madvise(memory, size, MADV_DONTDUMP);
   mlock(memory, size);
 }
@@ -26,6 +26,6 @@ void forbid_core_dumps() noexcept {
   setrlimit(RLIMIT_CORE, &none);
 }
 
-void close_to_debuggers() noexcept { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+void set_undumpable() noexcept { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <string>
 
-namespace restante {
+namespace restante::inline base {
 
 // Overwrites all that it holds, in a way that no compiler leaves out, and empties it.
 void wipe(std::string& secret) noexcept;
@@ -25,12 +25,12 @@ class WipedAtEnd {
 
 // The pages of `memory`, which begins with one, are in no core dump and, where RLIMIT_MEMLOCK
 // allows it, never in swap space.
-void keep_in_memory(void* memory, std::size_t size) noexcept;
+void lock_memory(void* memory, std::size_t size) noexcept;
 
 // This process and all that it starts leave no core dump.
 void forbid_core_dumps() noexcept;
 
 // Nobody but root looks into this process by ptrace(2) or /proc. Ends at an exec.
-void close_to_debuggers() noexcept;
+void set_undumpable() noexcept;
 
-}  // namespace restante
+}  // namespace restante::inline base

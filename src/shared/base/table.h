@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <functional>
 
-namespace restante {
+namespace restante::inline base {
 
 // Whether each row stands at the place of its enumerator, which `enumerator` gets out of a row. For
 // a static_assert behind the table.
@@ -19,4 +19,4 @@ template <class Row, std::size_t size, class Enumerator>
   return true;
 }
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -3,11 +3,11 @@
 
 #include <unistd.h>
 
-namespace restante {
+namespace restante::inline base {
 
 void UniqueFd::reset(int fd) noexcept {
   if (fd_ >= 0) ::close(fd_);
   fd_ = fd;
 }
 
-}  // namespace restante
+}  // namespace restante::inline base

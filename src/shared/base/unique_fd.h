@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace restante {
+namespace restante::inline base {
 
 // Owns one file descriptor and closes it; -1 means that it owns none.
 class UniqueFd {
@@ -28,4 +28,4 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-}  // namespace restante
+}  // namespace restante::inline base

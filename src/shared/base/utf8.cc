@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace restante {
+namespace restante::inline base {
 namespace {
 
 constexpr unsigned char byte_at(std::string_view text, std::size_t at) {
@@ -95,4 +95,4 @@ void append_utf8(std::string& out, char32_t code_point) {
   }
 }
 
-}  // namespace restante
+}  // namespace restante::inline base

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace restante {
+namespace restante::inline base {
 
 [[nodiscard]] bool is_ascii(std::string_view text);
 
@@ -34,4 +34,4 @@ struct Utf8Sequence {
 // Appends U+`code_point` as UTF-8.
 void append_utf8(std::string& out, char32_t code_point);
 
-}  // namespace restante
+}  // namespace restante::inline base

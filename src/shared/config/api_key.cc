@@ -6,7 +6,7 @@
 
 #include "shared/base/hex.h"
 
-namespace restante {
+namespace restante::config {
 
 std::optional<KeyHash> parse_key_hash(std::string_view configured) {
   KeyHash hash{};
@@ -21,4 +21,4 @@ std::optional<KeyHash> parse_key_hash(std::string_view configured) {
   return hash;
 }
 
-}  // namespace restante
+}  // namespace restante::config

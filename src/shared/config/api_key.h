@@ -7,7 +7,7 @@
 #include <optional>
 #include <string_view>
 
-namespace restante {
+namespace restante::config {
 
 inline constexpr std::string_view kHashPrefix = "sha256:";
 using KeyHash = std::array<std::uint8_t, 32>;  // SHA-256. A key is random, so there is no salt.
@@ -19,4 +19,4 @@ using KeyHash = std::array<std::uint8_t, 32>;  // SHA-256. A key is random, so t
 // Of `sha256:` and 64 hexadecimal digits; nothing for any other text.
 [[nodiscard]] std::optional<KeyHash> parse_key_hash(std::string_view configured);
 
-}  // namespace restante
+}  // namespace restante::config

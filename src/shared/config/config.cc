@@ -25,7 +25,7 @@
 #include "shared/config/settings.h"
 #include "shared/mail/domain.h"
 
-namespace restante {
+namespace restante::config {
 namespace {
 
 std::string_view trim(std::string_view text) {
@@ -73,7 +73,7 @@ std::string machine_name(const Config& config) {
 }  // namespace
 
 bool Config::has_domain(std::string_view name) const {
-  const auto ascii = domain_to_ascii(name);
+  const auto ascii = mail::domain_to_ascii(name);
   return ascii && std::ranges::find(domain, *ascii) != domain.end();
 }
 
@@ -120,14 +120,14 @@ Result<LocalListen> parse_local_listen(std::string_view text) {
               "127.0.0.1:8080, [::1]:8080 or unix:/path, and have a reverse proxy speak TLS");
 }
 
-ConfigReader::ConfigReader() {
+Loader::Loader() {
   for (const Setting& setting : settings()) {
     // A default that does not pass its own check would be found by the unit test.
     (void)assign_value(setting, setting.default_value, config_);
   }
 }
 
-Result<void> ConfigReader::load_file(const std::optional<std::string>& name) {
+Result<void> Loader::load_file(const std::optional<std::string>& name) {
   const std::string path = name.value_or(RESTANTE_SYSCONFDIR "/restante.conf");
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
@@ -141,13 +141,13 @@ Result<void> ConfigReader::load_file(const std::optional<std::string>& name) {
   return read_file(*text, path);
 }
 
-Result<void> ConfigReader::read_own_environment() {
+Result<void> Loader::read_own_environment() {
   std::vector<const char*> variables;
   for (char** variable = environ; *variable != nullptr; ++variable) variables.push_back(*variable);
   return read_environment(variables);
 }
 
-Result<void> ConfigReader::read_file(std::string_view text, std::string_view file) {
+Result<void> Loader::read_file(std::string_view text, std::string_view file) {
   std::map<std::string, int, std::less<>> lines_of;
   int number = 0;
   while (!text.empty()) {
@@ -172,7 +172,7 @@ Result<void> ConfigReader::read_file(std::string_view text, std::string_view fil
   return {};
 }
 
-Result<void> ConfigReader::read_environment(std::span<const char* const> variables) {
+Result<void> Loader::read_environment(std::span<const char* const> variables) {
   for (const std::string_view variable : variables) {
     const std::size_t equals = std::min(variable.find('='), variable.size());
     const std::string_view name = variable.substr(0, equals);
@@ -196,7 +196,7 @@ Result<void> ConfigReader::read_environment(std::span<const char* const> variabl
   return {};
 }
 
-Result<void> ConfigReader::set(std::string_view assignment, std::string_view place) {
+Result<void> Loader::set(std::string_view assignment, std::string_view place) {
   const std::size_t equals = assignment.find('=');
   if (equals == std::string_view::npos) {
     return fail(ErrorKind::kConfig, "{}: no '=' in {}; write name=value", place,
@@ -206,7 +206,7 @@ Result<void> ConfigReader::set(std::string_view assignment, std::string_view pla
                 place);
 }
 
-Result<Config> ConfigReader::finish() const {
+Result<Config> Loader::finish() const {
   Config config = config_;
   if (config.domain.empty()) {
     return fail(ErrorKind::kConfig,
@@ -228,13 +228,15 @@ Result<Config> ConfigReader::finish() const {
                 "in the same order",
                 config.tls_certificate.size(), config.tls_key.size());
   }
-  for (std::string& name : config.domain) name = domain_to_ascii(name).value_or("");  // checked
+  for (std::string& name : config.domain)
+    name = mail::domain_to_ascii(name).value_or("");  // checked
   const std::uint64_t cpus = std::max(1U, std::thread::hardware_concurrency());
   if (config.smtpd_workers == 0) config.smtpd_workers = cpus;
   if (config.mimed_workers == 0) config.mimed_workers = cpus;
   if (config.apid_workers == 0) config.apid_workers = std::max<std::uint64_t>(1, cpus / 2);
   if (config.hostname.empty()) config.hostname = machine_name(config);
-  if (!is_ascii(config.hostname)) config.hostname = domain_to_ascii(config.hostname).value_or("");
+  if (!is_ascii(config.hostname))
+    config.hostname = mail::domain_to_ascii(config.hostname).value_or("");
   return config;
 }
 
@@ -273,4 +275,4 @@ std::vector<SettingInfo> all_settings() {
   return infos;
 }
 
-}  // namespace restante
+}  // namespace restante::config

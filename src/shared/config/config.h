@@ -21,7 +21,7 @@
 #include "shared/log/log.h"
 #include "shared/mail/mailbox_name.h"
 
-namespace restante {
+namespace restante::config {
 
 enum class SmtpTls : std::uint8_t { kRequired, kOptional };
 // What is done with a CR or LF in a message that is no line end.
@@ -56,9 +56,9 @@ struct Config {
   std::string runtime_dir;
   log::Level log_level{};
   std::string log_to;  // stderr, syslog or the path of a file
-  MailboxCase mailbox_case{};
-  MailboxTag mailbox_tag{};
-  MailboxDomains mailbox_domains{};
+  mail::MailboxCase mailbox_case{};
+  mail::MailboxTag mailbox_tag{};
+  mail::MailboxDomains mailbox_domains{};
   MtaSts mta_sts{};
   std::uint64_t smtpd_workers{}, apid_workers{}, mimed_workers{};  // 0: by the number of CPUs
   std::uint64_t smtp_rate_limit{}, api_rate_limit{}, api_key_failure_limit{};  // per minute; 0: off
@@ -81,7 +81,7 @@ struct Config {
   std::chrono::milliseconds mime_timeout{};   // CPU time, and time on the clock, for one message
   std::chrono::milliseconds drain_timeout{};  // grace for open transactions at stop
 
-  [[nodiscard]] MailboxNaming mailbox_naming() const {
+  [[nodiscard]] mail::MailboxNaming mailbox_naming() const {
     return {mailbox_case, mailbox_tag, mailbox_domains};
   }
   // Whether `name` (any case, A-labels or U-labels) is one of ours.
@@ -107,9 +107,9 @@ struct LocalListen {
 
 // Gathers settings from its sources in order of precedence and checks each where it is read, so
 // that every error names its place. `finish` checks what can only be known at the end.
-class ConfigReader {
+class Loader {
  public:
-  ConfigReader();
+  Loader();
 
   // Reads the file of this name; without a name /etc/restante/restante.conf, which may be missing.
   [[nodiscard]] Result<void> load_file(const std::optional<std::string>& name);
@@ -127,7 +127,7 @@ class ConfigReader {
   // What has been read so far, as it stands: for a worker, whose master has finished it already.
   [[nodiscard]] const Config& config() const { return config_; }
   // The same, and no copy stays behind.
-  [[nodiscard]] Config take() { return std::move(config_); }
+  [[nodiscard]] Config extract() { return std::move(config_); }
 
  private:
   Config config_;
@@ -150,4 +150,4 @@ struct SettingInfo {
 };
 [[nodiscard]] std::vector<SettingInfo> all_settings();
 
-}  // namespace restante
+}  // namespace restante::config

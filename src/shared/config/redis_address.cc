@@ -7,7 +7,7 @@
 
 #include "shared/base/number.h"
 
-namespace restante {
+namespace restante::config {
 namespace {
 
 constexpr std::string_view kForms =
@@ -109,4 +109,4 @@ Result<RedisAddress> parse_redis_address(std::string_view text) {
   return address;
 }
 
-}  // namespace restante
+}  // namespace restante::config

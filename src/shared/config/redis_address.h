@@ -10,9 +10,11 @@
 
 #include "shared/base/error.h"
 
-namespace restante {
+namespace restante::redis {
+class Tls;
+}
 
-class RedisTls;
+namespace restante::config {
 
 // Whether this build can speak TLS to Redis.
 #ifdef RESTANTE_REDIS_TLS
@@ -34,7 +36,7 @@ struct RedisAddress {
   std::vector<Server> sentinels;  // not empty: they say where `master` is, and host is empty
   std::string master;
   bool over_tls = false;
-  std::shared_ptr<const RedisTls> tls;  // set by redis_of() where over_tls is
+  std::shared_ptr<const redis::Tls> tls;  // set by redis_of() where over_tls is
 };
 
 // `host:port`, `host`, `unix:/path`, `/path`, `redis://[[user]:password@]host[:port][/db]`,
@@ -43,4 +45,4 @@ struct RedisAddress {
 // without kRedisHasTls.
 [[nodiscard]] Result<RedisAddress> parse_redis_address(std::string_view text);
 
-}  // namespace restante
+}  // namespace restante::config

@@ -9,7 +9,7 @@
 
 #include "shared/config/settings.h"
 
-namespace restante {
+namespace restante::config {
 namespace {
 
 using std::chrono::milliseconds;
@@ -24,12 +24,12 @@ constexpr std::array<std::pair<std::string_view, BareNewline>, 3> kNewlineChoice
     {{"keep", BareNewline::kKeep},
      {"normalize", BareNewline::kNormalize},
      {"reject", BareNewline::kReject}}};
-constexpr std::array<std::pair<std::string_view, MailboxCase>, 2> kCaseChoices = {
-    {{"fold", MailboxCase::kFold}, {"keep", MailboxCase::kKeep}}};
-constexpr std::array<std::pair<std::string_view, MailboxTag>, 2> kTagChoices = {
-    {{"keep", MailboxTag::kKeep}, {"cut", MailboxTag::kCut}}};
-constexpr std::array<std::pair<std::string_view, MailboxDomains>, 2> kDomainsChoices = {
-    {{"shared", MailboxDomains::kShared}, {"separate", MailboxDomains::kSeparate}}};
+constexpr std::array<std::pair<std::string_view, mail::MailboxCase>, 2> kCaseChoices = {
+    {{"fold", mail::MailboxCase::kFold}, {"keep", mail::MailboxCase::kKeep}}};
+constexpr std::array<std::pair<std::string_view, mail::MailboxTag>, 2> kTagChoices = {
+    {{"keep", mail::MailboxTag::kKeep}, {"cut", mail::MailboxTag::kCut}}};
+constexpr std::array<std::pair<std::string_view, mail::MailboxDomains>, 2> kDomainsChoices = {
+    {{"shared", mail::MailboxDomains::kShared}, {"separate", mail::MailboxDomains::kSeparate}}};
 constexpr std::array<std::pair<std::string_view, MtaSts>, 3> kMtaStsChoices = {
     {{"none", MtaSts::kNone}, {"testing", MtaSts::kTesting}, {"enforce", MtaSts::kEnforce}}};
 constexpr std::array<std::pair<std::string_view, RedisStrict>, 2> kStrictChoices = {
@@ -45,9 +45,9 @@ constexpr std::array<std::pair<std::string_view, log::Level>, 5> kLevelChoices =
 
 const auto& choices(SmtpTls) { return kTlsChoices; }
 const auto& choices(BareNewline) { return kNewlineChoices; }
-const auto& choices(MailboxCase) { return kCaseChoices; }
-const auto& choices(MailboxTag) { return kTagChoices; }
-const auto& choices(MailboxDomains) { return kDomainsChoices; }
+const auto& choices(mail::MailboxCase) { return kCaseChoices; }
+const auto& choices(mail::MailboxTag) { return kTagChoices; }
+const auto& choices(mail::MailboxDomains) { return kDomainsChoices; }
 const auto& choices(MtaSts) { return kMtaStsChoices; }
 const auto& choices(RedisStrict) { return kStrictChoices; }
 const auto& choices(Sandbox) { return kSandboxChoices; }
@@ -202,4 +202,4 @@ std::string value_text(const Setting& setting, const Config& config) {
   return std::visit(Format{setting, config}, setting.member);
 }
 
-}  // namespace restante
+}  // namespace restante::config

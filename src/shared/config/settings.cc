@@ -12,10 +12,10 @@
 #include "shared/mail/domain.h"
 #include "shared/net/address_range.h"
 
-namespace restante {
+namespace restante::config {
 
 std::optional<std::string> check_domain(std::string_view given) {
-  const std::string value = domain_to_ascii(given).value_or("");
+  const std::string value = mail::domain_to_ascii(given).value_or("");
   bool good = !value.empty() && value.size() <= 255 && !value.starts_with('.');
   std::size_t label = 0;
   for (char c : value) {
@@ -81,7 +81,7 @@ std::optional<std::string> check_origin(std::string_view value) {
 }
 
 std::optional<std::string> check_network(std::string_view value) {
-  if (auto parsed = Network::parse(value); !parsed) return parsed.error().what;
+  if (auto parsed = net::AddressRange::parse(value); !parsed) return parsed.error().what;
   return {};
 }
 
@@ -244,4 +244,4 @@ const Setting* find_setting(std::string_view name) {
   return found == kSettings.end() ? nullptr : &*found;
 }
 
-}  // namespace restante
+}  // namespace restante::config

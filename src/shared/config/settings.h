@@ -14,15 +14,16 @@
 #include "shared/base/program.h"
 #include "shared/config/config.h"
 
-namespace restante {
+namespace restante::config {
 
 struct Setting {
   enum class Type : std::uint8_t { kText, kWords, kCount, kSize, kDuration, kChoice };
-  using Member = std::variant<std::string Config::*, std::vector<std::string> Config::*,
-                              std::uint64_t Config::*, std::chrono::milliseconds Config::*,
-                              SmtpTls Config::*, BareNewline Config::*, MailboxCase Config::*,
-                              MailboxTag Config::*, MailboxDomains Config::*, MtaSts Config::*,
-                              RedisStrict Config::*, Sandbox Config::*, log::Level Config::*>;
+  using Member =
+      std::variant<std::string Config::*, std::vector<std::string> Config::*,
+                   std::uint64_t Config::*, std::chrono::milliseconds Config::*, SmtpTls Config::*,
+                   BareNewline Config::*, mail::MailboxCase Config::*, mail::MailboxTag Config::*,
+                   mail::MailboxDomains Config::*, MtaSts Config::*, RedisStrict Config::*,
+                   Sandbox Config::*, log::Level Config::*>;
   // Says what is wrong with a text or with one word of a list.
   using Check = std::optional<std::string> (*)(std::string_view value);
 
@@ -52,4 +53,4 @@ constexpr unsigned bit_of(Program program) { return 1U << static_cast<unsigned>(
 // The member's value as it is written in a file.
 [[nodiscard]] std::string value_text(const Setting& setting, const Config& config);
 
-}  // namespace restante
+}  // namespace restante::config

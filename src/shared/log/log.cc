@@ -24,7 +24,7 @@
 namespace restante::log {
 namespace {
 
-enum class Place : std::uint8_t { kStandardError, kSyslog, kFile };
+enum class Destination : std::uint8_t { kStandardError, kSyslog, kFile };
 enum class Kind : std::uint8_t { kPipe, kSocket, kOther };  // of standard error
 
 Kind kind_of_standard_error() {
@@ -34,13 +34,14 @@ Kind kind_of_standard_error() {
   return S_ISFIFO(status.st_mode) ? Kind::kPipe : Kind::kOther;
 }
 
-// The one piece of state that is not passed along: every line of the program goes to one place.
+// The one piece of state that is not passed along: every line of the program goes to one
+// destination.
 struct Sink {
   std::string program = "restante";
   pid_t pid = getpid();
   Level least_important = Level::kInfo;
   bool journal = false;
-  Place place = Place::kStandardError;
+  Destination destination = Destination::kStandardError;
   Kind standard_error = Kind::kOther;
   UniqueFd syslog, box;
   NumberedFile current;
@@ -88,7 +89,7 @@ bool send_to_syslog(int socket, std::string_view line) {
 }
 
 bool append_to_file(Sink& out, std::string line) {
-  if (auto fresh = look_into_log_box(out.box.get(), out.current.number)) {
+  if (auto fresh = look_for_file(out.box.get(), out.current.number)) {
     out.current = std::move(*fresh);
     out.torn = false;
   }
@@ -113,12 +114,12 @@ bool write_to_standard_error(const Sink& out, std::string line) {
 }
 
 bool put_out(Sink& out, std::string lines) {
-  switch (out.place) {
-    case Place::kSyslog:
+  switch (out.destination) {
+    case Destination::kSyslog:
       return send_to_syslog(out.syslog.get(), lines);
-    case Place::kFile:
+    case Destination::kFile:
       return append_to_file(out, std::move(lines));
-    case Place::kStandardError:
+    case Destination::kStandardError:
       break;
   }
   return write_to_standard_error(out, std::move(lines));
@@ -134,8 +135,8 @@ std::string make_line(const Sink& out, Level level, std::string_view event, Fiel
                    .pid = out.pid,
                    .time = std::chrono::system_clock::now(),
                    .text = text};
-  if (out.place == Place::kSyslog) return syslog_line(made);
-  const bool for_journal = out.place == Place::kStandardError && out.journal;
+  if (out.destination == Destination::kSyslog) return syslog_line(made);
+  const bool for_journal = out.destination == Destination::kStandardError && out.journal;
   return for_journal ? journal_line(made) : file_line(made);
 }
 
@@ -160,7 +161,8 @@ void write_line(Level level, std::string_view event, Fields fields) {
   Sink& out = sink();
   if (level > out.least_important) return;
   std::string line = make_line(out, level, event, fields);
-  const bool can_wait = out.holds && level >= Level::kInfo && out.place != Place::kSyslog;
+  const bool can_wait =
+      out.holds && level >= Level::kInfo && out.destination != Destination::kSyslog;
   if (!can_wait || out.held.size() + line.size() > PIPE_BUF) put_out_held(out);
   if (!can_wait || line.size() > PIPE_BUF) return put_out_counted(out, std::move(line), 1);
   out.held += line;
@@ -210,11 +212,11 @@ void wait_for_no_reader() {
 
 void set_level(Level least_important) { sink().least_important = least_important; }
 
-void to_standard_error() { sink().place = Place::kStandardError; }
+void to_standard_error() { sink().destination = Destination::kStandardError; }
 
 void to_syslog() {
   sink().syslog.reset(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  sink().place = Place::kSyslog;
+  sink().destination = Destination::kSyslog;
 }
 
 void to_file(UniqueFd box) {
@@ -222,7 +224,7 @@ void to_file(UniqueFd box) {
   out.box = std::move(box);
   out.current = {};
   out.torn = false;
-  out.place = Place::kFile;
+  out.destination = Destination::kFile;
 }
 
 void hold() { sink().holds = true; }

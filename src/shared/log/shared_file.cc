@@ -8,20 +8,20 @@
 
 #include "shared/base/packet_socket.h"
 
-namespace restante {
+namespace restante::log {
 
-Result<LogBox> LogBox::make() {
+Result<SharedFile> SharedFile::make() {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0) {
     return fail(ErrorKind::kSystem, "socketpair: {}", errno_text());
   }
-  LogBox box;
+  SharedFile box;
   box.reader_.reset(ends[0]);
   box.writer_.reset(ends[1]);
   return box;
 }
 
-Result<void> LogBox::put(int file) {
+Result<void> SharedFile::put(int file) {
   std::uint64_t number = last_number_ + 1;
   iovec payload{&number, sizeof number};
   if (!send_packet(writer_.get(), {&payload, 1}, file)) {
@@ -33,7 +33,7 @@ Result<void> LogBox::put(int file) {
   return {};
 }
 
-std::optional<NumberedFile> look_into_log_box(int box, std::uint64_t known) {
+std::optional<NumberedFile> look_for_file(int box, std::uint64_t known) {
   NumberedFile found;
   constexpr auto kSize = static_cast<ssize_t>(sizeof found.number);
   const ssize_t got = recv(box, &found.number, sizeof found.number, MSG_PEEK | MSG_DONTWAIT);
@@ -45,4 +45,4 @@ std::optional<NumberedFile> look_into_log_box(int box, std::uint64_t known) {
   return found;
 }
 
-}  // namespace restante
+}  // namespace restante::log

@@ -14,11 +14,11 @@
 #include "shared/base/error.h"
 #include "shared/base/unique_fd.h"
 
-namespace restante {
+namespace restante::log {
 
-class LogBox {
+class SharedFile {
  public:
-  [[nodiscard]] static Result<LogBox> make();
+  [[nodiscard]] static Result<SharedFile> make();
 
   // `file` takes the place of the one that was in the box. After an error that one still is.
   [[nodiscard]] Result<void> put(int file);
@@ -37,6 +37,6 @@ struct NumberedFile {
 };
 
 // What lies in the box; nothing when that is the one that is `known`, or none. Takes no time.
-[[nodiscard]] std::optional<NumberedFile> look_into_log_box(int box, std::uint64_t known);
+[[nodiscard]] std::optional<NumberedFile> look_for_file(int box, std::uint64_t known);
 
-}  // namespace restante
+}  // namespace restante::log

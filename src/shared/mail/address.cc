@@ -11,7 +11,7 @@
 #include "shared/base/utf8.h"
 #include "shared/mail/domain.h"
 
-namespace restante {
+namespace restante::mail {
 namespace {
 
 // RFC 5321 section 4.5.3.1.1 to .3.
@@ -39,7 +39,7 @@ std::string lower_case(std::string_view text) {
 }
 
 // Quoted-string = DQUOTE *QcontentSMTP DQUOTE. Takes it off `text` and gives what it stands for.
-Parsed take_quoted(std::string_view& text) {
+Parsed consume_quoted(std::string_view& text) {
   std::string local;
   for (std::size_t i = 1; i < text.size(); ++i) {
     char c = text[i];
@@ -60,7 +60,7 @@ Parsed take_quoted(std::string_view& text) {
 }
 
 // Dot-string = Atom *("." Atom), where "\x" stands for x.
-Parsed take_dot_string(std::string_view& text) {
+Parsed consume_dot_string(std::string_view& text) {
   std::string local;
   std::size_t atom = 0;  // octets of the atom so far
   std::size_t i = 0;
@@ -87,9 +87,9 @@ Parsed take_dot_string(std::string_view& text) {
 
 // The limit is on the octets as they are written, quotes and all. A mailbox without a name could
 // be written to, yet never be read, so `""` is not taken.
-Parsed take_local(std::string_view& text) {
+Parsed consume_local(std::string_view& text) {
   const std::size_t before = text.size();
-  Parsed local = text.starts_with('"') ? take_quoted(text) : take_dot_string(text);
+  Parsed local = text.starts_with('"') ? consume_quoted(text) : consume_dot_string(text);
   if (!local) return local;
   if (before - text.size() > kMaxLocal) return Syntax(PathFault::kTooLong);
   if (local->empty()) return syntax_fault();
@@ -106,7 +106,7 @@ bool is_literal_content(std::string_view content) {
 }
 
 // address-literal of RFC 5321 section 4.1.3. No general literal is registered, so none is taken.
-Parsed take_literal(std::string_view& text) {
+Parsed consume_literal(std::string_view& text) {
   const std::size_t end = text.find(']');
   if (end == std::string_view::npos) return syntax_fault();
   const std::string_view content = text.substr(1, end - 1);
@@ -121,8 +121,8 @@ Parsed take_literal(std::string_view& text) {
 }
 
 // Domain, in which a label may be a U-label (RFC 6531 section 3.3).
-Parsed take_domain(std::string_view& text) {
-  if (text.starts_with('[')) return take_literal(text);
+Parsed consume_domain(std::string_view& text) {
+  if (text.starts_with('[')) return consume_literal(text);
   const auto* end = std::ranges::find_if_not(text, [](char c) {
     return is_alphanumeric(c) || is_high(c) || c == '-' || c == '_' || c == '.';
   });
@@ -136,12 +136,12 @@ Parsed take_domain(std::string_view& text) {
   return std::move(*name);
 }
 
-std::expected<Address, PathFault> take_mailbox(std::string_view& text) {
-  Parsed local = take_local(text);
+std::expected<Address, PathFault> consume_mailbox(std::string_view& text) {
+  Parsed local = consume_local(text);
   if (!local) return Syntax(local.error());
   if (!text.starts_with('@')) return syntax_fault();
   text.remove_prefix(1);
-  Parsed domain = take_domain(text);
+  Parsed domain = consume_domain(text);
   if (!domain) return Syntax(domain.error());
   return Address{std::move(*local), std::move(*domain)};
 }
@@ -150,7 +150,7 @@ std::expected<Address, PathFault> take_mailbox(std::string_view& text) {
 bool skip_source_route(std::string_view& text) {
   while (text.starts_with('@')) {
     text.remove_prefix(1);
-    if (!take_domain(text)) return false;
+    if (!consume_domain(text)) return false;
     if (text.starts_with(':')) {
       text.remove_prefix(1);
       return true;
@@ -162,7 +162,7 @@ bool skip_source_route(std::string_view& text) {
 }
 
 // The reserved name that needs no domain (RFC 5321 section 4.1.1.3).
-bool take_postmaster(std::string_view& text, Address& address) {
+bool consume_postmaster(std::string_view& text, Address& address) {
   constexpr std::string_view kPostmaster = "postmaster";
   const std::string_view name = text.substr(0, kPostmaster.size());
   if (!equal_ignoring_case(name, kPostmaster) || !text.substr(name.size()).starts_with('>')) {
@@ -208,7 +208,7 @@ std::string Address::text() const {
 
 std::expected<Address, PathFault> parse_mailbox(std::string_view text, bool utf8) {
   const std::string_view whole = text;
-  std::expected<Address, PathFault> address = take_mailbox(text);
+  std::expected<Address, PathFault> address = consume_mailbox(text);
   if (!address) return address;
   if (!text.empty()) return syntax_fault();
   if (auto checked = check_utf8(whole, utf8); !checked) return Syntax(checked.error());
@@ -223,8 +223,8 @@ std::expected<Address, PathFault> parse_path(std::string_view text, bool utf8,
   Address address;
   if (!text.starts_with('>')) {
     if (!skip_source_route(text)) return syntax_fault();
-    if (!take_postmaster(text, address)) {
-      auto mailbox = take_mailbox(text);
+    if (!consume_postmaster(text, address)) {
+      auto mailbox = consume_mailbox(text);
       if (!mailbox) return mailbox;
       address = std::move(*mailbox);
     }
@@ -240,4 +240,4 @@ std::expected<Address, PathFault> parse_path(std::string_view text, bool utf8,
 
 bool has_route(std::string_view local) { return local.find_first_of("%!") != local.npos; }
 
-}  // namespace restante
+}  // namespace restante::mail

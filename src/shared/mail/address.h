@@ -9,7 +9,7 @@
 
 #include "shared/base/utf8.h"
 
-namespace restante {
+namespace restante::mail {
 
 struct Address {
   std::string local;   // unquoted: the bytes that the local part stands for
@@ -38,4 +38,4 @@ enum class PathFault : std::uint8_t { kSyntax, kTooLong, kNeedsSmtputf8, kBadLab
 // True for a local part that asks to be passed on: "user%host" or "host!user".
 [[nodiscard]] bool has_route(std::string_view local);
 
-}  // namespace restante
+}  // namespace restante::mail

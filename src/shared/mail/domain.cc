@@ -13,7 +13,7 @@
 #include "shared/base/c_ptr.h"
 #include "shared/base/utf8.h"
 
-namespace restante {
+namespace restante::mail {
 namespace {
 
 // RFC 5321 section 4.5.3.1.2, RFC 1035 section 2.3.4.
@@ -74,4 +74,4 @@ std::string to_nfc(std::string_view text) {
   return {reinterpret_cast<const char*>(composed.get()), length};
 }
 
-}  // namespace restante
+}  // namespace restante::mail

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-namespace restante {
+namespace restante::mail {
 
 // Domain = sub-domain *("." sub-domain) of RFC 5321 section 4.1.2 in ASCII, and "_". No top-level
 // domain is a number (RFC 3696 section 2), so a bare IPv4 address is none.
@@ -22,4 +22,4 @@ namespace restante {
 // stays as it is.
 [[nodiscard]] std::string to_nfc(std::string_view text);
 
-}  // namespace restante
+}  // namespace restante::mail

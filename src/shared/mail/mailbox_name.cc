@@ -7,7 +7,7 @@
 #include "shared/base/ascii.h"
 #include "shared/mail/domain.h"
 
-namespace restante {
+namespace restante::mail {
 namespace {
 
 // A local part before its "+", and what follows that. A name that is all tag keeps it.
@@ -60,4 +60,4 @@ std::string mailbox_key(std::string_view name) {
   return key;
 }
 
-}  // namespace restante
+}  // namespace restante::mail

@@ -8,7 +8,7 @@
 
 #include "shared/mail/address.h"
 
-namespace restante {
+namespace restante::mail {
 
 enum class MailboxCase : std::uint8_t { kFold, kKeep };
 enum class MailboxTag : std::uint8_t { kKeep, kCut };
@@ -37,4 +37,4 @@ struct MailboxNaming {
 // percent-encoded, so that two names never share a key.
 [[nodiscard]] std::string mailbox_key(std::string_view name);
 
-}  // namespace restante
+}  // namespace restante::mail

@@ -10,7 +10,7 @@
 #include <cstring>
 #include <iterator>
 
-namespace restante {
+namespace restante::mail {
 namespace {
 
 // Bytes that are enough for most mails.
@@ -258,4 +258,4 @@ void append_listed_message(std::string& out, std::string_view id, std::int64_t r
   out += '}';
 }
 
-}  // namespace restante
+}  // namespace restante::mail

@@ -23,7 +23,7 @@
 #include <string_view>
 #include <vector>
 
-namespace restante {
+namespace restante::mail {
 
 // All texts are valid UTF-8 without NUL.
 struct HeaderText {
@@ -111,4 +111,4 @@ struct Transport {
 void append_listed_message(std::string& out, std::string_view id, std::int64_t received_at,
                            std::string_view summary, std::string_view bodies);
 
-}  // namespace restante
+}  // namespace restante::mail

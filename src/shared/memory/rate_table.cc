@@ -7,7 +7,7 @@
 #include <cstring>
 #include <ctime>
 
-namespace restante {
+namespace restante::memory {
 namespace {
 
 constexpr std::size_t kBucket = 8;  // words that a key may live in: one cache line
@@ -131,12 +131,12 @@ std::chrono::milliseconds reset_in(std::uint64_t ticks, std::chrono::millisecond
 
 RateTable::RateTable(std::span<Word> words, const HashKey& key) : words_(words), key_(key) {}
 
-struct RateTable::Place {
+struct RateTable::Bucket {
   std::uint64_t tag;
   std::span<Word> bucket;
 };
 
-RateTable::Place RateTable::place_of(std::string_view subject) const {
+RateTable::Bucket RateTable::bucket_of(std::string_view subject) const {
   const std::uint64_t hash = SipHash(key_)(subject);
   const std::size_t buckets = words_.size() / kBucket;
   return {.tag = hash >> (kCountBits + kEndBits),
@@ -147,17 +147,17 @@ std::optional<std::chrono::milliseconds> RateTable::used_up(std::string_view sub
                                                             std::uint32_t limit,
                                                             std::chrono::milliseconds now) const {
   if (limit == 0) return {};
-  const auto [tag, bucket] = place_of(subject);
+  const auto [tag, bucket] = bucket_of(subject);
   const Look seen = look(bucket, tag, tick_of(now));
   if (seen.match == kBucket || seen.uses < std::min(limit, kMaxLimit)) return {};
   return reset_in(seen.left, now);
 }
 
-RateVerdict RateTable::take(std::string_view subject, std::uint32_t limit,
-                            std::chrono::milliseconds now) {
+RateVerdict RateTable::admit(std::string_view subject, std::uint32_t limit,
+                             std::chrono::milliseconds now) {
   if (limit == 0) return {true, UINT32_MAX, kWindow};
   limit = std::min(limit, kMaxLimit);
-  const auto [tag, bucket] = place_of(subject);
+  const auto [tag, bucket] = bucket_of(subject);
   const std::uint64_t tick = tick_of(now);
 
   for (;;) {
@@ -186,4 +186,4 @@ RateVerdict RateTable::take(std::string_view subject, std::uint32_t limit,
   }
 }
 
-}  // namespace restante
+}  // namespace restante::memory

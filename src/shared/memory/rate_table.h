@@ -20,7 +20,7 @@
 
 #include "shared/base/clock.h"
 
-namespace restante {
+namespace restante::memory {
 
 struct RateVerdict {
   bool admitted;
@@ -46,19 +46,19 @@ class RateTable {
 
   // Takes one use of `subject` out of `limit` (0: no limit; at most kMaxLimit). `now` is of the
   // monotonic clock, the same for all processes.
-  [[nodiscard]] RateVerdict take(std::string_view subject, std::uint32_t limit,
-                                 std::chrono::milliseconds now);
+  [[nodiscard]] RateVerdict admit(std::string_view subject, std::uint32_t limit,
+                                  std::chrono::milliseconds now);
 
   // Whether `subject` has used up `limit`, and if so the time until its window ends. Takes nothing.
   [[nodiscard]] std::optional<std::chrono::milliseconds> used_up(
       std::string_view subject, std::uint32_t limit, std::chrono::milliseconds now) const;
 
  private:
-  struct Place;
-  [[nodiscard]] Place place_of(std::string_view subject) const;
+  struct Bucket;
+  [[nodiscard]] Bucket bucket_of(std::string_view subject) const;
 
   std::span<Word> words_;
   HashKey key_;
 };
 
-}  // namespace restante
+}  // namespace restante::memory

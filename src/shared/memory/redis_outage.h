@@ -7,9 +7,9 @@
 #include <cstdint>
 #include <string_view>
 
-namespace restante {
+namespace restante::memory {
 
-struct RedisHealth {                       // all zero: nothing is known, nothing wrong
+struct RedisOutage {                       // all zero: nothing is known, nothing wrong
   std::atomic<std::uint32_t> away;         // Redis cannot be reached
   std::atomic<std::uint32_t> risks;        // what could lose mail (redis_safety.h)
   std::atomic<std::uint32_t> nearly_full;  // no mail is taken
@@ -19,13 +19,13 @@ struct RedisHealth {                       // all zero: nothing is known, nothin
   std::atomic<std::uint32_t> is_private;   // of one process, which says itself what it finds
 };
 
-void note_lost(RedisHealth& health, std::string_view place, std::string_view reason);
-void note_back(RedisHealth& health, std::string_view place);
+void note_lost(RedisOutage& health, std::string_view place, std::string_view reason);
+void note_back(RedisOutage& health, std::string_view place);
 
 // It answered a command with this error. The same kind of error is a new outage when mail was
 // stored since, or when there was none of it for a minute.
-void note_fault(RedisHealth& health, std::string_view place, std::string_view reply);
+void note_fault(RedisOutage& health, std::string_view place, std::string_view reply);
 // Mail was stored.
-void note_works(RedisHealth& health, std::string_view place);
+void note_works(RedisOutage& health, std::string_view place);
 
-}  // namespace restante
+}  // namespace restante::memory

@@ -7,7 +7,7 @@
 
 #include "shared/base/table.h"
 
-namespace restante {
+namespace restante::memory {
 namespace {
 
 constexpr auto kRelaxed = std::memory_order_relaxed;
@@ -90,9 +90,9 @@ std::string_view state_name(ProcessState state) {
   return kStateNames[static_cast<std::size_t>(state)];
 }
 
-Tally::Tally() : own_(std::make_shared<ScoreSlot>()), slot_(own_.get()) {}
+Counters::Counters() : own_(std::make_shared<ScoreSlot>()), slot_(own_.get()) {}
 
-void Tally::observe(Latency latency, std::chrono::microseconds took) const {
+void Counters::observe(Latency latency, std::chrono::microseconds took) const {
   const auto index = static_cast<std::size_t>(latency);
   const auto time = static_cast<std::uint64_t>(took.count());
   const auto* const end = std::ranges::lower_bound(kBucketEnds, time);
@@ -101,8 +101,8 @@ void Tally::observe(Latency latency, std::chrono::microseconds took) const {
   grow(slot_->microseconds[index], time);
 }
 
-std::optional<std::size_t> Scoreboard::take(Program role, std::uint64_t number,
-                                            std::uint64_t generation) const {
+std::optional<std::size_t> Scoreboard::acquire(Program role, std::uint64_t number,
+                                               std::uint64_t generation) const {
   const auto found = std::ranges::find_if(memory_->slots, [](const ScoreSlot& slot) {
     return as_enum<ProcessState>(slot.state, kStates) == ProcessState::kFree;
   });
@@ -134,9 +134,9 @@ void Scoreboard::release(std::size_t slot) const {
   left.state.store(static_cast<std::uint64_t>(ProcessState::kFree), std::memory_order_release);
 }
 
-Tally Scoreboard::tally(std::optional<std::size_t> slot) const {
+Counters Scoreboard::counters(std::optional<std::size_t> slot) const {
   if (!slot || *slot >= kScoreSlots) return {};
-  return Tally(memory_->slots[*slot]);
+  return Counters(memory_->slots[*slot]);
 }
 
 bool Scoreboard::others_have_fewer(std::optional<std::size_t> slot, Count count) const {
@@ -181,4 +181,4 @@ Score Scoreboard::read() const {
   return score;
 }
 
-}  // namespace restante
+}  // namespace restante::memory

@@ -21,7 +21,7 @@
 #include "shared/base/clock.h"
 #include "shared/base/program.h"
 
-namespace restante {
+namespace restante::memory {
 
 // One row each in the table of scoreboard.cc, in this order.
 enum class Count : std::uint8_t {
@@ -112,10 +112,10 @@ struct ScoreMemory {  // all zero: nobody there, nothing counted
 };
 
 // Where one worker counts. One thread, one process.
-class Tally {
+class Counters {
  public:
-  Tally();  // counts for nobody
-  explicit Tally(ScoreSlot& slot) : slot_(&slot) {}
+  Counters();  // counts for nobody
+  explicit Counters(ScoreSlot& slot) : slot_(&slot) {}
 
   void add(Count count, std::uint64_t number = 1) const {
     grow(slot_->counts[static_cast<std::size_t>(count)], number);
@@ -165,15 +165,15 @@ class Scoreboard {
   explicit Scoreboard(ScoreMemory& memory) : memory_(&memory) {}
 
   // For the master. Nothing: all slots are taken, and the process works without one.
-  [[nodiscard]] std::optional<std::size_t> take(Program role, std::uint64_t number,
-                                                std::uint64_t generation) const;
+  [[nodiscard]] std::optional<std::size_t> acquire(Program role, std::uint64_t number,
+                                                   std::uint64_t generation) const;
   void started(std::size_t slot, std::uint64_t pid) const;
   void is_now(std::size_t slot, ProcessState state) const;  // ready or draining
   // To be called when the process has been reaped, and no earlier.
   void release(std::size_t slot) const;
 
   // For a worker that was told `slot`, or was told none.
-  [[nodiscard]] Tally tally(std::optional<std::size_t> slot) const;
+  [[nodiscard]] Counters counters(std::optional<std::size_t> slot) const;
 
   // Whether another worker of the same role is ready and has less of it than the one of `slot`.
   [[nodiscard]] bool others_have_fewer(std::optional<std::size_t> slot, Count count) const;
@@ -186,4 +186,4 @@ class Scoreboard {
   ScoreMemory* memory_;
 };
 
-}  // namespace restante
+}  // namespace restante::memory

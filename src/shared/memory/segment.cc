@@ -13,7 +13,7 @@
 
 #include "shared/base/unique_fd.h"
 
-namespace restante {
+namespace restante::memory {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x65746e6174736572ULL;  // "restante"
@@ -43,7 +43,7 @@ struct flock whole_file() {
 
 struct Segment::Layout {
   Header header;
-  alignas(64) RedisHealth redis_health;
+  alignas(64) RedisOutage redis_health;
   alignas(64) ScoreMemory score;
   alignas(64) RateWords smtp_words;
   alignas(64) RateWords api_words;
@@ -129,7 +129,7 @@ Result<Segment> Segment::map_as(int fd, int protection) {
 
 RateTable Segment::smtp_rates() const { return {layout_->smtp_words, layout_->header.hash_key}; }
 RateTable Segment::api_rates() const { return {layout_->api_words, layout_->header.hash_key}; }
-RedisHealth& Segment::redis_health() const { return layout_->redis_health; }
+RedisOutage& Segment::redis_health() const { return layout_->redis_health; }
 Scoreboard Segment::scoreboard() const { return Scoreboard(layout_->score); }
 std::string_view Segment::program_version() const {
   constexpr std::string_view kCharacters =
@@ -139,4 +139,4 @@ std::string_view Segment::program_version() const {
   return all.substr(0, all.find_first_not_of(kCharacters));
 }
 
-}  // namespace restante
+}  // namespace restante::memory

@@ -15,7 +15,7 @@
 #include "shared/memory/redis_outage.h"
 #include "shared/memory/scoreboard.h"
 
-namespace restante {
+namespace restante::memory {
 
 class Segment {
  public:
@@ -37,7 +37,7 @@ class Segment {
 
   [[nodiscard]] RateTable smtp_rates() const;
   [[nodiscard]] RateTable api_rates() const;
-  [[nodiscard]] RedisHealth& redis_health() const;
+  [[nodiscard]] RedisOutage& redis_health() const;
   [[nodiscard]] Scoreboard scoreboard() const;
   // Of the master, and only what may stand in one: workers could write there. Lives as this does.
   [[nodiscard]] std::string_view program_version() const;
@@ -52,4 +52,4 @@ class Segment {
   std::unique_ptr<Layout, Unmap> layout_;
 };
 
-}  // namespace restante
+}  // namespace restante::memory

@@ -13,7 +13,7 @@
 #include "shared/base/secrets.h"
 #include "shared/base/unique_fd.h"
 
-namespace restante {
+namespace restante::memory {
 
 // `version` is odd while the master writes. A master that dies then leaves it odd: tickets are off
 // until the next start, and nothing waits.
@@ -42,7 +42,7 @@ Result<TicketKeys> TicketKeys::map(int fd, bool writable) {
   const int access = writable ? PROT_READ | PROT_WRITE : PROT_READ;
   void* memory = mmap(nullptr, sizeof(Ring), access, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return fail(ErrorKind::kSystem, "ticket keys: {}", errno_text());
-  keep_in_memory(memory, sizeof(Ring));
+  lock_memory(memory, sizeof(Ring));
   return TicketKeys(static_cast<Ring*>(memory));
 }
 
@@ -81,4 +81,4 @@ std::optional<TicketKey> TicketKeys::find(std::span<const unsigned char, 16> nam
   return {};
 }
 
-}  // namespace restante
+}  // namespace restante::memory

@@ -13,7 +13,7 @@
 #include "shared/base/error.h"
 #include "shared/base/unique_fd.h"
 
-namespace restante {
+namespace restante::memory {
 
 struct TicketKey {
   std::array<unsigned char, 16> name;  // goes with the ticket in clear
@@ -47,4 +47,4 @@ class TicketKeys {
   std::unique_ptr<Ring, Unmap> ring_;
 };
 
-}  // namespace restante
+}  // namespace restante::memory

@@ -3,7 +3,7 @@
 
 #include <cerrno>
 
-namespace restante {
+namespace restante::net {
 
 Accepted accept_client(int listener) {
   Accepted client;
@@ -16,4 +16,4 @@ bool out_of_descriptors(int error_number) {
   return error_number == EMFILE || error_number == ENFILE;
 }
 
-}  // namespace restante
+}  // namespace restante::net

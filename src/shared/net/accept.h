@@ -6,7 +6,7 @@
 
 #include "shared/base/unique_fd.h"
 
-namespace restante {
+namespace restante::net {
 
 struct Accepted {
   UniqueFd socket;  // close-on-exec and non-blocking; nothing, with errno set: see accept(2)
@@ -24,4 +24,4 @@ struct Accepted {
 // then the listener stays readable.
 [[nodiscard]] bool out_of_descriptors(int error_number);
 
-}  // namespace restante
+}  // namespace restante::net

@@ -12,7 +12,7 @@
 
 #include "shared/base/number.h"
 
-namespace restante {
+namespace restante::net {
 namespace {
 
 using Bytes = std::array<std::uint8_t, 16>;
@@ -47,12 +47,12 @@ bool same_start(const Bytes& a, const Bytes& b, unsigned bits) {
 
 }  // namespace
 
-Result<Network> Network::parse(std::string_view text) {
+Result<AddressRange> AddressRange::parse(std::string_view text) {
   constexpr std::string_view kHelp =
       "is no address or network; write 192.0.2.1, 10.0.0.0/8, ::1 or 2001:db8::/32";
   const std::size_t slash = text.find('/');
   const std::string host(text.substr(0, slash));
-  Network network;
+  AddressRange network;
   unsigned most = 128;
   in_addr ipv4{};
   if (inet_pton(AF_INET, host.c_str(), &ipv4) == 1) {
@@ -71,17 +71,17 @@ Result<Network> Network::parse(std::string_view text) {
   return network;
 }
 
-bool Network::contains(const sockaddr* address) const {
+bool AddressRange::contains(const sockaddr* address) const {
   const auto bytes = bytes_of(address);
   return bytes && same_start(*bytes, address_, bits_);
 }
 
-std::vector<Network> parse_networks(const std::vector<std::string>& texts) {
-  std::vector<Network> networks;
+std::vector<AddressRange> parse_ranges(const std::vector<std::string>& texts) {
+  std::vector<AddressRange> networks;
   for (const std::string& text : texts) {
-    if (const auto network = Network::parse(text)) networks.push_back(*network);
+    if (const auto network = AddressRange::parse(text)) networks.push_back(*network);
   }
   return networks;
 }
 
-}  // namespace restante
+}  // namespace restante::net

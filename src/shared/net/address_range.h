@@ -12,13 +12,13 @@
 
 #include "shared/base/error.h"
 
-namespace restante {
+namespace restante::net {
 
 // IPv4 is kept as IPv4-mapped IPv6, so that it is found whichever way a socket shows it.
-class Network {
+class AddressRange {
  public:
   // The error says what is wrong with the text.
-  [[nodiscard]] static Result<Network> parse(std::string_view text);
+  [[nodiscard]] static Result<AddressRange> parse(std::string_view text);
   [[nodiscard]] bool contains(const sockaddr* address) const;
 
  private:
@@ -27,6 +27,6 @@ class Network {
 };
 
 // Of texts that have been checked: one that is no network is left out.
-[[nodiscard]] std::vector<Network> parse_networks(const std::vector<std::string>& texts);
+[[nodiscard]] std::vector<AddressRange> parse_ranges(const std::vector<std::string>& texts);
 
-}  // namespace restante
+}  // namespace restante::net

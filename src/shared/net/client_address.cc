@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <cstring>
 
-namespace restante {
+namespace restante::net {
 
 ClientAddress describe_ipv4(const void* bytes) {
   char text[INET_ADDRSTRLEN] = {};
@@ -47,4 +47,4 @@ ClientAddress describe_client(const sockaddr* address) {
   }
 }
 
-}  // namespace restante
+}  // namespace restante::net

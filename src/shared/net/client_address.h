@@ -7,7 +7,7 @@
 
 struct sockaddr;
 
-namespace restante {
+namespace restante::net {
 
 struct ClientAddress {
   std::string text;      // "192.0.2.1", "2001:db8::1"; an IPv4-mapped IPv6 address as IPv4
@@ -24,4 +24,4 @@ inline constexpr std::string_view kUnixClient = "unix";
 [[nodiscard]] ClientAddress describe_ipv4(const void* bytes);
 [[nodiscard]] ClientAddress describe_ipv6(const void* bytes);
 
-}  // namespace restante
+}  // namespace restante::net

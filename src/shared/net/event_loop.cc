@@ -12,7 +12,7 @@
 
 #include "shared/log/log.h"
 
-namespace restante {
+namespace restante::net {
 namespace {
 
 EventPtr make_event(event_base* base, int fd, short what, event_callback_fn callback, void* self) {
@@ -111,4 +111,4 @@ void EventLoop::run(int life_fd, std::function<void()> drain, std::function<void
 
 void EventLoop::stop() { event_base_loopbreak(base()); }
 
-}  // namespace restante
+}  // namespace restante::net

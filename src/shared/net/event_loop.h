@@ -9,7 +9,7 @@
 
 #include "shared/base/c_ptr.h"
 
-namespace restante {
+namespace restante::net {
 
 using EventPtr = CPtr<event, event_free>;
 
@@ -96,4 +96,4 @@ class EventLoop {
   CPtr<event_base, event_base_free> base_;
 };
 
-}  // namespace restante
+}  // namespace restante::net

@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstring>
 
-namespace restante {
+namespace restante::net {
 
 template <class Address>
 SocketAddress::SocketAddress(const Address& address) : size_(sizeof address) {
@@ -54,4 +54,4 @@ std::uint16_t SocketAddress::port() const {
   return has_port ? ntohs(address.sin6_port) : std::uint16_t{0};
 }
 
-}  // namespace restante
+}  // namespace restante::net

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace restante {
+namespace restante::net {
 
 class SocketAddress {
  public:
@@ -36,4 +36,4 @@ class SocketAddress {
   socklen_t size_ = 0;
 };
 
-}  // namespace restante
+}  // namespace restante::net

@@ -25,7 +25,7 @@
 #include "shared/parser/progress.h"
 #include "shared/parser/protocol.h"
 
-namespace restante {
+namespace restante::parser {
 namespace {
 
 using std::chrono::milliseconds;
@@ -38,18 +38,18 @@ constexpr milliseconds kAfterLoss{5};
 constexpr std::uint64_t kLongestHead = 64 * 1024;  // bytes of an attachment's name and type
 
 UniqueFd connect_to(const std::string& path) {
-  const auto address = SocketAddress::of_path(path);
+  const auto address = net::SocketAddress::of_path(path);
   UniqueFd fd(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!address || (fd && connect(fd.get(), address->get(), address->size()) != 0)) fd.reset();
   return fd;
 }
 
 // Makes a connection known to its parser: what both map.
-SharedMimeProgress greet(int fd) {
-  auto memfd = SharedMimeProgress::make();
+SharedProgress greet(int fd) {
+  auto memfd = SharedProgress::make();
   if (!memfd) return {};
-  auto progress = SharedMimeProgress::map(memfd->get());
-  mime::PacketHeader header{.kind = mime::PacketKind::kHello};
+  auto progress = SharedProgress::map(memfd->get());
+  PacketHeader header{.kind = PacketKind::kHello};
   iovec part{&header, sizeof header};
   if (!progress || !send_packet(fd, {&part, 1}, memfd->get())) return {};
   return *std::move(progress);
@@ -58,24 +58,24 @@ SharedMimeProgress greet(int fd) {
 // Sends a packet: the header and, beside or inside it, the mail. False with errno set.
 bool send_request(int fd, std::uint64_t number, std::string_view raw, int memfd,
                   std::uint64_t size) {
-  mime::PacketHeader header{.kind = mime::PacketKind::kRequest, .number = number, .size = size};
+  PacketHeader header{.kind = PacketKind::kRequest, .number = number, .size = size};
   iovec parts[] = {{&header, sizeof header}, {const_cast<char*>(raw.data()), raw.size()}};
   if (memfd >= 0) return send_packet(fd, std::span(parts).first(1), memfd);
-  if (raw.size() <= mime::kInlineLimit) return send_packet(fd, parts, -1);
+  if (raw.size() <= kInlineLimit) return send_packet(fd, parts, -1);
   const auto made = make_sealed_memfd("mail", raw);
   return made && send_packet(fd, std::span(parts).first(1), made->get());
 }
 
 // An Answer.
 struct Packet {
-  mime::PacketHeader header{};
+  PacketHeader header{};
   std::string bytes;  // the pieces
   UniqueFd memfd;     // or where they are
 };
 
 // Whether it is an answer, and the pieces are all that there is.
 bool is_sound(const Packet& packet) {
-  if (packet.header.kind != mime::PacketKind::kAnswer) return false;
+  if (packet.header.kind != PacketKind::kAnswer) return false;
   std::uint64_t rest = packet.bytes.size();
   if (packet.memfd) {
     struct stat status{};
@@ -90,7 +90,7 @@ bool is_sound(const Packet& packet) {
 }
 
 // nullopt with errno EAGAIN: nothing there; else the connection is of no more use.
-std::optional<Packet> receive_answer(int fd, std::span<char, mime::kInlineLimit> body) {
+std::optional<Packet> receive_answer(int fd, std::span<char, kInlineLimit> body) {
   Packet packet;
   iovec parts[] = {{&packet.header, sizeof packet.header}, {body.data(), body.size()}};
   ReceivedPacket received = receive_packet(fd, parts);
@@ -105,7 +105,7 @@ std::optional<Packet> receive_answer(int fd, std::span<char, mime::kInlineLimit>
   return packet;
 }
 
-std::optional<Fragments> fragments_of(Packet packet) {
+std::optional<mail::Fragments> fragments_of(Packet packet) {
   if (packet.memfd) {
     auto content = read_all(packet.memfd.get());
     if (!content) return {};
@@ -113,27 +113,27 @@ std::optional<Fragments> fragments_of(Packet packet) {
   }
   const auto& [summary, bodies, details] = packet.header.pieces;
   if (packet.bytes.size() != summary + bodies + details) return {};
-  return Fragments{.summary = packet.bytes.substr(0, summary),
-                   .bodies = packet.bytes.substr(summary, bodies),
-                   .details = packet.bytes.substr(summary + bodies),
-                   .parse_error = packet.header.outcome == mime::Outcome::kInPart};
+  return mail::Fragments{.summary = packet.bytes.substr(0, summary),
+                         .bodies = packet.bytes.substr(summary, bodies),
+                         .details = packet.bytes.substr(summary + bodies),
+                         .parse_error = packet.header.outcome == Outcome::kInPart};
 }
 
 // Its name and type are short; its bytes stay in the memfd.
-MimeClient::Extraction extraction_of(Packet packet) {
-  if (packet.header.outcome == mime::Outcome::kNoSuchAttachment) {
+Client::Extraction extraction_of(Packet packet) {
+  if (packet.header.outcome == Outcome::kNoSuchAttachment) {
     return NoSuchAttachment{packet.header.number};
   }
   const auto& [name, type, size] = packet.header.pieces;
-  if (name + type > kLongestHead) return MimeFailure::kFailed;
+  if (name + type > kLongestHead) return Failure::kFailed;
   if (!packet.memfd) {
     auto made = make_sealed_memfd("attachment", packet.bytes);
-    if (!made) return MimeFailure::kUnavailable;
+    if (!made) return Failure::kUnavailable;
     packet.memfd = std::move(*made);
   }
   std::string head(name + type, '\0');
   if (pread(packet.memfd.get(), head.data(), head.size(), 0) != static_cast<ssize_t>(head.size())) {
-    return MimeFailure::kFailed;
+    return Failure::kFailed;
   }
   return ExtractedAttachment{.name = head.substr(0, name),
                              .type = head.substr(name),
@@ -144,8 +144,8 @@ MimeClient::Extraction extraction_of(Packet packet) {
 
 }  // namespace
 
-struct MimeClient::Request {
-  using Done = std::function<void(std::expected<Packet, MimeFailure>)>;
+struct Client::Request {
+  using Done = std::function<void(std::expected<Packet, Failure>)>;
 
   std::uint64_t number;
   std::string_view raw;
@@ -157,9 +157,9 @@ struct MimeClient::Request {
 };
 
 // One parser: a connection that is made when needed, and the requests that were given to it.
-class MimeClient::Lane {
+class Client::Lane {
  public:
-  Lane(MimeClient& client, event_base* base, std::string path)
+  Lane(Client& client, event_base* base, std::string path)
       : client_(client),
         base_(base),
         path_(std::move(path)),
@@ -170,7 +170,7 @@ class MimeClient::Lane {
 
   [[nodiscard]] std::size_t load() const { return sent_.size() + waiting_.size(); }
 
-  void take(RequestPtr request) {
+  void enqueue(RequestPtr request) {
     waiting_.push_back(std::move(request));
     if (!send_again_.running()) send_waiting();
   }
@@ -204,7 +204,7 @@ class MimeClient::Lane {
     if (waiting_.front()->deadline > monotonic_now()) return false;
     const RequestPtr request = std::move(waiting_.front());
     waiting_.pop_front();
-    request->done(std::unexpected(MimeFailure::kUnavailable));
+    request->done(std::unexpected(Failure::kUnavailable));
     return true;
   }
 
@@ -238,7 +238,7 @@ class MimeClient::Lane {
   // The timer is not set anew with each mail: it sees for itself what has come meanwhile.
   void await() {
     since_ = monotonic_now();
-    if (!overdue_.running()) overdue_.start(patience());
+    if (!overdue_.running()) overdue_.start(wait_limit());
   }
 
   void check_overdue() {
@@ -249,8 +249,8 @@ class MimeClient::Lane {
       const milliseconds taken_at(progress_->taken_at.load(std::memory_order_relaxed));
       if (taken_at <= now) since = std::max(since, taken_at);
     }
-    if (since + patience() <= now) return lost("too slow");
-    overdue_.start(since + patience() - now);
+    if (since + wait_limit() <= now) return lost("too slow");
+    overdue_.start(since + wait_limit() - now);
   }
 
   // What the parser says that it has in hand.
@@ -261,11 +261,11 @@ class MimeClient::Lane {
     return is_answered || place >= sent_.size() ? nullptr : sent_[place].get();
   }
 
-  [[nodiscard]] milliseconds patience() const { return client_.time_limit_ + kGrace; }
+  [[nodiscard]] milliseconds wait_limit() const { return client_.time_limit_ + kGrace; }
 
   // The parser is gone or hangs. Only the mail that it had in hand has had a try.
   void lost(std::string_view reason) {
-    client_.tally_.add(Count::kParserLosses);
+    client_.counters_.add(memory::Count::kParserLosses);
     log::warning("parser_lost", {{"parser", path_}, {"reason", reason}, {"mails", load()}});
     overdue_.stop();
     if (Request* const tried = in_hand()) ++tried->tries;
@@ -280,81 +280,81 @@ class MimeClient::Lane {
     // Not at once: this may be called from the watch of the lost connection. But soon, mail or not:
     // a parser that is told to go stays for the clients that it has.
     send_again_.start(kAfterLoss);
-    client_.give_back(*this, std::move(requests));
+    client_.reassign(*this, std::move(requests));
   }
 
-  MimeClient& client_;
+  Client& client_;
   event_base* base_;
   std::string path_;
   UniqueFd fd_;
-  SharedMimeProgress progress_;             // while there is a connection
+  SharedProgress progress_;                 // while there is a connection
   std::uint64_t given_ = 0, answered_ = 0;  // requests of the connection
   milliseconds since_{};  // when the last answer came, or a request to a parser with nothing to do
-  std::optional<ReadWatch> readable_;
-  Timer overdue_, send_again_;
+  std::optional<net::ReadWatch> readable_;
+  net::Timer overdue_, send_again_;
   std::deque<RequestPtr> sent_, waiting_;
-  std::array<char, mime::kInlineLimit> buffer_;
+  std::array<char, kInlineLimit> buffer_;
 };
 
-MimeClient::MimeClient(event_base* base, const std::vector<std::string>& sockets,
-                       std::uint64_t first, milliseconds time_limit, Tally tally)
-    : time_limit_(time_limit), tally_(std::move(tally)) {
+Client::Client(event_base* base, const std::vector<std::string>& sockets, std::uint64_t first,
+               milliseconds time_limit, memory::Counters counters)
+    : time_limit_(time_limit), counters_(std::move(counters)) {
   for (std::uint64_t i = 0; i < std::min(sockets.size(), kMostLanes); ++i) {
     lanes_.push_back(std::make_unique<Lane>(*this, base, sockets[(first + i) % sockets.size()]));
   }
 }
 
-MimeClient::~MimeClient() = default;
+Client::~Client() = default;
 
-milliseconds MimeClient::longest_wait(milliseconds time_limit) { return 4 * (time_limit + kGrace); }
+milliseconds Client::longest_wait(milliseconds time_limit) { return 4 * (time_limit + kGrace); }
 
-void MimeClient::parse(std::string_view raw, ParseDone done) {
+void Client::parse(std::string_view raw, ParseDone done) {
   dispatch(std::make_unique<Request>(
       Request{.number = 0,
               .raw = raw,
               .memfd = {},
               .size = raw.size(),
               .done =
-                  [done = std::move(done)](std::expected<Packet, MimeFailure> packet) {
+                  [done = std::move(done)](std::expected<Packet, Failure> packet) {
                     done(packet ? fragments_of(*std::move(packet)) : std::nullopt);
                   },
               .deadline = monotonic_now() + longest_wait(time_limit_)}));
 }
 
-void MimeClient::extract(std::shared_ptr<const UniqueFd> memfd, std::uint64_t size,
-                         std::uint64_t number, ExtractDone done) {
+void Client::extract(std::shared_ptr<const UniqueFd> memfd, std::uint64_t size,
+                     std::uint64_t number, ExtractDone done) {
   dispatch(std::make_unique<Request>(
       Request{.number = number,
               .raw = {},
               .memfd = std::move(memfd),
               .size = size,
               .done =
-                  [done = std::move(done)](std::expected<Packet, MimeFailure> packet) {
+                  [done = std::move(done)](std::expected<Packet, Failure> packet) {
                     done(packet ? extraction_of(*std::move(packet)) : packet.error());
                   },
               .deadline = monotonic_now() + longest_wait(time_limit_)}));
 }
 
-void MimeClient::dispatch(RequestPtr request) {
+void Client::dispatch(RequestPtr request) {
   const auto lane = std::ranges::min_element(
       lanes_, {}, [](const std::unique_ptr<Lane>& candidate) { return candidate->load(); });
-  (*lane)->take(std::move(request));
+  (*lane)->enqueue(std::move(request));
 }
 
-void MimeClient::give_back(Lane& from, std::vector<RequestPtr> requests) {
+void Client::reassign(Lane& from, std::vector<RequestPtr> requests) {
   // Another parser where there is one: the lost one has to be started first.
   const auto other = std::ranges::find_if(
       lanes_, [&](const std::unique_ptr<Lane>& candidate) { return candidate.get() != &from; });
   Lane& next = other != lanes_.end() ? **other : from;
   for (RequestPtr& request : requests) {
     if (request->tries >= kTries) {
-      request->done(std::unexpected(MimeFailure::kFailed));
+      request->done(std::unexpected(Failure::kFailed));
     } else if (request->deadline <= monotonic_now()) {
-      request->done(std::unexpected(MimeFailure::kUnavailable));
+      request->done(std::unexpected(Failure::kUnavailable));
     } else {
-      next.take(std::move(request));
+      next.enqueue(std::move(request));
     }
   }
 }
 
-}  // namespace restante
+}  // namespace restante::parser

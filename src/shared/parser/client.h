@@ -19,7 +19,7 @@
 
 struct event_base;
 
-namespace restante {
+namespace restante::parser {
 
 struct ExtractedAttachment {
   std::string name;  // safe to use as a file's
@@ -32,7 +32,7 @@ struct NoSuchAttachment {
   std::uint64_t count = 0;  // how many there are
 };
 
-enum class MimeFailure : std::uint8_t {
+enum class Failure : std::uint8_t {
   kFailed,       // two parsers died of this mail or were too slow with it
   kUnavailable,  // no parser was to be had in time
 };
@@ -40,7 +40,7 @@ enum class MimeFailure : std::uint8_t {
 // Extracts one attachment of a message.
 class Extractor {
  public:
-  using Extraction = std::variant<ExtractedAttachment, NoSuchAttachment, MimeFailure>;
+  using Extraction = std::variant<ExtractedAttachment, NoSuchAttachment, Failure>;
   using ExtractDone = std::function<void(Extraction)>;
 
   virtual ~Extractor() = default;
@@ -51,18 +51,18 @@ class Extractor {
                        std::uint64_t number, ExtractDone done) = 0;
 };
 
-class MimeClient : public Extractor {
+class Client : public Extractor {
  public:
   // nullopt: the mail could not be parsed.
-  using ParseDone = std::function<void(std::optional<Fragments>)>;
+  using ParseDone = std::function<void(std::optional<mail::Fragments>)>;
 
   // Keeps a connection to up to four of the parsers that listen at the paths `sockets`, from number
   // `first` on, so that workers with different numbers begin with different parsers.
-  MimeClient(event_base* base, const std::vector<std::string>& sockets, std::uint64_t first,
-             std::chrono::milliseconds time_limit, Tally tally = {});
-  ~MimeClient() override;
-  MimeClient(const MimeClient&) = delete;
-  MimeClient& operator=(const MimeClient&) = delete;
+  Client(event_base* base, const std::vector<std::string>& sockets, std::uint64_t first,
+         std::chrono::milliseconds time_limit, memory::Counters counters = {});
+  ~Client() override;
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
 
   // `raw` has to live until `done` is called, which is never before parse() returns.
   void parse(std::string_view raw, ParseDone done);
@@ -79,11 +79,11 @@ class MimeClient : public Extractor {
   using RequestPtr = std::unique_ptr<Request>;
 
   void dispatch(RequestPtr request);
-  void give_back(Lane& from, std::vector<RequestPtr> requests);
+  void reassign(Lane& from, std::vector<RequestPtr> requests);
 
   std::chrono::milliseconds time_limit_;
-  Tally tally_;
+  memory::Counters counters_;
   std::vector<std::unique_ptr<Lane>> lanes_;
 };
 
-}  // namespace restante
+}  // namespace restante::parser

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// A memfd of one MimeProgress, sealed against a change of its size.
+// A memfd of one Progress, sealed against a change of its size.
 #include "shared/parser/progress.h"
 
 #include <fcntl.h>
@@ -11,20 +11,20 @@
 #include "shared/base/file.h"
 #include "shared/base/unique_fd.h"
 
-namespace restante {
+namespace restante::parser {
 namespace {
 
 constexpr int kSizeSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
 }  // namespace
 
-void SharedMimeProgress::Unmap::operator()(MimeProgress* progress) const noexcept {
-  munmap(progress, sizeof(MimeProgress));
+void SharedProgress::Unmap::operator()(Progress* progress) const noexcept {
+  munmap(progress, sizeof(Progress));
 }
 
-Result<UniqueFd> SharedMimeProgress::make() {
+Result<UniqueFd> SharedProgress::make() {
   UniqueFd fd(memfd_create("mime_progress", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-  constexpr std::array<char, sizeof(MimeProgress)> kZeros{};
+  constexpr std::array<char, sizeof(Progress)> kZeros{};
   if (!fd || !write_all(fd.get(), {kZeros.data(), kZeros.size()}) ||
       fcntl(fd.get(), F_ADD_SEALS, kSizeSeals) != 0) {
     return fail(ErrorKind::kSystem, "memfd: {}", errno_text());
@@ -32,17 +32,17 @@ Result<UniqueFd> SharedMimeProgress::make() {
   return fd;
 }
 
-Result<SharedMimeProgress> SharedMimeProgress::map(int fd) {
+Result<SharedProgress> SharedProgress::map(int fd) {
   struct stat status{};
-  if (fstat(fd, &status) != 0 || status.st_size != sizeof(MimeProgress) ||
+  if (fstat(fd, &status) != 0 || status.st_size != sizeof(Progress) ||
       fcntl(fd, F_GET_SEALS) != kSizeSeals) {
     return fail(ErrorKind::kSystem, "no progress of ours");
   }
-  void* memory = mmap(nullptr, sizeof(MimeProgress), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void* memory = mmap(nullptr, sizeof(Progress), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return fail(ErrorKind::kSystem, "mmap: {}", errno_text());
-  SharedMimeProgress made;
-  made.progress_.reset(static_cast<MimeProgress*>(memory));
+  SharedProgress made;
+  made.progress_.reset(static_cast<Progress*>(memory));
   return made;
 }
 
-}  // namespace restante
+}  // namespace restante::parser

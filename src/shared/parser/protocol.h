@@ -2,7 +2,7 @@
 // What mimed and its clients, smtpd and apid, say to each other: packets on a Unix SOCK_SEQPACKET
 // connection.
 //
-//   client → mimed   Hello, once and first, with a memfd (SCM_RIGHTS) of a MimeProgress
+//   client → mimed   Hello, once and first, with a memfd (SCM_RIGHTS) of a Progress
 //                    Request, then `size` bytes of raw mail in the same packet
 //                    (size ≤ kInlineLimit), or with none and one memfd that holds them
 //   mimed → client   Answer, then its three pieces back to back in the same packet (sum ≤
@@ -11,7 +11,7 @@
 // A request of number 0 is to parse: the pieces are the fragments of message.h, summary, bodies,
 // details. One of number N is for the N-th attachment: name, type, decoded bytes.
 //
-// Answers come in the order of the requests. MimeProgress tells a client which mail was in hand
+// Answers come in the order of the requests. Progress tells a client which mail was in hand
 // when a mimed died: that one has had its try, the ones behind it have not. And it tells each end
 // whether there are more packets for it, so that a busy one need not ask the kernel.
 #pragma once
@@ -20,7 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace restante::mime {
+namespace restante::parser {
 
 inline constexpr std::size_t kInlineLimit = 64 * 1024;
 
@@ -45,4 +45,4 @@ static_assert(sizeof(PacketHeader) == 48);
 
 inline constexpr std::size_t kPacketLimit = sizeof(PacketHeader) + kInlineLimit;
 
-}  // namespace restante::mime
+}  // namespace restante::parser

@@ -3,16 +3,16 @@
 
 #include <utility>
 
-namespace restante {
+namespace restante::redis {
 
-void RedisChannels::subscribe(std::string_view name, std::function<void()> changed) {
+void Channels::subscribe(std::string_view name, std::function<void()> changed) {
   Channel& channel = channels_[std::string(name)];
   const bool is_being_left = channel.is_known && !channel.changed;
   channel.changed = std::move(changed);
   if (!is_being_left) request(name, channel);
 }
 
-void RedisChannels::unsubscribe(std::string_view name) {
+void Channels::unsubscribe(std::string_view name) {
   const auto found = channels_.find(name);
   if (found == channels_.end()) return;
   found->second.changed = nullptr;
@@ -23,7 +23,7 @@ void RedisChannels::unsubscribe(std::string_view name) {
   }
 }
 
-void RedisChannels::receive(std::string_view kind, std::string_view name) {
+void Channels::receive(std::string_view kind, std::string_view name) {
   const auto found = channels_.find(name);
   if (found == channels_.end()) return;
   Channel& channel = found->second;
@@ -39,17 +39,17 @@ void RedisChannels::receive(std::string_view kind, std::string_view name) {
   }
 }
 
-void RedisChannels::connected() {
+void Channels::connected() {
   for (auto& [name, channel] : channels_) request(name, channel);
 }
 
-void RedisChannels::disconnected() {
+void Channels::disconnected() {
   std::erase_if(channels_, [](const auto& one) { return !one.second.changed; });
   for (auto& [name, channel] : channels_) channel.is_known = false;
 }
 
-void RedisChannels::request(std::string_view name, Channel& channel) {
+void Channels::request(std::string_view name, Channel& channel) {
   channel.is_known = send_("SUBSCRIBE", name);
 }
 
-}  // namespace restante
+}  // namespace restante::redis

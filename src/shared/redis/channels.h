@@ -7,14 +7,14 @@
 #include <string>
 #include <string_view>
 
-namespace restante {
+namespace restante::redis {
 
-class RedisChannels {
+class Channels {
  public:
   // Sends `command` ("SUBSCRIBE" or "UNSUBSCRIBE") for a channel. False: there is no connection.
   using Send = std::function<bool(std::string_view command, std::string_view channel)>;
 
-  explicit RedisChannels(Send send) : send_(std::move(send)) {}
+  explicit Channels(Send send) : send_(std::move(send)) {}
 
   // See Redis::subscribe().
   void subscribe(std::string_view channel, std::function<void()> changed);
@@ -41,4 +41,4 @@ class RedisChannels {
   std::map<std::string, Channel, std::less<>> channels_;
 };
 
-}  // namespace restante
+}  // namespace restante::redis

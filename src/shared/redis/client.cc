@@ -16,7 +16,7 @@
 #include "shared/redis/sentinel.h"
 #include "shared/redis/tls.h"
 
-namespace restante {
+namespace restante::redis {
 namespace {
 
 using std::chrono::milliseconds;
@@ -29,42 +29,41 @@ void drop_unsent(int socket) {
 
 }  // namespace
 
-struct Redis::Pending {
-  Redis& owner;
+struct Client::Pending {
+  Client& owner;
   Callback done;
   bool is_probe;
 };
 
-Redis::Redis(event_base* base, RedisAddress address, milliseconds command_timeout,
-             RedisHealth& health, Tally tally)
+Client::Client(event_base* base, config::RedisAddress address, milliseconds command_timeout,
+               memory::RedisOutage& health, memory::Counters counters)
     : base_(base),
       address_(std::move(address)),
       timeout_(command_timeout),
       health_(health),
-      tally_(std::move(tally)),
+      counters_(std::move(counters)),
       retry_(base, [this] { connect(); }),
       overdue_(base, [this] { check_overdue(); }),
       first_second_(base, [this] { settle(); }) {
   if (!address_.sentinels.empty()) {
-    sentinels_ =
-        std::make_unique<SentinelClient>(base_, address_.sentinels, address_.master, timeout_);
+    sentinels_ = std::make_unique<Sentinel>(base_, address_.sentinels, address_.master, timeout_);
   }
   first_second_.start(std::chrono::seconds(1 + address_.sentinels.size()));
   connect();
 }
 
-Redis::~Redis() {
+Client::~Client() {
   is_destroyed_ = true;
   if (context_ != nullptr) redisAsyncFree(context_);
 }
 
-std::string Redis::server_name() const {
+std::string Client::server_name() const {
   if (!address_.path.empty()) return address_.path;
   if (address_.host.empty()) return address_.master;
   return fmt::format("{}:{}", address_.host, address_.port);
 }
 
-void Redis::reconnect(std::string_view reason) {
+void Client::reconnect(std::string_view reason) {
   redisAsyncContext* context = context_;
   if (context == nullptr) return;  // it is closed already
   drop_unsent(context->c.fd);
@@ -72,16 +71,16 @@ void Redis::reconnect(std::string_view reason) {
   redisAsyncFree(context);
 }
 
-void Redis::command(std::initializer_list<std::string_view> arguments, Callback done) {
+void Client::command(std::initializer_list<std::string_view> arguments, Callback done) {
   execute(std::span(arguments.begin(), arguments.size()), std::move(done));
 }
 
-void Redis::probe(std::initializer_list<std::string_view> arguments, Callback done) {
+void Client::probe(std::initializer_list<std::string_view> arguments, Callback done) {
   execute(std::span(arguments.begin(), arguments.size()), std::move(done), /*is_probe=*/true);
 }
 
-void Redis::run_script(std::string_view source, std::span<const std::string_view> keys,
-                       std::span<const std::string_view> arguments, Callback done) {
+void Client::run_script(std::string_view source, std::span<const std::string_view> keys,
+                        std::span<const std::string_view> arguments, Callback done) {
   const std::string& sha = digest_of(source);
   const std::string key_count = fmt::format("{}", keys.size());
   std::vector<std::string_view> words = {sha.empty() ? "EVAL" : "EVALSHA",
@@ -91,18 +90,18 @@ void Redis::run_script(std::string_view source, std::span<const std::string_view
   execute(words, std::move(done));
 }
 
-void Redis::execute(std::span<const std::string_view> arguments, Callback done, bool is_probe) {
+void Client::execute(std::span<const std::string_view> arguments, Callback done, bool is_probe) {
   if (!up_) {
-    tally_.add(Count::kRedisErrors);
+    counters_.add(memory::Count::kRedisErrors);
     done(fail(ErrorKind::kUnavailable, "Redis at {} is away", server_name()));
     return;
   }
   send(arguments, std::move(done), is_probe);
 }
 
-void Redis::connect() {
+void Client::connect() {
   if (!sentinels_) return open();
-  sentinels_->find([this](Result<RedisAddress::Server> master) {
+  sentinels_->find([this](Result<config::RedisAddress::Server> master) {
     if (!master) return lost(master.error().what);
     address_.host = std::move(master->host);
     address_.port = master->port;
@@ -110,7 +109,7 @@ void Redis::connect() {
   });
 }
 
-void Redis::open() {
+void Client::open() {
   context_ = address_.path.empty() ? redisAsyncConnect(address_.host.c_str(), address_.port)
                                    : redisAsyncConnectUnix(address_.path.c_str());
   if (context_ == nullptr) return lost("out of memory");
@@ -137,9 +136,9 @@ void Redis::open() {
 }
 
 // Redis is available once it has replied to the last command of the greeting.
-void Redis::greet() {
+void Client::greet() {
   deadlines_.pop_front();
-  const auto or_fail = [this](Result<RedisReply> reply) {
+  const auto or_fail = [this](Result<Reply> reply) {
     if (!reply) reconnect(reply.error().what);
   };
   if (!address_.password.empty()) {
@@ -153,23 +152,23 @@ void Redis::greet() {
     send({{"SELECT", std::string_view(fmt::format("{}", address_.database))}}, or_fail);
   }
   if (sentinels_) {
-    send({{"ROLE"}}, [this](Result<RedisReply> reply) {
+    send({{"ROLE"}}, [this](Result<Reply> reply) {
       const bool is_master = reply && reply->size() > 0 && reply->at(0).text() == "master";
       if (!is_master) reconnect(reply ? "it is no master" : reply.error().what);
     });
   }
-  send({{"PING"}}, [this](Result<RedisReply> reply) {
+  send({{"PING"}}, [this](Result<Reply> reply) {
     if (!reply) return reconnect(reply.error().what);
     up_ = true;
     delay_ = kFirstDelay;
-    note_back(health_, server_name());
+    memory::note_back(health_, server_name());
     if (whenever_up_) whenever_up_();
     channels_.connected();
     settle();
   });
 }
 
-void Redis::send(std::span<const std::string_view> arguments, Callback done, bool is_probe) {
+void Client::send(std::span<const std::string_view> arguments, Callback done, bool is_probe) {
   std::vector<const char*> words;
   std::vector<std::size_t> lengths;
   words.reserve(arguments.size());
@@ -188,7 +187,7 @@ void Redis::send(std::span<const std::string_view> arguments, Callback done, boo
   expect_reply();
 }
 
-bool Redis::send_for_channel(std::string_view command, std::string_view channel) {
+bool Client::send_for_channel(std::string_view command, std::string_view channel) {
   if (!up_) return false;
   const bool subscribes = command == "SUBSCRIBE";
   if (redisAsyncCommand(context_, subscribes ? on_channel : nullptr, subscribes ? this : nullptr,
@@ -200,13 +199,13 @@ bool Redis::send_for_channel(std::string_view command, std::string_view channel)
   return true;
 }
 
-void Redis::expect_reply() {
+void Client::expect_reply() {
   deadlines_.push_back(monotonic_now() + timeout_);
   if (!overdue_.running()) overdue_.start(timeout_);
 }
 
 // Replies arrive in the order of the commands, so the oldest command is the first to be late.
-void Redis::check_overdue() {
+void Client::check_overdue() {
   const auto now = monotonic_now();
   if (deadlines_.empty() || deadlines_.front() > now) {
     is_in_grace_ = false;
@@ -219,7 +218,7 @@ void Redis::check_overdue() {
   reconnect("no answer in time");
 }
 
-void Redis::lost(std::string_view reason) {
+void Client::lost(std::string_view reason) {
   context_ = nullptr;
   up_ = false;
   digests_.clear();  // the next server may not have the scripts
@@ -227,48 +226,48 @@ void Redis::lost(std::string_view reason) {
   is_in_grace_ = false;
   channels_.disconnected();
   overdue_.stop();
-  const std::string tls_reason = address_.tls ? RedisTls::last_error() : std::string();
+  const std::string tls_reason = address_.tls ? Tls::last_error() : std::string();
   reason_ = tls_reason.empty() ? reason : tls_reason;
-  if (is_settled_) note_lost(health_, server_name(), reason_);
+  if (is_settled_) memory::note_lost(health_, server_name(), reason_);
   retry_.start(delay_);
   delay_ = std::min(delay_ * 2, kLastDelay);
 }
 
-void Redis::settle() {
+void Client::settle() {
   if (std::exchange(is_settled_, true)) return;
   first_second_.stop();
-  if (!up_) note_lost(health_, server_name(), reason_);
+  if (!up_) memory::note_lost(health_, server_name(), reason_);
   if (settled_) settled_();
 }
 
 // The SHA-1 by which Redis has the script; empty until Redis has replied with it.
-const std::string& Redis::digest_of(std::string_view source) {
+const std::string& Client::digest_of(std::string_view source) {
   const auto [digest, fresh] = digests_.try_emplace(source);
   if (fresh && up_) {
-    send({{"SCRIPT", "LOAD", source}}, [this, source](Result<RedisReply> reply) {
+    send({{"SCRIPT", "LOAD", source}}, [this, source](Result<Reply> reply) {
       if (reply) digests_[source] = reply->text();
     });
   }
   return digest->second;
 }
 
-Result<RedisReply> Redis::judge(const redisReply* reply, bool is_probe) {
+Result<Reply> Client::judge(const redisReply* reply, bool is_probe) {
   const bool failed = reply == nullptr || reply->type == REDIS_REPLY_ERROR;
-  if (failed && !is_probe) tally_.add(Count::kRedisErrors);
+  if (failed && !is_probe) counters_.add(memory::Count::kRedisErrors);
   if (reply == nullptr) {
     return fail(ErrorKind::kUnavailable, "the connection to Redis at {} was lost", server_name());
   }
-  if (reply->type != REDIS_REPLY_ERROR) return RedisReply(reply);
+  if (reply->type != REDIS_REPLY_ERROR) return Reply(reply);
   const std::string_view text(reply->str, static_cast<std::size_t>(reply->len));
   if (text.starts_with("NOSCRIPT")) digests_.clear();
-  if (!is_probe) note_fault(health_, server_name(), text);
+  if (!is_probe) memory::note_fault(health_, server_name(), text);
   const bool full = text.find("OOM command not allowed") != std::string_view::npos;
   return fail(full ? ErrorKind::kFull : ErrorKind::kUnavailable, "Redis: {}", text);
 }
 
-void Redis::on_reply(redisAsyncContext* context, void* raw_reply, void* raw_pending) noexcept {
+void Client::on_reply(redisAsyncContext* context, void* raw_reply, void* raw_pending) noexcept {
   const std::unique_ptr<Pending> pending(static_cast<Pending*>(raw_pending));
-  Redis& self = pending->owner;
+  Client& self = pending->owner;
   if (self.is_destroyed_) return;
   if (context == self.context_) {
     if (raw_reply == nullptr) {
@@ -284,27 +283,27 @@ void Redis::on_reply(redisAsyncContext* context, void* raw_reply, void* raw_pend
   pending->done(std::move(reply));
 }
 
-void Redis::on_channel(redisAsyncContext* context, void* raw_reply, void* raw_self) noexcept {
-  auto& self = *static_cast<Redis*>(raw_self);
+void Client::on_channel(redisAsyncContext* context, void* raw_reply, void* raw_self) noexcept {
+  auto& self = *static_cast<Client*>(raw_self);
   if (raw_reply == nullptr || self.is_destroyed_ || context != self.context_) return;
-  const RedisReply reply(static_cast<const redisReply*>(raw_reply));
+  const Reply reply(static_cast<const redisReply*>(raw_reply));
   if (reply.size() < 2) return;
   if (reply.at(0).text() == "subscribe" && !self.deadlines_.empty()) self.deadlines_.pop_front();
   // Copied, because a callback may close the connection, which frees the reply.
   self.channels_.receive(std::string(reply.at(0).text()), std::string(reply.at(1).text()));
 }
 
-void Redis::on_connect(const redisAsyncContext* context, int status) noexcept {
-  auto& self = *static_cast<Redis*>(context->data);
+void Client::on_connect(const redisAsyncContext* context, int status) noexcept {
+  auto& self = *static_cast<Client*>(context->data);
   if (self.is_destroyed_ || context != self.context_) return;
   if (status == REDIS_OK) return self.greet();
   self.lost(context->errstr);  // hiredis frees the context itself
 }
 
-void Redis::on_disconnect(const redisAsyncContext* context, int) noexcept {
-  auto& self = *static_cast<Redis*>(context->data);
+void Client::on_disconnect(const redisAsyncContext* context, int) noexcept {
+  auto& self = *static_cast<Client*>(context->data);
   if (self.is_destroyed_ || context != self.context_) return;
   self.lost(context->err != 0 ? context->errstr : "closed");
 }
 
-}  // namespace restante
+}  // namespace restante::redis

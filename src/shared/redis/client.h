@@ -27,24 +27,24 @@
 
 struct redisAsyncContext;
 
-namespace restante {
+namespace restante::redis {
 
-class SentinelClient;
+class Sentinel;
 
-class Redis {
+class Client {
  public:
   // Called exactly once; before the call that it was given to returns only if Redis is away. An
   // error reply becomes an Error with the text of Redis: kFull for OOM, else kUnavailable.
-  using Callback = std::function<void(Result<RedisReply>)>;
+  using Callback = std::function<void(Result<Reply>)>;
 
   // Begins to connect, and tries until it succeeds. Outages are noted in `health`, which must
-  // outlive the object, and commands that fail are counted in `tally`.
-  Redis(event_base* base, RedisAddress address, std::chrono::milliseconds command_timeout,
-        RedisHealth& health, Tally tally = {});
+  // outlive the object, and commands that fail are counted in `counters`.
+  Client(event_base* base, config::RedisAddress address, std::chrono::milliseconds command_timeout,
+         memory::RedisOutage& health, memory::Counters counters = {});
   // Callbacks of commands in progress are not called any more. Not to be destroyed in a callback.
-  ~Redis();
-  Redis(const Redis&) = delete;
-  Redis& operator=(const Redis&) = delete;
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
 
   // Connected, and each command of the greeting (AUTH, SELECT, ROLE, PING) has succeeded.
   [[nodiscard]] bool available() const { return up_; }
@@ -73,7 +73,7 @@ class Redis {
   void probe(std::initializer_list<std::string_view> arguments, Callback done);
 
   // Redis has confirmed the write of a mail: the errors that it replied with before have ended.
-  void note_works() { restante::note_works(health_, server_name()); }
+  void note_works() { restante::memory::note_works(health_, server_name()); }
 
   // Runs a Lua script with EVALSHA, or with EVAL until Redis has loaded it. `source` must outlive
   // the object.
@@ -111,7 +111,7 @@ class Redis {
   void expect_reply();
   void check_overdue();
   [[nodiscard]] const std::string& digest_of(std::string_view source);
-  [[nodiscard]] Result<RedisReply> judge(const redisReply* reply, bool is_probe);
+  [[nodiscard]] Result<Reply> judge(const redisReply* reply, bool is_probe);
   static void on_reply(redisAsyncContext* context, void* raw_reply, void* raw_pending) noexcept;
   static void on_channel(redisAsyncContext* context, void* raw_reply, void* raw_self) noexcept;
   static void on_connect(const redisAsyncContext* context, int status) noexcept;
@@ -120,12 +120,12 @@ class Redis {
   static constexpr std::chrono::milliseconds kFirstDelay{50}, kLastDelay{1000};
 
   event_base* base_;
-  RedisAddress address_;
+  config::RedisAddress address_;
   std::chrono::milliseconds timeout_;
-  RedisHealth& health_;
-  Tally tally_;
-  Timer retry_, overdue_, first_second_;
-  std::unique_ptr<SentinelClient> sentinels_;  // empty if the address names no Sentinels
+  memory::RedisOutage& health_;
+  memory::Counters counters_;
+  net::Timer retry_, overdue_, first_second_;
+  std::unique_ptr<Sentinel> sentinels_;  // empty if the address names no Sentinels
   std::function<void()> settled_, whenever_up_;
   bool is_settled_ = false;
   std::string reason_ = "no answer yet";  // why the last connection ended
@@ -136,9 +136,9 @@ class Redis {
   bool is_in_grace_ = false;                         // the oldest command has timed out
   std::deque<std::chrono::milliseconds> deadlines_;  // of the commands in progress, oldest first
   std::map<std::string_view, std::string> digests_;  // SHA-1 of each script; empty: not loaded yet
-  RedisChannels channels_{[this](std::string_view command, std::string_view channel) {
+  Channels channels_{[this](std::string_view command, std::string_view channel) {
     return send_for_channel(command, channel);
   }};
 };
 
-}  // namespace restante
+}  // namespace restante::redis

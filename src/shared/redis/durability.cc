@@ -10,22 +10,22 @@
 
 #include "shared/base/number.h"
 
-namespace restante {
+namespace restante::redis {
 namespace {
 
-constexpr std::array<std::pair<RedisRisk, std::string_view>, kRedisRisks> kNames = {{
-    {RedisRisk::kUnknown, "unknown"},
-    {RedisRisk::kReplica, "replica"},
-    {RedisRisk::kEviction, "eviction"},
-    {RedisRisk::kEvicting, "evicting"},
-    {RedisRisk::kNoLog, "no_log"},
-    {RedisRisk::kLogLate, "log_late"},
-    {RedisRisk::kLogFails, "log_fails"},
-    {RedisRisk::kNoReplica, "no_replica"},
+constexpr std::array<std::pair<Risk, std::string_view>, kRisks> kNames = {{
+    {Risk::kUnknown, "unknown"},
+    {Risk::kReplica, "replica"},
+    {Risk::kEviction, "eviction"},
+    {Risk::kEvicting, "evicting"},
+    {Risk::kNoLog, "no_log"},
+    {Risk::kLogLate, "log_late"},
+    {Risk::kLogFails, "log_fails"},
+    {Risk::kNoReplica, "no_replica"},
 }};
 
 consteval bool in_order() {
-  for (std::size_t i = 0; i < kRedisRisks; ++i) {
+  for (std::size_t i = 0; i < kRisks; ++i) {
     if (static_cast<std::size_t>(kNames[i].first) != i) return false;
   }
   return true;
@@ -36,7 +36,7 @@ static_assert(in_order(), "a row of the table stands at another place than its e
 constexpr std::array<std::string_view, 3> kSettings = {"appendfsync", "save",
                                                        "min-replicas-to-write"};
 
-void add_info(RedisFacts& facts, std::string_view text) {
+void add_info(Facts& facts, std::string_view text) {
   while (!text.empty()) {
     const std::size_t end = std::min(text.find("\r\n"), text.size());
     const std::string_view line = text.substr(0, end);
@@ -53,12 +53,12 @@ bool is_refusal(const Error& error) {
 }
 
 struct Question {
-  RedisFacts facts;
+  Facts facts;
   std::optional<Error> error;
   std::size_t open = 1 + kSettings.size();
-  std::function<void(Result<RedisFacts>)> done;
+  std::function<void(Result<Facts>)> done;
 
-  void finish_one(const Result<RedisReply>& reply) {
+  void finish_one(const Result<Reply>& reply) {
     if (!reply && !is_refusal(reply.error())) error = reply.error();
     if (--open != 0) return;
     if (error) return done(std::unexpected(*error));
@@ -66,16 +66,16 @@ struct Question {
   }
 };
 
-std::string_view fact(const RedisFacts& facts, std::string_view name) {
+std::string_view fact(const Facts& facts, std::string_view name) {
   const auto found = facts.find(name);
   return found == facts.end() ? std::string_view() : std::string_view(found->second);
 }
 
-std::uint64_t number(const RedisFacts& facts, std::string_view name) {
+std::uint64_t number(const Facts& facts, std::string_view name) {
   return parse_number<std::uint64_t>(fact(facts, name)).value_or(0);
 }
 
-void judge_eviction(const RedisFacts& facts, RedisJudgement& out) {
+void judge_eviction(const Facts& facts, Judgement& out) {
   const std::string_view policy = fact(facts, "maxmemory_policy");
   if (policy == "noeviction") {
     return out.good.push_back("maxmemory-policy is noeviction: a full Redis defers mail");
@@ -84,48 +84,48 @@ void judge_eviction(const RedisFacts& facts, RedisJudgement& out) {
   const std::uint64_t limit = number(facts, "maxmemory"), lost = number(facts, "evicted_keys");
   if (limit == 0) {
     return out.findings.push_back(
-        {RedisRisk::kEviction, false,
+        {Risk::kEviction, false,
          fmt::format("maxmemory-policy is {}: with a maxmemory, mail would be thrown away when it "
                      "is reached",
                      policy),
          advice});
   }
   out.findings.push_back(
-      {RedisRisk::kEviction, true,
+      {Risk::kEviction, true,
        fmt::format("maxmemory-policy is {}: mail is thrown away when {} bytes are full", policy,
                    limit),
        advice});
   if (lost == 0) return;
   out.findings.push_back(
-      {RedisRisk::kEvicting, true,
+      {Risk::kEvicting, true,
        fmt::format("{} keys were thrown away since this Redis was started", lost), advice});
 }
 
-void judge_sync(const RedisFacts& facts, RedisJudgement& out) {
+void judge_sync(const Facts& facts, Judgement& out) {
   const std::string_view sync = fact(facts, "appendfsync");
   if (sync == "always") {
     return out.good.push_back(
         "appendonly is yes and appendfsync always: what was answered 250 is on disk");
   }
   if (sync.empty()) {
-    return out.findings.push_back({RedisRisk::kUnknown, false,
+    return out.findings.push_back({Risk::kUnknown, false,
                                    "how it keeps data cannot be seen, since CONFIG GET is refused",
                                    "allow it to this user: ACL SETUSER NAME +config|get +info"});
   }
   const bool daily = sync == "everysec";
   out.findings.push_back(
-      {RedisRisk::kLogLate, !daily,
+      {Risk::kLogLate, !daily,
        fmt::format("appendfsync is {}: when the machine dies, {} is lost, which was answered 250",
                    sync,
                    daily ? "up to a second or two of mail" : "the mail of up to half a minute"),
        "set appendfsync always"});
 }
 
-void judge_log(const RedisFacts& facts, RedisJudgement& out) {
+void judge_log(const Facts& facts, Judgement& out) {
   if (fact(facts, "aof_enabled") == "1") {
     if (fact(facts, "aof_last_write_status") == "err") {
       out.findings.push_back(
-          {RedisRisk::kLogFails, true,
+          {Risk::kLogFails, true,
            "aof_last_write_status is err: the append-only file cannot be written",
            "see to Redis' disk and its log"});
     }
@@ -135,13 +135,13 @@ void judge_log(const RedisFacts& facts, RedisJudgement& out) {
   const auto save = facts.find("save");
   if (save == facts.end() || save->second.empty()) {
     return out.findings.push_back(
-        {RedisRisk::kNoLog, true,
+        {Risk::kNoLog, true,
          fmt::format("appendonly is no{}: all mail is lost when Redis ends",
                      save == facts.end() ? "" : " and save is empty"),
          advice});
   }
   out.findings.push_back(
-      {RedisRisk::kNoLog, true,
+      {Risk::kNoLog, true,
        fmt::format("appendonly is no and save is \"{}\": when Redis dies, the mail since its last "
                    "snapshot is lost, which was answered 250",
                    save->second),
@@ -150,10 +150,10 @@ void judge_log(const RedisFacts& facts, RedisJudgement& out) {
 
 // A master confirms writes before replicas receive them. If Redis requires a replica that keeps up,
 // only the last moments can be lost.
-void judge_replicas(const RedisFacts& facts, RedisJudgement& out) {
+void judge_replicas(const Facts& facts, Judgement& out) {
   const auto least = facts.find("min-replicas-to-write");
   if (least == facts.end() || least->second != "0") return;
-  out.findings.push_back({RedisRisk::kNoReplica, false,
+  out.findings.push_back({Risk::kNoReplica, false,
                           "min-replicas-to-write is 0: mail is taken while no replica gets it, and "
                           "lost when the master dies then",
                           "set min-replicas-to-write 1 and min-replicas-max-lag 10"});
@@ -161,9 +161,9 @@ void judge_replicas(const RedisFacts& facts, RedisJudgement& out) {
 
 }  // namespace
 
-std::string_view risk_name(RedisRisk risk) { return kNames[static_cast<std::size_t>(risk)].second; }
+std::string_view risk_name(Risk risk) { return kNames[static_cast<std::size_t>(risk)].second; }
 
-std::string risk_names(RedisRisks risks) {
+std::string risk_names(Risks risks) {
   std::string text;
   for (const auto& [risk, name] : kNames) {
     if ((risks & bit_of(risk)) != 0) text += fmt::format("{}{}", text.empty() ? "" : ", ", name);
@@ -171,37 +171,37 @@ std::string risk_names(RedisRisks risks) {
   return text;
 }
 
-void ask_redis(Redis& redis, std::function<void(Result<RedisFacts>)> done) {
+void ask_facts(Client& redis, std::function<void(Result<Facts>)> done) {
   const auto question = std::make_shared<Question>();
   question->done = std::move(done);
-  redis.probe({"INFO"}, [question](const Result<RedisReply>& reply) {
+  redis.probe({"INFO"}, [question](const Result<Reply>& reply) {
     if (reply) add_info(question->facts, reply->text());
     question->finish_one(reply);
   });
   for (const std::string_view name : kSettings) {
-    redis.probe({"CONFIG", "GET", name}, [question, name](const Result<RedisReply>& reply) {
+    redis.probe({"CONFIG", "GET", name}, [question, name](const Result<Reply>& reply) {
       if (reply && reply->size() == 2) question->facts.emplace(name, reply->at(1).text());
       question->finish_one(reply);
     });
   }
 }
 
-RedisRisks RedisJudgement::risks() const {
-  RedisRisks all = 0;
-  for (const RedisFinding& finding : findings) all |= bit_of(finding.risk);
+Risks Judgement::risks() const {
+  Risks all = 0;
+  for (const Finding& finding : findings) all |= bit_of(finding.risk);
   return all;
 }
 
-RedisJudgement judge_redis(const RedisFacts& facts, bool behind_sentinel) {
-  RedisJudgement out;
+Judgement judge(const Facts& facts, bool behind_sentinel) {
+  Judgement out;
   if (!facts.contains("role")) {
-    out.findings.push_back({RedisRisk::kUnknown, false,
+    out.findings.push_back({Risk::kUnknown, false,
                             "how it keeps data cannot be seen, since INFO is refused",
                             "allow it to this user: ACL SETUSER NAME +config|get +info"});
     return out;
   }
   if (fact(facts, "role") != "master") {
-    out.findings.push_back({RedisRisk::kReplica, true,
+    out.findings.push_back({Risk::kReplica, true,
                             fmt::format("it is a replica of {}:{}: it takes no mail",
                                         fact(facts, "master_host"), fact(facts, "master_port")),
                             "give the address of its master, or those of the Sentinels"});
@@ -214,4 +214,4 @@ RedisJudgement judge_redis(const RedisFacts& facts, bool behind_sentinel) {
   return out;
 }
 
-}  // namespace restante
+}  // namespace restante::redis

@@ -13,10 +13,10 @@
 #include "shared/base/error.h"
 #include "shared/redis/client.h"
 
-namespace restante {
+namespace restante::redis {
 
 // Each has a row in the table of durability.cc, in this order.
-enum class RedisRisk : std::uint8_t {
+enum class Risk : std::uint8_t {
   kUnknown,    // its settings cannot be read
   kReplica,    // it accepts no writes
   kEviction,   // it deletes mail when it is full
@@ -26,35 +26,35 @@ enum class RedisRisk : std::uint8_t {
   kLogFails,   // the append-only file cannot be written
   kNoReplica,  // behind Sentinels: it accepts writes that no replica receives
 };
-inline constexpr std::size_t kRedisRisks = 8;
+inline constexpr std::size_t kRisks = 8;
 
-using RedisRisks = std::uint32_t;  // a bit for each risk
-constexpr RedisRisks bit_of(RedisRisk risk) { return RedisRisks{1} << static_cast<unsigned>(risk); }
-[[nodiscard]] std::string_view risk_name(RedisRisk risk);  // as in the log and in metrics
-[[nodiscard]] std::string risk_names(RedisRisks risks);    // joined by ", "
+using Risks = std::uint32_t;  // a bit for each risk
+constexpr Risks bit_of(Risk risk) { return Risks{1} << static_cast<unsigned>(risk); }
+[[nodiscard]] std::string_view risk_name(Risk risk);  // as in the log and in metrics
+[[nodiscard]] std::string risk_names(Risks risks);    // joined by ", "
 
 // Fields of INFO and settings of CONFIG GET, by name; without those that Redis refused.
-using RedisFacts = std::map<std::string, std::string, std::less<>>;
+using Facts = std::map<std::string, std::string, std::less<>>;
 
 // Asks for the facts, in one round trip. kUnavailable: Redis is away or busy; its settings are not
 // known then, and may be good.
-void ask_redis(Redis& redis, std::function<void(Result<RedisFacts>)> done);
+void ask_facts(Client& redis, std::function<void(Result<Facts>)> done);
 
-struct RedisFinding {
-  RedisRisk risk;
+struct Finding {
+  Risk risk;
   bool loses;          // mail is lost; false: it could be, under further conditions
   std::string what;    // "appendonly is no: …"
   std::string advice;  // what to change
 };
 
-struct RedisJudgement {
-  std::vector<RedisFinding> findings;
+struct Judgement {
+  std::vector<Finding> findings;
   std::vector<std::string> good;  // settings that are right, as texts
   bool nearly_full = false;       // more than nine tenths of maxmemory are in use
 
-  [[nodiscard]] RedisRisks risks() const;
+  [[nodiscard]] Risks risks() const;
 };
 
-[[nodiscard]] RedisJudgement judge_redis(const RedisFacts& facts, bool behind_sentinel);
+[[nodiscard]] Judgement judge(const Facts& facts, bool behind_sentinel);
 
-}  // namespace restante
+}  // namespace restante::redis

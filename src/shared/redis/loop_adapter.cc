@@ -8,7 +8,7 @@
 
 #include "shared/net/event_loop.h"
 
-namespace restante {
+namespace restante::redis {
 namespace {
 
 constexpr int kReads = 16;  // in a row; then other events are handled
@@ -83,8 +83,8 @@ class Events {
   }
 
   redisAsyncContext& context_;
-  EventPtr readable_, writable_;
-  EventPtr flush_;  // has no descriptor; made active when there is something to send
+  net::EventPtr readable_, writable_;
+  net::EventPtr flush_;  // has no descriptor; made active when there is something to send
   bool is_writing_ = false;
   bool* gone_ = nullptr;  // set by the destructor, for outlives()
 };
@@ -103,4 +103,4 @@ bool attach_to_loop(redisAsyncContext& context, event_base* base) {
   return true;
 }
 
-}  // namespace restante
+}  // namespace restante::redis

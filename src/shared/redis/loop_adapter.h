@@ -10,9 +10,9 @@
 struct event_base;
 struct redisAsyncContext;
 
-namespace restante {
+namespace restante::redis {
 
 // False: out of memory. The context owns the adapter and frees it.
 [[nodiscard]] bool attach_to_loop(redisAsyncContext& context, event_base* base);
 
-}  // namespace restante
+}  // namespace restante::redis

@@ -3,21 +3,21 @@
 
 #include <hiredis/hiredis.h>
 
-namespace restante {
+namespace restante::redis {
 
-bool RedisReply::is_nil() const { return reply_->type == REDIS_REPLY_NIL; }
-bool RedisReply::is_array() const { return reply_->type == REDIS_REPLY_ARRAY; }
-bool RedisReply::is_text() const {
+bool Reply::is_nil() const { return reply_->type == REDIS_REPLY_NIL; }
+bool Reply::is_array() const { return reply_->type == REDIS_REPLY_ARRAY; }
+bool Reply::is_text() const {
   return reply_->type == REDIS_REPLY_STRING || reply_->type == REDIS_REPLY_STATUS;
 }
-std::string_view RedisReply::text() const {
+std::string_view Reply::text() const {
   return is_text() ? std::string_view(reply_->str, static_cast<std::size_t>(reply_->len))
                    : std::string_view();
 }
-std::int64_t RedisReply::integer() const {
+std::int64_t Reply::integer() const {
   return reply_->type == REDIS_REPLY_INTEGER ? reply_->integer : 0;
 }
-std::size_t RedisReply::size() const { return is_array() ? reply_->elements : 0; }
-RedisReply RedisReply::at(std::size_t index) const { return RedisReply(reply_->element[index]); }
+std::size_t Reply::size() const { return is_array() ? reply_->elements : 0; }
+Reply Reply::at(std::size_t index) const { return Reply(reply_->element[index]); }
 
-}  // namespace restante
+}  // namespace restante::redis

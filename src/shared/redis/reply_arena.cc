@@ -11,7 +11,7 @@
 #include <new>
 #include <vector>
 
-namespace restante {
+namespace restante::redis {
 namespace {
 
 constexpr std::size_t kBlock = std::size_t{16} * 1024;
@@ -126,4 +126,4 @@ redisReplyObjectFunctions functions = {.createString = make_text,
 
 void keep_replies_together(redisReader& reader) { reader.fn = &functions; }
 
-}  // namespace restante
+}  // namespace restante::redis

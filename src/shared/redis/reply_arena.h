@@ -5,9 +5,9 @@
 
 struct redisReader;
 
-namespace restante {
+namespace restante::redis {
 
 // Makes `reader` use this memory. Call it before anything is read.
 void keep_replies_together(redisReader& reader);
 
-}  // namespace restante
+}  // namespace restante::redis

@@ -5,12 +5,12 @@
 
 #include "shared/base/number.h"
 
-namespace restante {
+namespace restante::redis {
 
-using Server = RedisAddress::Server;
+using Server = config::RedisAddress::Server;
 
-SentinelClient::SentinelClient(event_base* base, std::vector<Server> sentinels, std::string master,
-                               std::chrono::milliseconds timeout)
+Sentinel::Sentinel(event_base* base, std::vector<Server> sentinels, std::string master,
+                   std::chrono::milliseconds timeout)
     : base_(base),
       sentinels_(std::move(sentinels)),
       master_(std::move(master)),
@@ -25,28 +25,28 @@ SentinelClient::SentinelClient(event_base* base, std::vector<Server> sentinels, 
         std::exchange(found_, nullptr)(std::move(answer_));
       }) {}
 
-void SentinelClient::find(Found found) {
+void Sentinel::find(Found found) {
   found_ = std::move(found);
   tried_ = 0;
   ask();
 }
 
-void SentinelClient::ask() {
-  RedisAddress address;
+void Sentinel::ask() {
+  config::RedisAddress address;
   address.host = sentinels_[current_].host;
   address.port = sentinels_[current_].port;
-  redis_ = std::make_unique<Redis>(base_, std::move(address), timeout_, health_);
+  redis_ = std::make_unique<Client>(base_, std::move(address), timeout_, health_);
   redis_->when_settled([this] {
     if (!redis_->available()) {
       return conclude(fail(ErrorKind::kUnavailable, "no Sentinel answers, {} being the last asked",
                            redis_->server_name()));
     }
     redis_->probe({"SENTINEL", "get-master-addr-by-name", master_},
-                  [this](const Result<RedisReply>& reply) { receive(reply); });
+                  [this](const Result<Reply>& reply) { receive(reply); });
   });
 }
 
-void SentinelClient::receive(const Result<RedisReply>& reply) {
+void Sentinel::receive(const Result<Reply>& reply) {
   if (!reply) return conclude(std::unexpected(reply.error()));
   Server server;
   if (reply->size() == 2) {
@@ -58,10 +58,10 @@ void SentinelClient::receive(const Result<RedisReply>& reply) {
                 redis_->server_name(), master_));
 }
 
-void SentinelClient::conclude(Result<Server> answer) {
+void Sentinel::conclude(Result<Server> answer) {
   if (over_.running()) return;
   answer_ = std::move(answer);
   over_.start(std::chrono::milliseconds(0));
 }
 
-}  // namespace restante
+}  // namespace restante::redis

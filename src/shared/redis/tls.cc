@@ -11,20 +11,20 @@
 #include "shared/base/c_ptr.h"
 #endif
 
-namespace restante {
+namespace restante::redis {
 
 #ifdef RESTANTE_REDIS_TLS
 namespace {
 
 Error tls_error(std::string_view setting, const std::string& path) {
-  const std::string reason = RedisTls::last_error();
+  const std::string reason = Tls::last_error();
   return {ErrorKind::kConfig,
           fmt::format("{}: {}: {}", setting, path, reason.empty() ? "cannot be read" : reason)};
 }
 
 }  // namespace
 
-Result<RedisTls> RedisTls::make(const Config& config) {
+Result<Tls> Tls::make(const config::Config& config) {
   std::shared_ptr<SSL_CTX> context(SSL_CTX_new(TLS_client_method()), SSL_CTX_free);
   if (!context) return fail(ErrorKind::kUnavailable, "out of memory");
   ERR_clear_error();
@@ -37,7 +37,7 @@ Result<RedisTls> RedisTls::make(const Config& config) {
   if (SSL_CTX_load_verify_file(context.get(), config.redis_tls_ca.c_str()) != 1) {
     return std::unexpected(tls_error("redis_tls_ca", config.redis_tls_ca));
   }
-  if (config.redis_tls_certificate.empty()) return RedisTls(std::move(context));
+  if (config.redis_tls_certificate.empty()) return Tls(std::move(context));
   if (SSL_CTX_use_certificate_chain_file(context.get(), config.redis_tls_certificate.c_str()) !=
       1) {
     return std::unexpected(tls_error("redis_tls_certificate", config.redis_tls_certificate));
@@ -46,10 +46,10 @@ Result<RedisTls> RedisTls::make(const Config& config) {
       1) {
     return std::unexpected(tls_error("redis_tls_key", config.redis_tls_key));
   }
-  return RedisTls(std::move(context));
+  return Tls(std::move(context));
 }
 
-bool RedisTls::start(redisContext& connection, const std::string& host) const {
+bool Tls::start(redisContext& connection, const std::string& host) const {
   ERR_clear_error();
   CPtr<SSL, SSL_free> ssl(SSL_new(context_.get()));
   if (!ssl) return false;
@@ -62,28 +62,28 @@ bool RedisTls::start(redisContext& connection, const std::string& host) const {
   return redisInitiateSSL(&connection, ssl.release()) == REDIS_OK;
 }
 
-std::string RedisTls::last_error() {
+std::string Tls::last_error() {
   const char* reason = ERR_reason_error_string(ERR_peek_last_error());
   ERR_clear_error();
   return reason == nullptr ? std::string() : reason;
 }
 #else
-Result<RedisTls> RedisTls::make(const Config&) {
+Result<Tls> Tls::make(const config::Config&) {
   return fail(ErrorKind::kConfig, "redis: this build has no TLS to Redis");
 }
 
-bool RedisTls::start(redisContext&, const std::string&) const { return false; }
+bool Tls::start(redisContext&, const std::string&) const { return false; }
 
-std::string RedisTls::last_error() { return {}; }
+std::string Tls::last_error() { return {}; }
 #endif
 
-Result<RedisAddress> redis_of(const Config& config) {
-  auto address = parse_redis_address(config.redis);
+Result<config::RedisAddress> address_of(const config::Config& config) {
+  auto address = config::parse_redis_address(config.redis);
   if (!address || !address->over_tls) return address;
-  auto tls = RedisTls::make(config);
+  auto tls = Tls::make(config);
   if (!tls) return std::unexpected(std::move(tls.error()));
-  address->tls = std::make_shared<const RedisTls>(*std::move(tls));
+  address->tls = std::make_shared<const Tls>(*std::move(tls));
   return address;
 }
 
-}  // namespace restante
+}  // namespace restante::redis

@@ -12,14 +12,14 @@
 struct redisContext;
 struct ssl_ctx_st;
 
-namespace restante {
+namespace restante::redis {
 
-class RedisTls {
+class Tls {
  public:
   // Reads the files that the configuration names; they are not read again. TLS 1.2 is the oldest
   // version, and the certificate of the server is always verified. ErrorKind: kConfig, with the
   // name of the setting, or kUnavailable without memory.
-  [[nodiscard]] static Result<RedisTls> make(const Config& config);
+  [[nodiscard]] static Result<Tls> make(const config::Config& config);
 
   // Begins the handshake on a connection that is being made. False: it failed, and the errstr of
   // `connection` may have the reason. The certificate must be valid for `host`, a name or address.
@@ -29,12 +29,12 @@ class RedisTls {
   [[nodiscard]] static std::string last_error();
 
  private:
-  explicit RedisTls(std::shared_ptr<ssl_ctx_st> context) : context_(std::move(context)) {}
+  explicit Tls(std::shared_ptr<ssl_ctx_st> context) : context_(std::move(context)) {}
 
   std::shared_ptr<ssl_ctx_st> context_;
 };
 
-// parse_redis_address() of the setting `redis`; for `rediss://` the address has a RedisTls.
-[[nodiscard]] Result<RedisAddress> redis_of(const Config& config);
+// parse_redis_address() of the setting `redis`; for `rediss://` the address has a Tls.
+[[nodiscard]] Result<config::RedisAddress> address_of(const config::Config& config);
 
-}  // namespace restante
+}  // namespace restante::redis

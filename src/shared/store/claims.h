@@ -15,7 +15,7 @@
 #include "shared/store/mail_id.h"
 #include "shared/store/reader.h"
 
-namespace restante {
+namespace restante::store {
 
 // A mail under lease. No other claim gets it while the lease lasts (30 s); lists still show it.
 struct ClaimedMail {
@@ -50,4 +50,4 @@ class Claims {
                        std::function<void(Result<bool>)> done) = 0;
 };
 
-}  // namespace restante
+}  // namespace restante::store

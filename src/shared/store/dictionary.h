@@ -7,7 +7,7 @@
 
 #include <string_view>
 
-namespace restante {
+namespace restante::store {
 
 inline constexpr std::string_view kMailDictionary =
     R"("number":1,"name":"attachment.pdf","type":"application/pdf","size":,"content_id":null,)"
@@ -46,4 +46,4 @@ inline constexpr std::string_view kMailDictionary =
     R"("codes":[])"
     "\n";
 
-}  // namespace restante
+}  // namespace restante::store

@@ -7,14 +7,14 @@
 #include "shared/base/number.h"
 #include "shared/mail/message.h"
 
-namespace restante {
+namespace restante::store {
 
-std::optional<Entry> read_entry(RedisReply reply) {
+std::optional<Entry> read_entry(redis::Reply reply) {
   if (reply.size() != 2 || !reply.at(1).is_array()) return {};
   const auto id = MailId::from_stream(reply.at(0).text());
   if (!id) return {};
   Entry entry{.id = *id, .summary = {}, .frame = {}, .large_size = {}};
-  const RedisReply fields = reply.at(1);
+  const redis::Reply fields = reply.at(1);
   for (std::size_t i = 0; i + 1 < fields.size(); i += 2) {
     const std::string_view name = fields.at(i).text();
     const std::string_view value = fields.at(i + 1).text();
@@ -31,7 +31,7 @@ StoredMail read_mail(FrameCache& frames, MailId id, std::string_view summary,
   return {.id = id,
           .summary = std::string(summary),
           .bodies = head.bodies,
-          .details = complete_details(summary, head.details)};
+          .details = mail::complete_details(summary, head.details)};
 }
 
 MailId oldest_mail(std::chrono::milliseconds retention) {
@@ -41,4 +41,4 @@ MailId oldest_mail(std::chrono::milliseconds retention) {
   return {.milliseconds = static_cast<std::uint64_t>(oldest), .sequence = 0};
 }
 
-}  // namespace restante
+}  // namespace restante::store

@@ -15,7 +15,7 @@
 #include "shared/store/mail_id.h"
 #include "shared/store/reader.h"
 
-namespace restante {
+namespace restante::store {
 
 // A mail above either limit is large, because XRANGE copies every entry that it returns.
 inline constexpr std::size_t kSmallBodies = 16 * 1024, kSmallFrame = 8 * 1024;
@@ -28,7 +28,7 @@ struct Entry {
 };
 
 // Reads one element of a reply to XRANGE. Nothing if it is not such an entry.
-[[nodiscard]] std::optional<Entry> read_entry(RedisReply reply);
+[[nodiscard]] std::optional<Entry> read_entry(redis::Reply reply);
 
 // Puts a mail together. `frame` may be cut after MailFrame::head bytes.
 [[nodiscard]] StoredMail read_mail(FrameCache& frames, MailId id, std::string_view summary,
@@ -37,4 +37,4 @@ struct Entry {
 // The lowest id that a mail can have whose retention has not passed now.
 [[nodiscard]] MailId oldest_mail(std::chrono::milliseconds retention);
 
-}  // namespace restante
+}  // namespace restante::store

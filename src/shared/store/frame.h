@@ -20,7 +20,7 @@
 struct ZSTD_CCtx_s;
 struct ZSTD_DCtx_s;
 
-namespace restante {
+namespace restante::store {
 
 // The parts of a mail. FrameWriter never joins large ones in memory.
 struct MailContent {
@@ -69,13 +69,13 @@ class FrameReader {
   // Bytes of the content that read() has not given yet; only valid if content_size() has a value.
   [[nodiscard]] std::uint64_t left() const { return left_; }
 
-  // kMore: the piece was used up; the frame has more. kStopped: `take` returned false. kDamaged:
+  // kMore: the piece was used up; the frame has more. kStopped: `sink` returned false. kDamaged:
   // no frame, a part is missing, or bytes follow the end of the frame.
   enum class Status : std::uint8_t { kMore, kComplete, kStopped, kDamaged };
-  // Gives the content of a piece to `take`, at most 128 KiB a call, and each part at least once,
-  // even if it is empty. `take` returns false to stop.
-  using Take = std::function<bool(FramePart, std::string_view)>;
-  [[nodiscard]] Status read(std::string_view piece, const Take& take);
+  // Gives the content of a piece to `sink`, at most 128 KiB a call, and each part at least once,
+  // even if it is empty. `sink` returns false to stop.
+  using Sink = std::function<bool(FramePart, std::string_view)>;
+  [[nodiscard]] Status read(std::string_view piece, const Sink& sink);
 
   // Bodies and details of a frame, which may be cut after MailFrame::head bytes. Nothing if it is
   // damaged.
@@ -83,7 +83,7 @@ class FrameReader {
 
  private:
   static void free(ZSTD_DCtx_s* context);
-  [[nodiscard]] bool give(std::string_view content, const Take& take);
+  [[nodiscard]] bool give(std::string_view content, const Sink& sink);
 
   CPtr<ZSTD_DCtx_s, free> context_;
   FramePart part_ = FramePart::kBodies;  // the part being read
@@ -91,4 +91,4 @@ class FrameReader {
   std::vector<char> space_;
 };
 
-}  // namespace restante
+}  // namespace restante::store

@@ -7,7 +7,7 @@
 
 #include "shared/mail/message.h"
 
-namespace restante {
+namespace restante::store {
 namespace {
 
 // At most 4 MiB together.
@@ -29,7 +29,8 @@ const MailHead& FrameCache::read(std::string_view frame) {
   Slot& slot = slots_[std::hash<std::string_view>()(frame) % kSlots];
   if (!slot.frame.empty() && slot.frame == frame) return slot.head;
   auto head = frames_->head(frame);
-  if (!head) head = MailHead{.bodies = make_fragments({.parse_error = true}).bodies, .details = {}};
+  if (!head)
+    head = MailHead{.bodies = mail::make_fragments({.parse_error = true}).bodies, .details = {}};
   if (frame.size() + head->bodies.size() + head->details.size() > kLargest) {
     large_ = *std::move(head);
     return large_;
@@ -45,4 +46,4 @@ void FrameCache::forget() {
   large_ = {};
 }
 
-}  // namespace restante
+}  // namespace restante::store

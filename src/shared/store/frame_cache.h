@@ -15,7 +15,7 @@
 #include "shared/net/event_loop.h"
 #include "shared/store/frame.h"
 
-namespace restante {
+namespace restante::store {
 
 class FrameCache {
  public:
@@ -37,7 +37,7 @@ class FrameCache {
   std::vector<Slot> slots_;
   MailHead large_;        // the last head that is too large for a slot
   bool is_used_ = false;  // read() was called since the timer was started
-  Timer idle_;
+  net::Timer idle_;
 };
 
-}  // namespace restante
+}  // namespace restante::store

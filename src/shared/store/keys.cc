@@ -3,7 +3,7 @@
 
 #include <fmt/core.h>
 
-namespace restante {
+namespace restante::store {
 
 std::string inbox_key(std::string_view mailbox) { return fmt::format("inbox:{{{}}}", mailbox); }
 std::string mail_prefix(std::string_view mailbox) { return fmt::format("mail:{{{}}}:", mailbox); }
@@ -15,4 +15,4 @@ std::string seen_key(std::string_view mailbox, std::string_view fingerprint) {
   return fmt::format("seen:{{{}}}:{}", mailbox, fingerprint);
 }
 
-}  // namespace restante
+}  // namespace restante::store

@@ -15,7 +15,7 @@
 
 #include "shared/store/mail_id.h"
 
-namespace restante {
+namespace restante::store {
 
 // Also the name of the channel on which new mail is announced.
 [[nodiscard]] std::string inbox_key(std::string_view mailbox);
@@ -25,4 +25,4 @@ namespace restante {
 [[nodiscard]] std::string claimed_key(std::string_view mailbox);
 [[nodiscard]] std::string seen_key(std::string_view mailbox, std::string_view fingerprint);
 
-}  // namespace restante
+}  // namespace restante::store

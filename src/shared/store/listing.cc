@@ -12,7 +12,7 @@
 #include "shared/store/entry.h"
 #include "shared/store/keys.h"
 
-namespace restante {
+namespace restante::store {
 namespace {
 
 // What one mail in a list is assumed to need, in bytes.
@@ -26,7 +26,7 @@ std::string newest_before(MailId id) { return (id == MailId{} ? "" : "(") + id.s
 // A page under construction. First one batch of the stream is read, or several when not every mail
 // fits; then the bodies of large mails.
 struct Listing {
-  Redis& redis;
+  redis::Client& redis;
   FrameCache& frames;
   ReadBudget& budget;  // for large bodies
   std::string mailbox, inbox;
@@ -55,7 +55,7 @@ void Listing::read(const std::shared_ptr<Listing>& work) {
   work->redis.command(
       {rising ? "XRANGE" : "XREVRANGE", work->inbox, rising ? work->oldest : work->newest,
        rising ? work->newest : work->oldest, "COUNT", fmt::format("{}", work->batch())},
-      [work](Result<RedisReply> reply) {
+      [work](Result<redis::Reply> reply) {
         if (!reply) return work->done(std::unexpected(reply.error()));
         std::optional<MailId> last;
         for (std::size_t i = 0; i < reply->size(); ++i) {
@@ -105,7 +105,7 @@ void Listing::fetch_bodies(const std::shared_ptr<Listing>& work) {
   work->budget.acquire(work->large_bytes, [work](const ReadBudget::Reservation& room) {
     for (const std::size_t index : work->large) {
       const std::string key = mail_key(work->mailbox, work->page.mails[index].id);
-      work->redis.command({"HGET", key, "z"}, [work, room, index](Result<RedisReply> frame) {
+      work->redis.command({"HGET", key, "z"}, [work, room, index](Result<redis::Reply> frame) {
         if (!frame) {
           work->error = frame.error();
         } else if (frame->is_text()) {
@@ -163,4 +163,4 @@ void list_mail(ReadResources& resources, std::string_view mailbox, const ListQue
   });
 }
 
-}  // namespace restante
+}  // namespace restante::store

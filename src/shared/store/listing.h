@@ -11,7 +11,7 @@
 #include "shared/store/read_resources.h"
 #include "shared/store/reader.h"
 
-namespace restante {
+namespace restante::store {
 
 // See Reader::list().
 void list_mail(ReadResources& resources, std::string_view mailbox, const ListQuery& query,
@@ -20,4 +20,4 @@ void list_mail(ReadResources& resources, std::string_view mailbox, const ListQue
 // The beginning of the range of ids that a query asks for, as XRANGE takes it.
 [[nodiscard]] std::string range_start(const ListQuery& query, std::chrono::milliseconds retention);
 
-}  // namespace restante
+}  // namespace restante::store

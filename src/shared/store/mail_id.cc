@@ -6,7 +6,7 @@
 
 #include "shared/base/number.h"
 
-namespace restante {
+namespace restante::store {
 namespace {
 
 constexpr std::uint64_t kSequences = 1'000'000;  // in a millisecond
@@ -34,4 +34,4 @@ std::string MailId::text() const {
 
 std::string MailId::stream_id() const { return fmt::format("{}-{}", milliseconds, sequence); }
 
-}  // namespace restante
+}  // namespace restante::store

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace restante {
+namespace restante::store {
 
 struct MailId {
   std::uint64_t milliseconds = 0;  // Unix time
@@ -27,4 +27,4 @@ struct MailId {
   }
 };
 
-}  // namespace restante
+}  // namespace restante::store

@@ -4,7 +4,7 @@
 #include <deque>
 #include <utility>
 
-namespace restante {
+namespace restante::store {
 
 struct ReadBudget::State {
   struct Waiting {
@@ -64,4 +64,4 @@ void ReadBudget::acquire(std::uint64_t bytes, std::function<void(Reservation)> a
   State::admit(state_);
 }
 
-}  // namespace restante
+}  // namespace restante::store

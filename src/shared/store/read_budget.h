@@ -7,7 +7,7 @@
 #include <functional>
 #include <memory>
 
-namespace restante {
+namespace restante::store {
 
 class ReadBudget {
  public:
@@ -25,4 +25,4 @@ class ReadBudget {
   std::shared_ptr<State> state_;
 };
 
-}  // namespace restante
+}  // namespace restante::store

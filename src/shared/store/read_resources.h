@@ -9,10 +9,10 @@
 #include "shared/store/frame_cache.h"
 #include "shared/store/read_budget.h"
 
-namespace restante {
+namespace restante::store {
 
 struct ReadResources {
-  Redis& redis;
+  redis::Client& redis;
   std::chrono::milliseconds retention;  // older mail is not returned
   FrameCache frames;
   // A list keeps its reservation in `lists` while it waits for `bodies`. Never wait for `lists`
@@ -20,4 +20,4 @@ struct ReadResources {
   ReadBudget lists{64 * 1024 * 1024}, bodies{64 * 1024 * 1024};
 };
 
-}  // namespace restante
+}  // namespace restante::store

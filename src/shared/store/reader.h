@@ -18,7 +18,7 @@
 #include "shared/base/error.h"
 #include "shared/store/mail_id.h"
 
-namespace restante {
+namespace restante::store {
 
 // A row of a page. Summary and bodies are the fragments of mail/message.h.
 struct ListedMail {
@@ -59,7 +59,7 @@ struct Page {
 class Reader {
  public:
   // Takes one piece of a frame. False: no further piece is wanted.
-  using TakePiece = std::function<bool(const RawMail&, std::string_view piece)>;
+  using PieceSink = std::function<bool(const RawMail&, std::string_view piece)>;
 
   virtual ~Reader() = default;
 
@@ -74,9 +74,9 @@ class Reader {
   virtual void get(std::string_view mailbox, std::optional<MailId> id,
                    std::function<void(Result<std::optional<StoredMail>>)> done) = 0;
 
-  // Gives the frame of a mail to `take`, piece by piece; the next one is read when `take` has
+  // Gives the frame of a mail to `sink`, piece by piece; the next one is read when `sink` has
   // returned true. `done` gets false when there is no such mail.
-  virtual void get_raw(std::string_view mailbox, std::optional<MailId> id, TakePiece take,
+  virtual void get_raw(std::string_view mailbox, std::optional<MailId> id, PieceSink sink,
                        std::function<void(Result<bool>)> done) = 0;
 
   // Removes each mail that is in the mailbox when Redis receives the command; later mail stays.
@@ -87,4 +87,4 @@ class Reader {
                       std::function<void(Result<bool>)> done) = 0;
 };
 
-}  // namespace restante
+}  // namespace restante::store

@@ -14,7 +14,7 @@
 #include "shared/store/removal.h"
 #include "shared/store/scripts.h"
 
-namespace restante {
+namespace restante::store {
 namespace {
 
 using std::chrono::milliseconds;
@@ -25,7 +25,7 @@ constexpr std::string_view kLeaseMs = "30000";
 // Mails that are listed, and then tried, in one step.
 constexpr std::size_t kBatch = 100;
 
-std::optional<ClaimedMail> read_claimed(FrameCache& frames, RedisReply reply) {
+std::optional<ClaimedMail> read_claimed(FrameCache& frames, redis::Reply reply) {
   if (reply.size() != 3) return std::nullopt;
   const auto entry = read_entry(reply.at(0));
   if (!entry) return std::nullopt;
@@ -70,7 +70,7 @@ void Claiming::attempt(const std::shared_ptr<Claiming>& work, const Page& page) 
   std::vector<std::string_view> arguments = {prefix, kLeaseMs, work->first};
   arguments.insert(arguments.end(), ids.begin(), ids.end());
   work->resources.redis.run_script(claim_script(), keys, arguments,
-                                   [work, next = page.next](Result<RedisReply> reply) {
+                                   [work, next = page.next](Result<redis::Reply> reply) {
                                      if (!reply) return work->done(std::unexpected(reply.error()));
                                      if (auto found = read_claimed(work->resources.frames, *reply))
                                        return work->done(Claim{std::move(found), {}});
@@ -112,10 +112,10 @@ void RedisClaims::release(std::string_view mailbox, const MailId& id, std::strin
                           std::function<void(Result<bool>)> done) {
   resources_.redis.run_script(release_script(), {inbox_key(mailbox), claimed_key(mailbox)},
                               {id.stream_id(), lease},
-                              [done = std::move(done)](Result<RedisReply> reply) {
+                              [done = std::move(done)](Result<redis::Reply> reply) {
                                 if (!reply) return done(std::unexpected(reply.error()));
                                 done(reply->integer() != 0);
                               });
 }
 
-}  // namespace restante
+}  // namespace restante::store

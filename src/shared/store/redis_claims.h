@@ -8,7 +8,7 @@
 #include "shared/store/claims.h"
 #include "shared/store/read_resources.h"
 
-namespace restante {
+namespace restante::store {
 
 class RedisClaims : public Claims {
  public:
@@ -25,4 +25,4 @@ class RedisClaims : public Claims {
   ReadResources& resources_;
 };
 
-}  // namespace restante
+}  // namespace restante::store

@@ -14,7 +14,7 @@
 #include "shared/store/removal.h"
 #include "shared/store/scripts.h"
 
-namespace restante {
+namespace restante::store {
 namespace {
 
 constexpr std::size_t kDetails = 64 * 1024;  // what the details of a mail are assumed to need
@@ -23,11 +23,11 @@ constexpr std::string_view kClearBatch = "500";
 
 // Reads the frame of a large mail, one piece at a time.
 struct RawReading {
-  Redis& redis;
+  redis::Client& redis;
   ReadBudget& budget;
   RawMail mail;
   std::string key;
-  Reader::TakePiece take;
+  Reader::PieceSink sink;
   std::function<void(Result<bool>)> done;
   std::size_t next = 0;
 
@@ -35,10 +35,10 @@ struct RawReading {
     const std::string field = work->next == 0 ? "z" : fmt::format("z{}", work->next);
     ++work->next;
     work->budget.acquire(kFramePiece, [work, field](const ReadBudget::Reservation& room) {
-      work->redis.command({"HGET", work->key, field}, [work, room](Result<RedisReply> piece) {
+      work->redis.command({"HGET", work->key, field}, [work, room](Result<redis::Reply> piece) {
         if (!piece) return work->done(std::unexpected(piece.error()));
         if (!piece->is_text()) return finish(work);
-        if (!work->take(work->mail, piece->text())) return work->done(true);
+        if (!work->sink(work->mail, piece->text())) return work->done(true);
         read(work);
       });
     });
@@ -46,7 +46,7 @@ struct RawReading {
 
   // There is no further piece: it was the last one, or the mail was removed in between.
   static void finish(const std::shared_ptr<RawReading>& work) {
-    work->redis.command({"EXISTS", work->key}, [work](Result<RedisReply> exists) {
+    work->redis.command({"EXISTS", work->key}, [work](Result<redis::Reply> exists) {
       if (!exists) return work->done(std::unexpected(exists.error()));
       work->done(exists->integer() != 0);
     });
@@ -55,13 +55,13 @@ struct RawReading {
 
 // Removes batch after batch, up to the mail that was the newest one when the first batch ran.
 struct Clearing {
-  Redis& redis;
+  redis::Client& redis;
   std::string inbox, prefix, last;
   std::function<void(Result<void>)> done;
 
   static void step(const std::shared_ptr<Clearing>& work) {
     work->redis.run_script(clear_script(), {work->inbox}, {work->prefix, work->last, kClearBatch},
-                           [work](Result<RedisReply> reply) {
+                           [work](Result<redis::Reply> reply) {
                              if (!reply) return work->done(std::unexpected(reply.error()));
                              if (reply->is_nil()) return work->done({});
                              work->last = reply->text();
@@ -80,7 +80,7 @@ struct RedisReader::FoundMail {
 };
 
 void RedisReader::ping(std::function<void(Result<void>)> done) {
-  resources_.redis.command({"PING"}, [done = std::move(done)](Result<RedisReply> reply) {
+  resources_.redis.command({"PING"}, [done = std::move(done)](Result<redis::Reply> reply) {
     if (!reply) return done(std::unexpected(reply.error()));
     done({});
   });
@@ -97,7 +97,7 @@ void RedisReader::find(std::string_view mailbox, std::optional<MailId> id,
   const std::string oldest = oldest_mail(resources_.retention).stream_id();
   resources_.redis.command(
       {"XREVRANGE", inbox_key(mailbox), newest, oldest, "COUNT", "1"},
-      [id, mailbox = std::string(mailbox), done = std::move(done)](Result<RedisReply> reply) {
+      [id, mailbox = std::string(mailbox), done = std::move(done)](Result<redis::Reply> reply) {
         if (!reply) return done(std::unexpected(reply.error()));
         const auto entry = reply->size() == 0 ? std::nullopt : read_entry(reply->at(0));
         if (!entry || (id && entry->id != *id)) return done(std::nullopt);
@@ -122,7 +122,7 @@ void RedisReader::get(std::string_view mailbox, std::optional<MailId> id,
     const auto size = *mail.large_size + kDetails;
     resources_.bodies.acquire(size, [this, mail, done](const ReadBudget::Reservation& room) {
       resources_.redis.command(
-          {"HGET", mail.key, "z"}, [this, mail, done, room](Result<RedisReply> frame) {
+          {"HGET", mail.key, "z"}, [this, mail, done, room](Result<redis::Reply> frame) {
             if (!frame) return done(std::unexpected(frame.error()));
             if (!frame->is_text()) return done(std::nullopt);
             done(read_mail(resources_.frames, mail.id, mail.summary, frame->text()));
@@ -131,23 +131,23 @@ void RedisReader::get(std::string_view mailbox, std::optional<MailId> id,
   });
 }
 
-void RedisReader::get_raw(std::string_view mailbox, std::optional<MailId> id, TakePiece take,
+void RedisReader::get_raw(std::string_view mailbox, std::optional<MailId> id, PieceSink sink,
                           std::function<void(Result<bool>)> done) {
   find(mailbox, id,
-       [this, take = std::move(take),
+       [this, sink = std::move(sink),
         done = std::move(done)](Result<std::optional<FoundMail>> found) {
          if (!found) return done(std::unexpected(found.error()));
          if (!*found) return done(false);
-         const RawMail mail{.id = (*found)->id, .size = size_in_summary((*found)->summary)};
+         const RawMail mail{.id = (*found)->id, .size = mail::size_in_summary((*found)->summary)};
          if (!(*found)->large_size) {
-           (void)take(mail, (*found)->frame);
+           (void)sink(mail, (*found)->frame);
            return done(true);
          }
          RawReading::read(std::make_shared<RawReading>(RawReading{.redis = resources_.redis,
                                                                   .budget = resources_.bodies,
                                                                   .mail = mail,
                                                                   .key = (*found)->key,
-                                                                  .take = take,
+                                                                  .sink = sink,
                                                                   .done = done}));
        });
 }
@@ -164,4 +164,4 @@ void RedisReader::remove(std::string_view mailbox, MailId id,
   remove_mail(resources_.redis, mailbox, id, {}, std::move(done));
 }
 
-}  // namespace restante
+}  // namespace restante::store

@@ -9,7 +9,7 @@
 #include "shared/store/read_resources.h"
 #include "shared/store/reader.h"
 
-namespace restante {
+namespace restante::store {
 
 class RedisReader : public Reader {
  public:
@@ -20,7 +20,7 @@ class RedisReader : public Reader {
             std::function<void(Result<Page>)> done) override;
   void get(std::string_view mailbox, std::optional<MailId> id,
            std::function<void(Result<std::optional<StoredMail>>)> done) override;
-  void get_raw(std::string_view mailbox, std::optional<MailId> id, TakePiece take,
+  void get_raw(std::string_view mailbox, std::optional<MailId> id, PieceSink sink,
                std::function<void(Result<bool>)> done) override;
   void clear(std::string_view mailbox, std::function<void(Result<void>)> done) override;
   void remove(std::string_view mailbox, MailId id, std::function<void(Result<bool>)> done) override;
@@ -33,4 +33,4 @@ class RedisReader : public Reader {
   ReadResources& resources_;
 };
 
-}  // namespace restante
+}  // namespace restante::store

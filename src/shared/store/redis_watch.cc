@@ -7,7 +7,7 @@
 
 #include "shared/store/keys.h"
 
-namespace restante {
+namespace restante::store {
 namespace {
 
 // Nothing is published on this channel. The connection always subscribes to it, because hiredis
@@ -36,7 +36,7 @@ class RedisWatch::Watching {
   std::function<void()> changed_;
 };
 
-RedisWatch::RedisWatch(event_base* base, Redis& redis)
+RedisWatch::RedisWatch(event_base* base, redis::Client& redis)
     : redis_(redis), check_(base, [this] { check(); }) {
   check();
 }
@@ -73,4 +73,4 @@ void RedisWatch::leave(const std::string& channel) {
   redis_.unsubscribe(channel);
 }
 
-}  // namespace restante
+}  // namespace restante::store

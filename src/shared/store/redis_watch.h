@@ -13,12 +13,12 @@
 #include "shared/redis/client.h"
 #include "shared/store/watch.h"
 
-namespace restante {
+namespace restante::store {
 
 class RedisWatch : public Watch {
  public:
   // `redis` is used for nothing else and must outlive the object.
-  RedisWatch(event_base* base, Redis& redis);
+  RedisWatch(event_base* base, redis::Client& redis);
   RedisWatch(const RedisWatch&) = delete;
   RedisWatch& operator=(const RedisWatch&) = delete;
 
@@ -31,9 +31,9 @@ class RedisWatch : public Watch {
   void leave(const std::string& channel);
   void check();
 
-  Redis& redis_;
+  redis::Client& redis_;
   std::map<std::string, std::list<std::weak_ptr<Watching>>> channels_;  // those being watched
-  Timer check_;
+  net::Timer check_;
 };
 
-}  // namespace restante
+}  // namespace restante::store

@@ -13,7 +13,7 @@
 #include "shared/store/keys.h"
 #include "shared/store/scripts.h"
 
-namespace restante {
+namespace restante::store {
 
 void RedisWriter::put(const NewMail& mail, Stored done) {
   const std::string inbox = inbox_key(mail.mailbox);
@@ -34,7 +34,7 @@ void RedisWriter::put(const NewMail& mail, Stored done) {
     }
   }
   redis_.run_script(put_script(), std::span(keys).first(mail.fingerprint.empty() ? 1 : 2),
-                    arguments, [this, done = std::move(done)](Result<RedisReply> reply) {
+                    arguments, [this, done = std::move(done)](Result<redis::Reply> reply) {
                       if (!reply) return done(std::unexpected(reply.error()));
                       const auto id = MailId::from_stream(reply->text());
                       if (!id)
@@ -45,7 +45,7 @@ void RedisWriter::put(const NewMail& mail, Stored done) {
 }
 
 void RedisWriter::forget(std::string_view mailbox, std::string_view fingerprint) {
-  redis_.command({"UNLINK", seen_key(mailbox, fingerprint)}, [](Result<RedisReply>) {});
+  redis_.command({"UNLINK", seen_key(mailbox, fingerprint)}, [](Result<redis::Reply>) {});
 }
 
-}  // namespace restante
+}  // namespace restante::store

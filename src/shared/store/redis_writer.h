@@ -8,20 +8,20 @@
 #include "shared/redis/client.h"
 #include "shared/store/writer.h"
 
-namespace restante {
+namespace restante::store {
 
 class RedisWriter : public Writer {
  public:
   // `redis` must outlive the object. Mail is removed when its `retention` has passed.
-  RedisWriter(Redis& redis, std::chrono::milliseconds retention)
+  RedisWriter(redis::Client& redis, std::chrono::milliseconds retention)
       : redis_(redis), retention_(retention) {}
 
   void put(const NewMail& mail, Stored done) override;
   void forget(std::string_view mailbox, std::string_view fingerprint) override;
 
  private:
-  Redis& redis_;
+  redis::Client& redis_;
   std::chrono::milliseconds retention_;
 };
 
-}  // namespace restante
+}  // namespace restante::store

@@ -18,7 +18,7 @@
       "_lua_end:\n"                                                                 \
       ".popsection\n");                                                             \
   extern "C" const char restante_##NAME##_lua_begin[], restante_##NAME##_lua_end[]; \
-  std::string_view restante::NAME##_script() {                                      \
+  std::string_view restante::store::NAME##_script() {                               \
     return {restante_##NAME##_lua_begin, restante_##NAME##_lua_end};                \
   }
 

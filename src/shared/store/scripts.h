@@ -5,7 +5,7 @@
 
 #include <string_view>
 
-namespace restante {
+namespace restante::store {
 
 [[nodiscard]] std::string_view put_script();
 [[nodiscard]] std::string_view clear_script();
@@ -13,4 +13,4 @@ namespace restante {
 [[nodiscard]] std::string_view claim_script();
 [[nodiscard]] std::string_view release_script();
 
-}  // namespace restante
+}  // namespace restante::store

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string_view>
 
-namespace restante {
+namespace restante::store {
 
 class Watch {
  public:
@@ -22,4 +22,4 @@ class Watch {
                                                     std::function<void()> changed) = 0;
 };
 
-}  // namespace restante
+}  // namespace restante::store

@@ -10,7 +10,7 @@
 #include "shared/store/frame.h"
 #include "shared/store/mail_id.h"
 
-namespace restante {
+namespace restante::store {
 
 // One delivery to one mailbox.
 struct NewMail {
@@ -37,4 +37,4 @@ class Writer {
   virtual void forget(std::string_view mailbox, std::string_view fingerprint) = 0;
 };
 
-}  // namespace restante
+}  // namespace restante::store

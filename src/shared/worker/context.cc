@@ -15,7 +15,7 @@
 #include "shared/base/secrets.h"
 #include "shared/base/unique_fd.h"
 
-namespace restante {
+namespace restante::worker {
 namespace {
 
 struct FreeStrings {
@@ -46,7 +46,7 @@ Result<std::vector<TlsPair>> read_tls_pairs(std::span<const NamedFd> fds) {
   return fail(ErrorKind::kSystem, "a TLS certificate without its key was handed over");
 }
 
-UniqueFd take(std::vector<NamedFd>& fds, std::string_view name) {
+UniqueFd extract(std::vector<NamedFd>& fds, std::string_view name) {
   for (NamedFd& named : fds) {
     if (named.name == name) return std::move(named.fd);
   }
@@ -77,7 +77,7 @@ std::optional<FirstExpiry> parse_expiry(std::string_view text) {
   return FirstExpiry{*index, *time};
 }
 
-Result<WorkerContext> WorkerContext::unpack() {
+Result<Context> Context::unpack() {
   char** raw_names = nullptr;
   const int count = sd_listen_fds_with_names(/*unset_environment=*/1, &raw_names);
   const std::unique_ptr<char*, FreeStrings> names(raw_names);
@@ -90,51 +90,51 @@ Result<WorkerContext> WorkerContext::unpack() {
     fds.push_back({names.get()[i], UniqueFd(SD_LISTEN_FDS_START + i)});
   }
 
-  WorkerContext context;
-  const UniqueFd config_fd = take(fds, fd_name::kConfig);
+  Context context;
+  const UniqueFd config_fd = extract(fds, fd_name::kConfig);
   if (!config_fd) return fail(ErrorKind::kSystem, "no configuration was handed over");
   auto text = read_all(config_fd.get());
   if (!text) return std::unexpected(text.error());
   const WipedAtEnd has_keys(*text);
-  ConfigReader reader;
+  config::Loader reader;
   if (auto read = reader.read_file(*text, "configuration"); !read) {
     return std::unexpected(read.error());
   }
-  context.config = reader.take();
+  context.config = reader.extract();
 
   auto pairs = read_tls_pairs(fds);
   if (!pairs) return std::unexpected(pairs.error());
   context.tls_pairs = std::move(*pairs);
-  context.segment = take(fds, fd_name::kSegment);
-  context.ticket_keys = take(fds, fd_name::kTicketKeys);
-  context.log_box = take(fds, fd_name::kLog);
-  context.life = take(fds, fd_name::kLife);
-  context.ready = take(fds, fd_name::kReady);
+  context.segment = extract(fds, fd_name::kSegment);
+  context.ticket_keys = extract(fds, fd_name::kTicketKeys);
+  context.log_box = extract(fds, fd_name::kLog);
+  context.life = extract(fds, fd_name::kLife);
+  context.ready = extract(fds, fd_name::kReady);
   for (NamedFd& named : fds) {
     if (is_listener(named.name)) context.listeners.push_back(std::move(named));
   }
   return context;
 }
 
-void WorkerContext::read_arguments(std::span<const char* const> arguments) {
+void Context::read_arguments(std::span<const char* const> arguments) {
   if (arguments.size() > 1) number = parse_number<std::uint64_t>(arguments[1]).value_or(0);
   if (arguments.size() > 2) board_slot = parse_number<std::size_t>(arguments[2]);
 }
 
-void WorkerContext::use_log() {
+void Context::use_log() {
   log::set_level(config.log_level);
   if (log_box) log::to_file(std::move(log_box));
   if (config.log_to == "syslog") log::to_syslog();
 }
 
-void WorkerContext::announce_ready() {
+void Context::announce_ready() {
   const pid_t pid = getpid();
   // The pipe is the master's and holds many pids; should it be full or gone, nobody is waiting.
   [[maybe_unused]] const ssize_t written = write(ready.get(), &pid, sizeof pid);
   ready.reset();
 }
 
-std::vector<std::string> WorkerContext::parser_sockets() const {
+std::vector<std::string> Context::parser_sockets() const {
   std::vector<std::string> paths;
   for (std::uint64_t i = 0; i < config.mimed_workers; ++i) {
     paths.push_back(parser_socket(config.runtime_dir, i));
@@ -142,11 +142,11 @@ std::vector<std::string> WorkerContext::parser_sockets() const {
   return paths;
 }
 
-int WorkerContext::listener(std::string_view name) const {
+int Context::listener(std::string_view name) const {
   for (const NamedFd& named : listeners) {
     if (named.name == name) return named.fd.get();
   }
   return -1;
 }
 
-}  // namespace restante
+}  // namespace restante::worker

@@ -19,7 +19,7 @@
 #include "shared/base/unique_fd.h"
 #include "shared/config/config.h"
 
-namespace restante {
+namespace restante::worker {
 
 // The names under which descriptors are handed over.
 namespace fd_name {
@@ -34,7 +34,7 @@ inline constexpr std::string_view kTlsCertificate = "tls_certificate";  // memfd
 inline constexpr std::string_view kTlsKey = "tls_key";                  // the same, in order
 inline constexpr std::string_view kTicketKeys = "ticket_keys";  // memfd: TicketKeys, smtpd only
 inline constexpr std::string_view kSegment = "segment";         // the shared segment
-inline constexpr std::string_view kLog = "log";                 // LogBox, if the log is a file
+inline constexpr std::string_view kLog = "log";  // log::SharedFile, if the log is a file
 // pipe: a byte means "others take your place", end of file "finish and go"
 inline constexpr std::string_view kLife = "life";
 // pipe: the worker writes its pid once it serves; with --check, what is wrong, else a FirstExpiry
@@ -59,8 +59,8 @@ struct FirstExpiry {
 [[nodiscard]] std::string format_expiry(const FirstExpiry& expiry);
 [[nodiscard]] std::optional<FirstExpiry> parse_expiry(std::string_view text);
 
-struct WorkerContext {
-  Config config;
+struct Context {
+  config::Config config;
   std::vector<NamedFd>
       listeners;  // kSmtp, kSmtpProxy, kHttp, kHttps, kHttpApi, kMime; non-blocking
   std::vector<TlsPair> tls_pairs;  // as configured; empty where the program has no use for them
@@ -77,7 +77,7 @@ struct WorkerContext {
 
   // Takes over what the environment names and clears the variables. Errors are the master's fault
   // or that of someone who started the program by hand; the text says so.
-  [[nodiscard]] static Result<WorkerContext> unpack();
+  [[nodiscard]] static Result<Context> unpack();
 
   // The log goes where the configuration says, from its level on. To be called once.
   void use_log();
@@ -95,4 +95,4 @@ struct WorkerContext {
 // The path on which mimed number `index` listens.
 [[nodiscard]] std::string parser_socket(std::string_view runtime_dir, std::uint64_t index);
 
-}  // namespace restante
+}  // namespace restante::worker

@@ -9,23 +9,24 @@
 #include "shared/memory/scoreboard.h"
 #include "shared/net/event_loop.h"
 
-namespace restante {
+namespace restante::worker {
 
-class Pulse {
+class Heartbeat {
  public:
   static constexpr std::chrono::seconds kEvery{1};
 
-  Pulse(event_base* base, Tally tally) : tally_(std::move(tally)), next_(base, [this] { beat(); }) {
+  Heartbeat(event_base* base, memory::Counters counters)
+      : counters_(std::move(counters)), next_(base, [this] { beat(); }) {
     beat();
   }
 
  private:
   void beat() {
-    tally_.beat(monotonic_now());
+    counters_.beat(monotonic_now());
     next_.start(kEvery);
   }
-  Tally tally_;
-  Timer next_;
+  memory::Counters counters_;
+  net::Timer next_;
 };
 
-}  // namespace restante
+}  // namespace restante::worker

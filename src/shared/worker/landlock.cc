@@ -10,7 +10,7 @@
 
 #include "shared/base/unique_fd.h"
 
-namespace restante {
+namespace restante::worker {
 namespace {
 
 // As linux/landlock.h has them; that of Debian 12 ends with version 2. The numbers of the calls are
@@ -104,4 +104,4 @@ Result<void> enter_landlock(const LandlockRules& rules) {
   return {};
 }
 
-}  // namespace restante
+}  // namespace restante::worker

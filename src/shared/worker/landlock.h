@@ -9,7 +9,7 @@
 
 #include "shared/base/error.h"
 
-namespace restante {
+namespace restante::worker {
 
 // What is left to a process that has entered; all else is gone.
 struct LandlockRules {
@@ -32,4 +32,4 @@ inline constexpr int kLandlockScopes = 6;  // abstract Unix sockets, and signals
 // nothing where it has no Landlock. Sets no_new_privs.
 [[nodiscard]] Result<void> enter_landlock(const LandlockRules& rules);
 
-}  // namespace restante
+}  // namespace restante::worker

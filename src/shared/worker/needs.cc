@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// What a worker has to reach: Redis and what its name is resolved with, and the files of apid.
+// What a worker has to needs: Redis and what its name is resolved with, and the files of apid.
 #include "shared/worker/needs.h"
 
 #include <arpa/inet.h>
@@ -11,7 +11,7 @@
 #include "shared/base/program.h"
 #include "shared/config/redis_address.h"
 
-namespace restante {
+namespace restante::worker {
 namespace {
 
 constexpr std::uint16_t kDnsPort = 53;
@@ -36,35 +36,35 @@ std::vector<std::string> resolver_files() {
   return files;
 }
 
-void reach_redis(const RedisAddress& redis, Reach& reach) {
+void add_redis(const config::RedisAddress& redis, Needs& needs) {
   if (!redis.path.empty()) return;
-  reach.tcp = true;
+  needs.tcp = true;
   if (!redis.sentinels.empty()) {
-    reach.names = true;  // they may name a server by any name, and at any port
-    reach.rules.ports.reset();
-    reach.rules.readable = resolver_files();
+    needs.names = true;  // they may name a server by any name, and at any port
+    needs.rules.ports.reset();
+    needs.rules.readable = resolver_files();
     return;
   }
-  reach.rules.ports = {redis.port};
+  needs.rules.ports = {redis.port};
   if (is_numeric(redis.host)) return;
-  reach.rules.readable = resolver_files();
+  needs.rules.readable = resolver_files();
   if (is_local_name(redis.host)) return;
-  reach.names = true;
-  reach.rules.ports->push_back(kDnsPort);  // long answers come by TCP
+  needs.names = true;
+  needs.rules.ports->push_back(kDnsPort);  // long answers come by TCP
 }
 
 }  // namespace
 
-Reach reach_of(Program program, const Config& config) {
-  Reach reach;
-  reach.syslog = config.log_to == "syslog";
-  reach.rules.ports.emplace();
-  if (program == Program::kMimed) return reach;
-  reach.sockets = true;
-  if (const auto redis = parse_redis_address(config.redis)) reach_redis(*redis, reach);
+Needs needs_of(Program program, const config::Config& config) {
+  Needs needs;
+  needs.syslog = config.log_to == "syslog";
+  needs.rules.ports.emplace();
+  if (program == Program::kMimed) return needs;
+  needs.sockets = true;
+  if (const auto redis = config::parse_redis_address(config.redis)) add_redis(*redis, needs);
   const bool has_files = program == Program::kApid && !config.acme_directory.empty();
-  if (has_files) reach.rules.readable.push_back(config.acme_directory);
-  return reach;
+  if (has_files) needs.rules.readable.push_back(config.acme_directory);
+  return needs;
 }
 
-}  // namespace restante
+}  // namespace restante::worker

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: ISC
-// What a worker has to reach beyond what it was handed over, by its kind and its configuration.
+// What a worker has to needs beyond what it was handed over, by its kind and its configuration.
 #pragma once
 
 #include "shared/base/program.h"
 #include "shared/config/config.h"
 #include "shared/worker/landlock.h"
 
-namespace restante {
+namespace restante::worker {
 
-struct Reach {
+struct Needs {
   bool sockets = false;  // makes connections: Unix sockets at least
   bool tcp = false;      // … and to Redis by TCP
   bool names = false;    // … whose name has to be resolved
@@ -18,6 +18,6 @@ struct Reach {
   [[nodiscard]] bool files() const { return !rules.readable.empty(); }
 };
 
-[[nodiscard]] Reach reach_of(Program program, const Config& config);
+[[nodiscard]] Needs needs_of(Program program, const config::Config& config);
 
-}  // namespace restante
+}  // namespace restante::worker

@@ -9,7 +9,7 @@
 
 #include "shared/log/log.h"
 
-namespace restante {
+namespace restante::worker {
 namespace {
 
 int fatal(const Error& error) {
@@ -18,7 +18,7 @@ int fatal(const Error& error) {
 }
 
 int start(std::span<const char* const> arguments, const WorkerProgram& program) {
-  Result<WorkerContext> context = WorkerContext::unpack();
+  Result<Context> context = Context::unpack();
   if (!context) return fatal(context.error());
   context->use_log();
   const bool is_check = arguments.size() > 1 && arguments[1] == std::string_view("--check");
@@ -40,4 +40,4 @@ int run_main(int argc, char** argv, const WorkerProgram& program) {
   }
 }
 
-}  // namespace restante
+}  // namespace restante::worker

@@ -24,7 +24,7 @@
 #include "shared/base/secrets.h"
 #include "shared/worker/sandbox_state.h"
 
-namespace restante {
+namespace restante::worker {
 namespace {
 
 // clang-format off
@@ -118,7 +118,7 @@ class Filter {
   int error_ = 0;  // of the first rule that could not be added
 };
 
-void let_everybody(Filter& filter) {
+void allow_common_calls(Filter& filter) {
   for (const char* name : kEverybody) filter.allow(name);
   for (const Refusal& refusal : kRefused) filter.refuse(refusal.name, refusal.error_number);
   // No code but what was loaded at the start.
@@ -141,14 +141,14 @@ void let_everybody(Filter& filter) {
 // To open a file for writing ends the process. Where none has to be read none can be: GMime would
 // load a converter for any charset that a mail names, and takes no for an answer. Where some have
 // to be, Landlock says which.
-void let_read_files(Filter& filter, const Reach& reach) {
+void let_read_files(Filter& filter, const Needs& needs) {
   struct Call {
     const char* name;
     unsigned flags;  // which argument
   };
   for (const Call call : {Call{"open", 1}, Call{"openat", 2}}) {
     const auto reading = masked(call.flags, kToWrite, 0);
-    if (reach.files()) {
+    if (needs.files()) {
       filter.allow(call.name, {reading});
     } else {
       filter.refuse(call.name, EACCES, {reading});
@@ -156,62 +156,62 @@ void let_read_files(Filter& filter, const Reach& reach) {
   }
 }
 
-void let_send(Filter& filter, const Reach& reach) {
+void let_send(Filter& filter, const Needs& needs) {
   // MSG_FASTOPEN is connecting by another name.
   filter.allow("sendmsg", {masked(2, MSG_FASTOPEN, 0)});
-  if (reach.sockets || reach.syslog) filter.allow("sendto", {masked(3, MSG_FASTOPEN, 0)});
+  if (needs.sockets || needs.syslog) filter.allow("sendto", {masked(3, MSG_FASTOPEN, 0)});
 }
 
-void let_connect(Filter& filter, const Reach& reach) {
+void let_connect(Filter& filter, const Needs& needs) {
   for (const char* name : kWithSockets) filter.allow(name);
   filter.allow("socket", {is(0, AF_UNIX)});
-  if (!reach.tcp) return;
+  if (!needs.tcp) return;
   for (const scmp_datum_t family : kIpFamilies) {
     // Not MPTCP or SCTP, of which Landlock knows nothing.
     for (const scmp_datum_t protocol : kIpProtocols) {
       filter.allow("socket", {is(0, family), masked(1, kSocketType, SOCK_STREAM), is(2, protocol)});
     }
     const auto datagrams = masked(1, kSocketType, SOCK_DGRAM);
-    if (reach.names) {
+    if (needs.names) {
       filter.allow("socket", {is(0, family), datagrams, is(2, 0)});
     } else {
       filter.refuse("socket", EACCES, {is(0, family), datagrams});
     }
   }
-  if (reach.names) {
+  if (needs.names) {
     filter.allow("sendmmsg", {masked(3, MSG_FASTOPEN, 0)});  // for both kinds of address at once
     filter.allow("ioctl", {is(1, SIOCGIFINDEX)});            // fe80::1%eth0
   }
   filter.refuse("socket", EAFNOSUPPORT, {is(0, AF_NETLINK)});  // getaddrinfo(3) does without
 }
 
-Result<void> filter_calls(Program program, const Reach& reach) {
+Result<void> filter_calls(Program program, const Needs& needs) {
   Filter filter;
-  let_everybody(filter);
-  let_read_files(filter, reach);
-  let_send(filter, reach);
+  allow_common_calls(filter);
+  let_read_files(filter, needs);
+  let_send(filter, needs);
   if (program == Program::kMimed) {
     for (const char* name : kMimed) filter.allow(name);
   } else {
-    let_connect(filter, reach);
+    let_connect(filter, needs);
   }
   return filter.load();
 }
 
 }  // namespace
 
-Result<void> enter_sandbox(Program program, const Config& config) {
+Result<void> enter_sandbox(Program program, const config::Config& config) {
   if (!sandbox_state(config).on) return {};
-  const Reach reach = reach_of(program, config);
+  const Needs needs = needs_of(program, config);
   tzset();  // reads a file, for the time in lines to syslog
   forbid_core_dumps();
-  close_to_debuggers();
-  auto entered = enter_landlock(reach.rules);
-  if (entered) entered = filter_calls(program, reach);
+  set_undumpable();
+  auto entered = enter_landlock(needs.rules);
+  if (entered) entered = filter_calls(program, needs);
   if (entered) return {};
   return fail(ErrorKind::kConfig,
               "cannot enter the sandbox: {}; sandbox = no does without, see restante.conf(5)",
               entered.error().what);
 }
 
-}  // namespace restante
+}  // namespace restante::worker

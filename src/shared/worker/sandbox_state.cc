@@ -5,7 +5,7 @@
 #include "shared/base/build_kind.h"
 #include "shared/worker/landlock.h"
 
-namespace restante {
+namespace restante::worker {
 
 std::string_view SandboxState::open() const {
   if (!on) return "everything";
@@ -24,9 +24,9 @@ SandboxState SandboxState::unpack(std::uint64_t word) {
   return {.on = true, .landlock = static_cast<int>(word - 1)};
 }
 
-SandboxState sandbox_state(const Config& config) {
-  const bool on = config.sandbox == Sandbox::kYes && kFitsSandbox;
+SandboxState sandbox_state(const config::Config& config) {
+  const bool on = config.sandbox == config::Sandbox::kYes && kFitsSandbox;
   return {.on = on, .landlock = landlock_version()};
 }
 
-}  // namespace restante
+}  // namespace restante::worker

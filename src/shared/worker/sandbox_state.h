@@ -7,7 +7,7 @@
 
 #include "shared/config/config.h"
 
-namespace restante {
+namespace restante::worker {
 
 struct SandboxState {
   bool on = false;
@@ -21,6 +21,6 @@ struct SandboxState {
   [[nodiscard]] static SandboxState unpack(std::uint64_t word);
 };
 
-[[nodiscard]] SandboxState sandbox_state(const Config& config);
+[[nodiscard]] SandboxState sandbox_state(const config::Config& config);
 
-}  // namespace restante
+}  // namespace restante::worker

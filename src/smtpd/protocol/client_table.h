@@ -17,21 +17,21 @@ class ClientTable {
 
  public:
   // One connection's place; given back when it is destroyed.
-  class Place {
+  class Slot {
    public:
-    Place(Place&& other) noexcept;
-    Place& operator=(Place&& other) noexcept;
-    ~Place();
+    Slot(Slot&& other) noexcept;
+    Slot& operator=(Slot&& other) noexcept;
+    ~Slot();
 
    private:
     friend class ClientTable;
-    Place(Counts& counts, Counts::iterator mine) : counts_(&counts), mine_(mine) {}
+    Slot(Counts& counts, Counts::iterator mine) : counts_(&counts), mine_(mine) {}
     Counts* counts_;
     Counts::iterator mine_;
   };
 
   // None when the client has `limit` places already; a limit of 0 is none.
-  [[nodiscard]] std::optional<Place> take(std::string_view key, std::uint64_t limit);
+  [[nodiscard]] std::optional<Slot> admit(std::string_view key, std::uint64_t limit);
   [[nodiscard]] std::size_t clients() const { return counts_.size(); }
 
  private:

@@ -31,7 +31,7 @@ struct Commands {
 
  private:
   static void greet(Session& session, std::string_view name, bool esmtp);
-  static Reply add_recipient(Session& session, Address recipient);
+  static Reply add_recipient(Session& session, mail::Address recipient);
 };
 
 namespace {
@@ -167,13 +167,13 @@ void Commands::rcpt(Session& session, const CommandRow& row, std::string_view ar
 
 // A recipient named twice is acknowledged twice and gets one copy, even at the limit. Over the
 // limit it is 452, and those taken stay (RFC 5321 section 4.5.3.1.10).
-Reply Commands::add_recipient(Session& session, Address recipient) {
+Reply Commands::add_recipient(Session& session, mail::Address recipient) {
   const auto& domains = session.settings_.domains;
   auto& recipients = session.envelope_.recipients;
   if (recipient.domain.empty() && !domains.empty()) recipient.domain = domains.front();
   if (std::ranges::find(domains, recipient.domain) == domains.end()) return Reply::kRelayDenied;
-  if (has_route(recipient.local)) return Reply::kRouted;
-  std::string name = recipient_name(recipient, session.settings_.mailbox_case);
+  if (mail::has_route(recipient.local)) return Reply::kRouted;
+  std::string name = mail::recipient_name(recipient, session.settings_.mailbox_case);
   if (session.recipient_names_.contains(name)) return Reply::kRecipientOk;
   if (recipients.size() >= session.settings_.recipient_limit) return Reply::kTooManyRecipients;
   session.recipient_names_.insert(std::move(name));

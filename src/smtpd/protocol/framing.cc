@@ -95,7 +95,7 @@ Line LineReader::next() {
 }
 
 void LineReader::clear() {
-  give_back(buffer_);
+  release_memory(buffer_);
   start_ = scanned_ = dropped_ = 0;
 }
 
@@ -120,12 +120,12 @@ void DataReader::start(std::uint64_t limit, std::uint64_t expected) {
   expected_ = std::min(expected, limit);
   data_.reserve(static_cast<std::size_t>(std::min(expected_, kMaxReserve)));
   size_ = 0;
-  place_ = Place::kLineStart;
+  position_ = Position::kLineStart;
 }
 
 DataReader::Status DataReader::consume(std::string_view& bytes) {
   while (!bytes.empty()) {
-    if (place_ == Place::kText) {
+    if (position_ == Position::kText) {
       consume_text(bytes);
     } else if (consume_edge(bytes)) {
       return Status::kDone;
@@ -135,9 +135,9 @@ DataReader::Status DataReader::consume(std::string_view& bytes) {
   return Status::kMore;
 }
 
-std::string DataReader::take() { return std::exchange(data_, {}); }
+std::string DataReader::extract() { return std::exchange(data_, {}); }
 
-void DataReader::clear() { give_back(data_); }
+void DataReader::clear() { release_memory(data_); }
 
 void DataReader::keep(std::string_view text) {
   size_ += text.size();
@@ -154,13 +154,13 @@ void DataReader::consume_text(std::string_view& bytes) {
   if (length != bytes.npos) {
     keep(bytes.substr(0, length + 2));
     bytes.remove_prefix(length + kMark.size());
-    place_ = Place::kDot;
+    position_ = Position::kDot;
     return;
   }
   if (bytes.ends_with("\r\n")) {
-    place_ = Place::kLineStart;
+    position_ = Position::kLineStart;
   } else if (bytes.ends_with('\r')) {
-    place_ = Place::kCr;
+    position_ = Position::kCr;
   }
   keep(bytes);
   bytes = {};
@@ -170,32 +170,32 @@ void DataReader::consume_text(std::string_view& bytes) {
 // True: that was the end of the message.
 bool DataReader::consume_edge(std::string_view& bytes) {
   const char c = bytes.front();
-  switch (place_) {
-    case Place::kLineStart:
-      place_ = Place::kText;
+  switch (position_) {
+    case Position::kLineStart:
+      position_ = Position::kText;
       if (c != '.') return false;
-      place_ = Place::kDot;
+      position_ = Position::kDot;
       break;
-    case Place::kDot:
-      place_ = Place::kText;  // the dot is dropped, what follows it is text, even another dot
+    case Position::kDot:
+      position_ = Position::kText;  // the dot is dropped, what follows it is text, even another dot
       if (c != '\r') return false;
-      place_ = Place::kDotCr;
+      position_ = Position::kDotCr;
       break;
-    case Place::kDotCr:
+    case Position::kDotCr:
       if (c == '\n') {
         bytes.remove_prefix(1);
         return true;
       }
-      place_ = Place::kCr;  // not the end after all: the CR is text
+      position_ = Position::kCr;  // not the end after all: the CR is text
       keep("\r");
       return false;
-    case Place::kCr:
-      place_ = Place::kText;
+    case Position::kCr:
+      position_ = Position::kText;
       if (c != '\n') return false;
       keep("\n");
-      place_ = Place::kLineStart;
+      position_ = Position::kLineStart;
       break;
-    case Place::kText:
+    case Position::kText:
       return false;
   }
   bytes.remove_prefix(1);
@@ -261,7 +261,7 @@ void ChunkReader::drop(std::uint64_t octets) {
 }
 
 void ChunkReader::clear() {
-  give_back(data_);
+  release_memory(data_);
   *this = {};
 }
 
@@ -273,6 +273,6 @@ bool ChunkReader::consume(std::string_view& bytes) {
   return left_ == 0;
 }
 
-std::string ChunkReader::take() { return std::exchange(data_, {}); }
+std::string ChunkReader::extract() { return std::exchange(data_, {}); }
 
 }  // namespace restante::smtpd

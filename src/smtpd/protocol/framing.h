@@ -71,12 +71,12 @@ class DataReader {
   [[nodiscard]] bool over_limit() const { return size_ > limit_; }
   // Octets held, for whoever adds up what is in flight.
   [[nodiscard]] std::size_t held() const { return data_.size(); }
-  [[nodiscard]] std::string take();
+  [[nodiscard]] std::string extract();
   void clear();
 
  private:
   // What the bytes before this one were.
-  enum class Place : std::uint8_t {
+  enum class Position : std::uint8_t {
     kLineStart,  // CRLF, or nothing yet
     kDot,        // a dot at the start of a line
     kDotCr,      // … and a CR behind it
@@ -92,7 +92,7 @@ class DataReader {
   std::uint64_t limit_ = 0;
   std::uint64_t expected_ = 0;  // as announced, at most limit_
   std::uint64_t size_ = 0;      // as RFC 1870 section 6 counts it; also of what was not kept
-  Place place_ = Place::kLineStart;
+  Position position_ = Position::kLineStart;
 };
 
 // Line ends that are none: LF without CR in front, CR without LF behind (RFC 5321 section 2.3.8).
@@ -122,7 +122,7 @@ class ChunkReader {
   // Whether the message stays within its limit with `octets` more.
   [[nodiscard]] bool has_room_for(std::uint64_t octets) const { return octets <= limit_ - size_; }
   [[nodiscard]] std::size_t held() const { return data_.size(); }
-  [[nodiscard]] std::string take();
+  [[nodiscard]] std::string extract();
   void clear();
 
  private:

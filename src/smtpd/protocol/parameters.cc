@@ -20,7 +20,7 @@ struct Parameter {
 };
 
 // Takes the next parameter off `text`; nothing when there is none left.
-std::optional<Parameter> take_parameter(std::string_view& text) {
+std::optional<Parameter> consume_parameter(std::string_view& text) {
   const std::size_t start = text.find_first_not_of(' ');
   if (start == std::string_view::npos) return std::nullopt;
   text.remove_prefix(start);
@@ -40,7 +40,7 @@ struct MailParameters {
 
 // size-value = 1*20DIGIT (RFC 1870 section 4). Twenty digits may be more than 64 bits hold; that
 // is too big in any case.
-Reply take_size(MailParameters& seen, std::optional<std::string_view> value) {
+Reply apply_size(MailParameters& seen, std::optional<std::string_view> value) {
   constexpr std::size_t kMaxDigits = 20;
   if (seen.size_seen || !value || value->empty() || value->size() > kMaxDigits) {
     return Reply::kBadSize;
@@ -56,7 +56,7 @@ Reply take_size(MailParameters& seen, std::optional<std::string_view> value) {
 }
 
 // RFC 6152 section 3. BINARYMIME (RFC 3030) is not offered.
-Reply take_body(MailParameters& seen, std::optional<std::string_view> value) {
+Reply apply_body(MailParameters& seen, std::optional<std::string_view> value) {
   if (seen.body_seen || !value) return Reply::kBadParameter;
   seen.body_seen = true;
   const bool known = equal_ignoring_case(*value, "7BIT") || equal_ignoring_case(*value, "8BITMIME");
@@ -64,7 +64,7 @@ Reply take_body(MailParameters& seen, std::optional<std::string_view> value) {
 }
 
 // RFC 6531 section 3.4: it has no value.
-Reply take_smtputf8(MailParameters& seen, std::optional<std::string_view> value) {
+Reply apply_smtputf8(MailParameters& seen, std::optional<std::string_view> value) {
   if (seen.smtputf8 || value) return Reply::kBadParameter;
   seen.smtputf8 = true;
   return Reply::kOk;
@@ -72,18 +72,18 @@ Reply take_smtputf8(MailParameters& seen, std::optional<std::string_view> value)
 
 struct ParameterRow {
   std::string_view keyword;
-  Reply (*take)(MailParameters&, std::optional<std::string_view>);
+  Reply (*apply)(MailParameters&, std::optional<std::string_view>);
 };
 constexpr auto kMailParameters = std::to_array<ParameterRow>(
-    {{"SIZE", take_size}, {"BODY", take_body}, {"SMTPUTF8", take_smtputf8}});
+    {{"SIZE", apply_size}, {"BODY", apply_body}, {"SMTPUTF8", apply_smtputf8}});
 
-Reply take_mail_parameters(MailParameters& seen, std::string_view text) {
-  while (auto parameter = take_parameter(text)) {
+Reply apply_mail_parameters(MailParameters& seen, std::string_view text) {
+  while (auto parameter = consume_parameter(text)) {
     const auto* row = std::ranges::find_if(kMailParameters, [&](const ParameterRow& r) {
       return equal_ignoring_case(r.keyword, parameter->keyword);
     });
     if (row == kMailParameters.end()) return Reply::kUnknownParameter;
-    if (const Reply reply = row->take(seen, parameter->value); reply != Reply::kOk) return reply;
+    if (const Reply reply = row->apply(seen, parameter->value); reply != Reply::kOk) return reply;
   }
   return Reply::kOk;
 }
@@ -94,24 +94,24 @@ struct PathFaults {
 
 // "FROM:" or "TO:", one space that the RFC does not have but clients do, and a path. On success
 // `text` is what follows the path: nothing, or a space.
-std::expected<Address, Reply> take_path(std::string_view& text, std::string_view keyword, bool utf8,
-                                        PathFaults faults) {
+std::expected<mail::Address, Reply> consume_path(std::string_view& text, std::string_view keyword,
+                                                 bool utf8, PathFaults faults) {
   if (!equal_ignoring_case(text.substr(0, keyword.size()), keyword)) {
     return std::unexpected(Reply::kBadArguments);
   }
   text.remove_prefix(keyword.size());
   if (text.starts_with(' ')) text.remove_prefix(1);
   std::string_view rest;
-  auto address = parse_path(text, utf8, rest);
+  auto address = mail::parse_path(text, utf8, rest);
   if (!address) {
     switch (address.error()) {
-      case PathFault::kSyntax:
+      case mail::PathFault::kSyntax:
         return std::unexpected(faults.syntax);
-      case PathFault::kTooLong:
+      case mail::PathFault::kTooLong:
         return std::unexpected(faults.too_long);
-      case PathFault::kNeedsSmtputf8:
+      case mail::PathFault::kNeedsSmtputf8:
         return std::unexpected(Reply::kNeedsSmtputf8);
-      case PathFault::kBadLabel:
+      case mail::PathFault::kBadLabel:
         return std::unexpected(faults.bad_label);
     }
   }
@@ -128,12 +128,12 @@ std::expected<MailArguments, Reply> parse_mail(std::string_view arguments,
                                                std::uint64_t size_limit) {
   constexpr PathFaults kFaults{Reply::kBadSender, Reply::kSenderTooLong, Reply::kBadSender};
   const std::string_view whole = arguments;
-  auto path = take_path(arguments, "FROM:", /*utf8=*/true, kFaults);
+  auto path = consume_path(arguments, "FROM:", /*utf8=*/true, kFaults);
   if (!path) return std::unexpected(path.error());
   if (path->domain.empty() && !path->is_null()) return std::unexpected(Reply::kBadSender);
   const std::size_t path_length = whole.size() - arguments.size();
   MailParameters seen{.size_limit = size_limit};
-  if (const Reply reply = take_mail_parameters(seen, arguments); reply != Reply::kOk) {
+  if (const Reply reply = apply_mail_parameters(seen, arguments); reply != Reply::kOk) {
     return std::unexpected(reply);
   }
   if (!seen.smtputf8 && !is_ascii(whole.substr(0, path_length))) {
@@ -143,13 +143,13 @@ std::expected<MailArguments, Reply> parse_mail(std::string_view arguments,
 }
 
 // "RCPT" SP "TO:" Forward-path [SP Rcpt-parameters]: none of those is offered.
-std::expected<Address, Reply> parse_rcpt(std::string_view arguments, bool smtputf8) {
+std::expected<mail::Address, Reply> parse_rcpt(std::string_view arguments, bool smtputf8) {
   constexpr PathFaults kFaults{Reply::kBadRecipient, Reply::kRecipientTooLong,
                                Reply::kBadRecipientDomain};
-  auto path = take_path(arguments, "TO:", smtputf8, kFaults);
+  auto path = consume_path(arguments, "TO:", smtputf8, kFaults);
   if (!path) return path;
   if (path->is_null()) return std::unexpected(Reply::kBadRecipient);
-  if (take_parameter(arguments)) return std::unexpected(Reply::kUnknownParameter);
+  if (consume_parameter(arguments)) return std::unexpected(Reply::kUnknownParameter);
   return path;
 }
 

@@ -13,7 +13,7 @@
 namespace restante::smtpd {
 
 struct MailArguments {
-  Address reverse_path;
+  mail::Address reverse_path;
   std::uint64_t size = 0;  // declared (RFC 1870); 0: not
   bool smtputf8 = false;
 };
@@ -23,7 +23,8 @@ struct MailArguments {
                                                              std::uint64_t size_limit);
 
 // What follows "RCPT ". The address may lack its domain if it is postmaster's.
-[[nodiscard]] std::expected<Address, Reply> parse_rcpt(std::string_view arguments, bool smtputf8);
+[[nodiscard]] std::expected<mail::Address, Reply> parse_rcpt(std::string_view arguments,
+                                                             bool smtputf8);
 
 struct Chunk {
   std::uint64_t octets;

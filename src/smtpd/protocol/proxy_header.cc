@@ -31,8 +31,8 @@ bool may_become(std::string_view bytes, std::string_view start) {
   return bytes.substr(0, common) == start.substr(0, common);
 }
 
-ClientAddress make_client(int family, const void* bytes) {
-  return family == AF_INET ? describe_ipv4(bytes) : describe_ipv6(bytes);
+net::ClientAddress make_client(int family, const void* bytes) {
+  return family == AF_INET ? net::describe_ipv4(bytes) : net::describe_ipv6(bytes);
 }
 
 // Words are separated by exactly one space.
@@ -48,7 +48,7 @@ bool is_port(std::string_view word) {
 }
 
 // "TCP4" or "TCP6", source, destination, both ports.
-std::optional<ClientAddress> parse_addresses(std::string_view line) {
+std::optional<net::ClientAddress> parse_addresses(std::string_view line) {
   const std::string_view protocol = next_word(line);
   if (protocol != "TCP4" && protocol != "TCP6") return std::nullopt;
   const int family = protocol == "TCP4" ? AF_INET : AF_INET6;

@@ -18,8 +18,9 @@ struct ProxyHeader {
     kBad,  // no header, or one that is not as the specification has it
   };
   Status status = Status::kMore;
-  std::size_t size = 0;                 // done: octets of the header; what is behind it is SMTP
-  std::optional<ClientAddress> client;  // done: none for LOCAL and UNKNOWN, where the peer counts
+  std::size_t size = 0;  // done: octets of the header; what is behind it is SMTP
+  std::optional<net::ClientAddress>
+      client;  // done: none for LOCAL and UNKNOWN, where the peer counts
 };
 
 // `bytes` is all that has come so far. Never asks for more than kMaxProxyHeader octets.

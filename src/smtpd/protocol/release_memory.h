@@ -7,6 +7,6 @@
 
 namespace restante::smtpd {
 
-inline void give_back(std::string& text) { std::string().swap(text); }
+inline void release_memory(std::string& text) { std::string().swap(text); }
 
 }  // namespace restante::smtpd

@@ -93,7 +93,7 @@ void Session::end(Reply reply, std::string_view argument) {
   reply_and_close(reply, argument);
 }
 
-std::string Session::take_output() {
+std::string Session::extract_output() {
   greeting_taken_ = true;
   return std::exchange(output_, {});
 }
@@ -147,7 +147,7 @@ void Session::reset_transaction() {
   recipient_names_ = {};
   data_.clear();
   chunks_.clear();
-  give_back(message_);
+  release_memory(message_);
   if (state_ != State::kFresh) state_ = State::kGreeted;
 }
 
@@ -166,7 +166,7 @@ bool Session::run_next_line() {
   if (line.kind == Line::Kind::kNone) return false;
   ++counts_.commands;
   row_ = nullptr;
-  if (const auto last = patience_ended()) {
+  if (const auto last = wait_limit_reached()) {
     reply_and_close(*last);
     return true;
   }
@@ -192,7 +192,7 @@ bool Session::run_next_line() {
   return true;
 }
 
-std::optional<Reply> Session::patience_ended() const {
+std::optional<Reply> Session::wait_limit_reached() const {
   if (errors_ >= settings_.error_limit) return Reply::kTooManyErrors;
   if (idle_talk_ >= kMaxIdleTalk) return Reply::kTooManyCommands;
   return std::nullopt;
@@ -243,17 +243,17 @@ void Session::read_data(std::string_view& bytes) {
     case DataReader::Status::kDone:
       break;
   }
-  if (!data_.over_limit()) return end_message(data_.take());
+  if (!data_.over_limit()) return end_message(data_.extract());
   refuse_message(Reply::kMessageTooBig);
 }
 
 // All of it is there. What is looked at here is seen only now.
 void Session::end_message(std::string data) {
   const BareNewlines bare = count_bare_newlines(data);
-  if (!bare.none() && settings_.bare_newline == BareNewline::kReject) {
+  if (!bare.none() && settings_.bare_newline == config::BareNewline::kReject) {
     return refuse_message(Reply::kBareNewlines);
   }
-  if (!bare.none() && settings_.bare_newline == BareNewline::kNormalize) {
+  if (!bare.none() && settings_.bare_newline == config::BareNewline::kNormalize) {
     if (data.size() + bare.lf > settings_.message_size_limit) {
       return refuse_message(Reply::kMessageTooBig);
     }
@@ -314,7 +314,7 @@ void Session::read_chunk(std::string_view& bytes) {
 void Session::close_chunk() {
   const OpenChunk done = *std::exchange(chunk_, std::nullopt);
   if (done.verdict != Reply::kOk) return reply(done.verdict, done.argument);
-  if (done.chunk.last) return end_message(chunks_.take());
+  if (done.chunk.last) return end_message(chunks_.extract());
   reply(Reply::kChunkOk, std::to_string(done.chunk.octets));
 }
 

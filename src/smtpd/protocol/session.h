@@ -4,7 +4,7 @@
 //
 //   session.receive(bytes);                     // as they come, whole or in drops: same result
 //   for (;;) {
-//     send(session.take_output());
+//     send(session.extract_output());
 //     Action action = session.next_action();    // Idle: read on
 //     …do it; then answer() or tls_started()…
 //   }
@@ -23,8 +23,8 @@
 #include <variant>
 #include <vector>
 
-#include "shared/mail/address.h"
 #include "shared/config/config.h"
+#include "shared/mail/address.h"
 #include "shared/mail/mailbox_name.h"
 #include "smtpd/protocol/commands.h"
 #include "smtpd/protocol/framing.h"
@@ -41,11 +41,11 @@ struct SessionSettings {
   std::uint64_t message_size_limit;  // bytes
   std::uint64_t recipient_limit;     // per message
   std::uint64_t error_limit;         // protocol errors until 421
-  MailboxCase mailbox_case;          // whether Alice and alice are one recipient
+  mail::MailboxCase mailbox_case;    // whether Alice and alice are one recipient
   HeaderLimits header_limits;
-  BareNewline bare_newline;  // what becomes of one in a message
-  bool tls_available;        // STARTTLS is offered
-  bool tls_required;         // 530 until it is used
+  config::BareNewline bare_newline;  // what becomes of one in a message
+  bool tls_available;                // STARTTLS is offered
+  bool tls_required;                 // 530 until it is used
 };
 
 struct TlsInfo {
@@ -54,10 +54,10 @@ struct TlsInfo {
 };
 
 struct Envelope {
-  Address reverse_path;             // null for <>
-  std::vector<Address> recipients;  // each once
-  std::string helo;                 // as given
-  bool esmtp = false;               // EHLO, not HELO
+  mail::Address reverse_path;             // null for <>
+  std::vector<mail::Address> recipients;  // each once
+  std::string helo;                       // as given
+  bool esmtp = false;                     // EHLO, not HELO
   bool smtputf8 = false;
   std::uint64_t declared_size = 0;  // SIZE= of MAIL; 0: not given
   BareNewlines bare_newlines;       // in the message as it came, once it is there
@@ -125,7 +125,7 @@ class Session {
   // Queue a reply that no command asked for, such as 421 at a time limit or at shutdown, and close.
   void end(Reply reply, std::string_view argument = {});
 
-  [[nodiscard]] std::string take_output();
+  [[nodiscard]] std::string extract_output();
 
   // True while no transaction is open and no answer is awaited: a good moment to say goodbye.
   [[nodiscard]] bool at_rest() const;
@@ -145,9 +145,11 @@ class Session {
     return recipient_names_.size() * kRecipientCost + lines_.waiting().size();
   }
   // What was refused since the last call, all of it.
-  [[nodiscard]] RefusalCounts take_refusal_counts() { return std::exchange(refusal_counts_, {}); }
+  [[nodiscard]] RefusalCounts extract_refusal_counts() {
+    return std::exchange(refusal_counts_, {});
+  }
   // The same, in order; of one session only the first hundred.
-  [[nodiscard]] std::vector<Refusal> take_refusals() { return std::exchange(refusals_, {}); }
+  [[nodiscard]] std::vector<Refusal> extract_refusals() { return std::exchange(refusals_, {}); }
 
  private:
   static constexpr std::size_t kRecipientCost =
@@ -176,7 +178,7 @@ class Session {
   void run_command(std::string_view line);
   [[nodiscard]] std::optional<Reply> objection(const CommandRow& row,
                                                std::string_view arguments) const;
-  [[nodiscard]] std::optional<Reply> patience_ended() const;
+  [[nodiscard]] std::optional<Reply> wait_limit_reached() const;
   void read_data(std::string_view& bytes);
   void end_message(std::string data);
   void refuse_message(Reply refusal);

@@ -13,7 +13,7 @@ using namespace std::chrono_literals;
 
 struct LimitRow {
   Wait kind;
-  milliseconds relaxed, stressed;
+  milliseconds when_empty, when_full;
   std::string_view reason;  // in the log
 };
 // smtp_timeout bounds all of them; an hour is its largest value, so where it stands here the
@@ -28,12 +28,12 @@ constexpr std::array kLimits = {
 };
 constexpr std::string_view kTooSlow = "message below smtp_minimum_rate";
 constexpr milliseconds kWindow = 30s;
-constexpr std::uint64_t kStressedRate = 5;
+constexpr std::uint64_t kFullRate = 5;
 
 consteval bool table_is_sound() {
   for (std::size_t i = 0; i < kLimits.size(); ++i) {
     if (static_cast<std::size_t>(kLimits[i].kind) != i) return false;
-    if (kLimits[i].stressed > kLimits[i].relaxed) return false;
+    if (kLimits[i].when_full > kLimits[i].when_empty) return false;
   }
   return static_cast<std::size_t>(Wait::kReplies) + 1 == kLimits.size();
 }
@@ -42,49 +42,51 @@ static_assert(table_is_sound());
 const LimitRow& row_of(Wait kind) { return kLimits[static_cast<std::size_t>(kind)]; }
 
 // 0 up to half a table, 1000 from nine tenths on, and even between.
-std::uint64_t stress(Load load) {
-  if (load.capacity == 0) return 1000;
-  const std::uint64_t full = load.used * std::uint64_t{1000} / load.capacity;
+std::uint64_t fullness(Occupancy occupancy) {
+  if (occupancy.capacity == 0) return 1000;
+  const std::uint64_t full = occupancy.used * std::uint64_t{1000} / occupancy.capacity;
   return (std::clamp<std::uint64_t>(full, 500, 900) - 500) * 1000 / 400;
 }
 
 }  // namespace
 
-milliseconds time_limit(Wait kind, Load load, milliseconds timeout) {
-  const milliseconds relaxed = std::min(row_of(kind).relaxed, timeout);
-  const milliseconds stressed = std::min(row_of(kind).stressed, timeout);
-  return relaxed - (relaxed - stressed) * static_cast<std::int64_t>(stress(load)) / 1000;
+milliseconds time_limit(Wait kind, Occupancy occupancy, milliseconds timeout) {
+  const milliseconds when_empty = std::min(row_of(kind).when_empty, timeout);
+  const milliseconds when_full = std::min(row_of(kind).when_full, timeout);
+  return when_empty -
+         (when_empty - when_full) * static_cast<std::int64_t>(fullness(occupancy)) / 1000;
 }
 
-std::uint64_t rate_limit(Load load, std::uint64_t minimum_rate) {
-  return minimum_rate + minimum_rate * (kStressedRate - 1) * stress(load) / 1000;
+std::uint64_t rate_limit(Occupancy occupancy, std::uint64_t minimum_rate) {
+  return minimum_rate + minimum_rate * (kFullRate - 1) * fullness(occupancy) / 1000;
 }
 
-void Patience::wait_for(Wait kind, milliseconds now) {
+void WaitLimit::wait_for(Wait kind, milliseconds now) {
   if (kind == kind_) return;
   kind_ = kind;
   since_ = window_ = now;
   bytes_ = 0;
 }
 
-void Patience::received(std::size_t bytes, milliseconds now) {
+void WaitLimit::received(std::size_t bytes, milliseconds now) {
   since_ = now;
   bytes_ += bytes;
 }
 
-milliseconds Patience::silence(milliseconds now) const {
+milliseconds WaitLimit::silence(milliseconds now) const {
   return kind_ == Wait::kNothing || kind_ == Wait::kData ? 0ms : now - since_;
 }
 
-std::string_view Patience::overdue(milliseconds now, Load load, const TimeSettings& settings) {
+std::string_view WaitLimit::overdue(milliseconds now, Occupancy occupancy,
+                                    const TimeSettings& settings) {
   if (kind_ == Wait::kNothing) return {};
-  const milliseconds limit = time_limit(kind_, load, settings.timeout);
+  const milliseconds limit = time_limit(kind_, occupancy, settings.timeout);
   if (now - since_ >= limit) return row_of(kind_).reason;
   if (kind_ != Wait::kData) return {};
   // A short timeout makes short windows too: else it would be out before the first one ends.
   const milliseconds passed = now - window_;
   if (passed < std::min(kWindow, limit)) return {};
-  const std::uint64_t rate = rate_limit(load, settings.minimum_rate);
+  const std::uint64_t rate = rate_limit(occupancy, settings.minimum_rate);
   if (bytes_ * 1000 < rate * static_cast<std::uint64_t>(passed.count())) return kTooSlow;
   window_ = now;
   bytes_ = 0;

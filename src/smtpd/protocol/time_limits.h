@@ -20,7 +20,7 @@ enum class Wait : std::uint8_t {
 };
 
 // How full the table of connections is.
-struct Load {
+struct Occupancy {
   std::size_t used;
   std::size_t capacity;
 };
@@ -34,14 +34,14 @@ struct TimeSettings {
 // Up to half a table everybody has all the time that RFC 5321 section 4.5.3.2 asks for. From there
 // on it shrinks, down to what an honest client needs at nine tenths: then those who only sit there
 // make room for those who have mail. Never above `timeout`.
-[[nodiscard]] std::chrono::milliseconds time_limit(Wait kind, Load load,
+[[nodiscard]] std::chrono::milliseconds time_limit(Wait kind, Occupancy occupancy,
                                                    std::chrono::milliseconds timeout);
 
 // Bytes a second that a message has to come with: five times as many when the table is full.
-[[nodiscard]] std::uint64_t rate_limit(Load load, std::uint64_t minimum_rate);
+[[nodiscard]] std::uint64_t rate_limit(Occupancy occupancy, std::uint64_t minimum_rate);
 
 // The waiting of one connection. It has no timer: whoever sweeps over the connections asks each.
-class Patience {
+class WaitLimit {
  public:
   // What is waited for from now on. The time runs on if it is the same as before.
   void wait_for(Wait kind, std::chrono::milliseconds now);
@@ -53,7 +53,7 @@ class Patience {
   [[nodiscard]] std::chrono::milliseconds silence(std::chrono::milliseconds now) const;
   // Why the wait is over, for the log; empty while it is not. To be asked now and then: asking
   // also ends one window of the rate and begins the next.
-  [[nodiscard]] std::string_view overdue(std::chrono::milliseconds now, Load load,
+  [[nodiscard]] std::string_view overdue(std::chrono::milliseconds now, Occupancy occupancy,
                                          const TimeSettings& settings);
 
  private:

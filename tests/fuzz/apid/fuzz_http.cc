@@ -51,44 +51,49 @@ constexpr std::string_view kMail = "Subject: s\r\n\r\ntext\r\n";
 // Every mailbox has the same mail. Those that begin with s answer later, as a store does that takes
 // its time; those with e are empty, n have a next page, and the raw mail of those that end in x is
 // damaged.
-class Mail : public Reader, public Claims, public Watch, public Extractor {
+class Mail : public store::Reader,
+             public store::Claims,
+             public store::Watch,
+             public parser::Extractor {
  public:
   std::vector<std::function<void()>> later;
   std::size_t opened = 0;  // how often a mailbox was asked, several times by some requests
 
   void ping(std::function<void(Result<void>)> done) override { done({}); }
-  void list(std::string_view box, const ListQuery& query,
-            std::function<void(Result<Page>)> done) override {
-    Page page{.mails = {}, .next = {}, .newest = mail_.id};
+  void list(std::string_view box, const store::ListQuery& query,
+            std::function<void(Result<store::Page>)> done) override {
+    store::Page page{.mails = {}, .next = {}, .newest = mail_.id};
     if (!box.starts_with('e')) page.mails.push_back({mail_.id, mail_.summary, mail_.bodies});
     if (box.starts_with('n') && !query.oldest_first) page.next = mail_.id;
-    answer(box, std::move(done), Result<Page>(std::move(page)));
+    answer(box, std::move(done), Result<store::Page>(std::move(page)));
   }
-  void get(std::string_view box, std::optional<MailId>,
-           std::function<void(Result<std::optional<StoredMail>>)> done) override {
-    answer(box, std::move(done), Result<std::optional<StoredMail>>(mail_));
+  void get(std::string_view box, std::optional<store::MailId>,
+           std::function<void(Result<std::optional<store::StoredMail>>)> done) override {
+    answer(box, std::move(done), Result<std::optional<store::StoredMail>>(mail_));
   }
-  void get_raw(std::string_view box, std::optional<MailId>, TakePiece take,
+  void get_raw(std::string_view box, std::optional<store::MailId>, PieceSink take,
                std::function<void(Result<bool>)> done) override {
-    const RawMail raw{.id = mail_.id, .size = kMail.size()};
+    const store::RawMail raw{.id = mail_.id, .size = kMail.size()};
     (void)take(raw, box.ends_with('x') ? "no zstd" : std::string_view(frame_));
     answer(box, std::move(done), Result<bool>(true));
   }
   void clear(std::string_view box, std::function<void(Result<void>)> done) override {
     answer(box, std::move(done), Result<void>());
   }
-  void remove(std::string_view box, MailId, std::function<void(Result<bool>)> done) override {
+  void remove(std::string_view box, store::MailId,
+              std::function<void(Result<bool>)> done) override {
     answer(box, std::move(done), Result<bool>(true));
   }
-  void claim(std::string_view box, const ListQuery&,
-             std::function<void(Result<Claim>)> done) override {
-    answer(box, std::move(done), Result<Claim>(Claim{.claimed = {{mail_, "1"}}, .free_in = {}}));
+  void claim(std::string_view box, const store::ListQuery&,
+             std::function<void(Result<store::Claim>)> done) override {
+    answer(box, std::move(done),
+           Result<store::Claim>(store::Claim{.claimed = {{mail_, "1"}}, .free_in = {}}));
   }
-  void acknowledge(std::string_view, const MailId&, std::string_view,
+  void acknowledge(std::string_view, const store::MailId&, std::string_view,
                    std::function<void(Result<bool>)> done) override {
     done(true);
   }
-  void release(std::string_view, const MailId&, std::string_view,
+  void release(std::string_view, const store::MailId&, std::string_view,
                std::function<void(Result<bool>)> done) override {
     done(true);
   }
@@ -99,12 +104,12 @@ class Mail : public Reader, public Claims, public Watch, public Extractor {
   }
   void extract(std::shared_ptr<const UniqueFd> memfd, std::uint64_t size, std::uint64_t number,
                ExtractDone done) override {
-    if (number > 2) return done(NoSuchAttachment{2});
-    done(ExtractedAttachment{.name = "n\u00e4me\".txt",
-                             .type = "text/plain",
-                             .fd = std::move(memfd),
-                             .offset = 2,
-                             .size = size - 2});
+    if (number > 2) return done(parser::NoSuchAttachment{2});
+    done(parser::ExtractedAttachment{.name = "n\u00e4me\".txt",
+                                     .type = "text/plain",
+                                     .fd = std::move(memfd),
+                                     .offset = 2,
+                                     .size = size - 2});
   }
 
  private:
@@ -115,11 +120,12 @@ class Mail : public Reader, public Claims, public Watch, public Extractor {
     later.emplace_back([done = std::move(done), value = std::move(value)] { done(value); });
   }
 
-  const StoredMail mail_{.id = {1700000000000, 1},
-                         .summary = "\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\"\n\"size\":1",
-                         .bodies = "\"body_text\":\"" + std::string(2000, 'x') + "\"",
-                         .details = "\"codes\":[]"};
-  const std::string frame_ = FrameWriter().write({.data = kMail}).bytes;
+  const store::StoredMail mail_{
+      .id = {1700000000000, 1},
+      .summary = "\"from\":\"a\",\"to\":\"b\",\"subject\":\"s\"\n\"size\":1",
+      .bodies = "\"body_text\":\"" + std::string(2000, 'x') + "\"",
+      .details = "\"codes\":[]"};
+  const std::string frame_ = store::FrameWriter().write({.data = kMail}).bytes;
 };
 
 // One server for all inputs, on a Unix socket without a path.
@@ -132,7 +138,7 @@ class Server {
               .claims = mail,
               .watch = mail,
               .extractor = mail},
-             RateTable(words_, {1, 2})) {
+             memory::RateTable(words_, {1, 2})) {
     log::set_level(log::Level::kError);
     address_.sun_family = AF_UNIX;
     const std::string name = "restante-fuzz-" + std::to_string(getpid());
@@ -143,7 +149,7 @@ class Server {
     }
     HttpServerOptions options{
         .connection_limit = 8, .timeout = std::chrono::seconds{10}, .certificate = {}, .key = {}};
-    options.client_of = [](const ClientAddress& peer, std::string_view forwarded) {
+    options.client_of = [](const net::ClientAddress& peer, std::string_view forwarded) {
       return forwarded_client(peer, forwarded, {});
     };
     auto started = HttpServer::start(
@@ -209,8 +215,8 @@ class Server {
     return got > 0 || (got < 0 && errno == EAGAIN);
   }
 
-  static Config& config() {
-    static Config config;
+  static config::Config& config() {
+    static config::Config config;
     config.domain = {"example.com"};
     config.api_key = {std::string(kKey)};
     config.api_cors_origin = {"https://app.example.com"};
@@ -221,10 +227,10 @@ class Server {
     return config;
   }
 
-  EventLoop loop_;
+  net::EventLoop loop_;
   sockaddr_un address_{};
   UniqueFd listener_;
-  std::vector<RateTable::Word> words_ = std::vector<RateTable::Word>(64);
+  std::vector<memory::RateTable::Word> words_ = std::vector<memory::RateTable::Word>(64);
   Api api_;
   std::unique_ptr<HttpServer> server_;
 };

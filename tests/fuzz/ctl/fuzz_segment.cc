@@ -44,7 +44,7 @@ class File {
     char directory[] = "/tmp/restante-fuzz.XXXXXX";
     require(mkdtemp(directory) != nullptr);
     const std::string path = std::string(directory) + "/segment";
-    const auto made = Segment::create(path, static_cast<uid_t>(-1), static_cast<gid_t>(-1));
+    const auto made = memory::Segment::create(path, static_cast<uid_t>(-1), static_cast<gid_t>(-1));
     struct stat status{};
     require(made && fstat(made->get(), &status) == 0);
     size_ = static_cast<std::size_t>(status.st_size);
@@ -86,7 +86,7 @@ void spoil(File& file, std::string_view input) {
   }
 }
 
-void check_status(const Segment& segment) {
+void check_status(const memory::Segment& segment) {
   ctl::Status status = ctl::status_of(segment);
   status.now = 1'800'000'000;
   status.taken = milliseconds(1'000'000'000);
@@ -101,38 +101,39 @@ void check_status(const Segment& segment) {
   (void)ctl::status_text(status, &status);
 }
 
-void check_rates(RateTable table) {
+void check_rates(memory::RateTable table) {
   for (const milliseconds now : {milliseconds(1), milliseconds(1'000'000'000)}) {
-    for (const std::uint32_t limit : {1U, 50U, RateTable::kMaxLimit}) {
+    for (const std::uint32_t limit : {1U, 50U, memory::RateTable::kMaxLimit}) {
       for (const std::string_view subject : {"", "a@example.com", "192.0.2.1"}) {
         const auto used_up = table.used_up(subject, limit, now);
-        const RateVerdict verdict = table.take(subject, limit, now);
+        const memory::RateVerdict verdict = table.admit(subject, limit, now);
         require(!used_up || (!verdict.admitted && verdict.reset_in == *used_up));
         require(verdict.remaining < limit);
-        require(verdict.reset_in > milliseconds(0) && verdict.reset_in <= RateTable::kWindow);
+        require(verdict.reset_in > milliseconds(0) &&
+                verdict.reset_in <= memory::RateTable::kWindow);
       }
     }
   }
 }
 
 // As the master does with its slots and a worker with its own.
-void check_board(const Scoreboard& board) {
-  const auto slot = board.take(Program::kSmtpd, 0, 1);
+void check_board(const memory::Scoreboard& board) {
+  const auto slot = board.acquire(Program::kSmtpd, 0, 1);
   if (!slot) return;
   board.started(*slot, 1);
-  board.is_now(*slot, ProcessState::kReady);
-  board.tally(slot).add(Count::kMailsStored);
-  board.tally(slot).observe(Latency::kDelivery, std::chrono::microseconds(1));
+  board.is_now(*slot, memory::ProcessState::kReady);
+  board.counters(slot).add(memory::Count::kMailsStored);
+  board.counters(slot).observe(memory::Latency::kDelivery, std::chrono::microseconds(1));
   board.release(*slot);
-  for (const ProcessScore& process : board.read().processes) require(process.slot != *slot);
+  for (const memory::ProcessScore& process : board.read().processes) require(process.slot != *slot);
 }
 
-void check_health(RedisHealth& health) {
-  note_fault(health, "r", "OOM command not allowed");
-  note_works(health, "r");
+void check_health(memory::RedisOutage& health) {
+  memory::note_fault(health, "r", "OOM command not allowed");
+  memory::note_works(health, "r");
   require(health.fault.load() == 0);
-  note_lost(health, "r", "gone");
-  note_back(health, "r");
+  memory::note_lost(health, "r", "gone");
+  memory::note_back(health, "r");
   require(health.is_private.load() != 0 || health.away.load() == 0);
 }
 
@@ -147,7 +148,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const bool short_file = input.starts_with("short");
   file.make(short_file ? 1 : 0);
   spoil(file, input);
-  auto segment = Segment::map(file.fd());
+  auto segment = memory::Segment::map(file.fd());
   if (!segment) {
     require(segment.error().what.starts_with("shared segment: "));
     return 0;

@@ -40,27 +40,27 @@ void check_json(const std::string& fragment) {
   require(json != nullptr);
 }
 
-void check_message(const Message& message) {
+void check_message(const mail::Message& message) {
   check_text(message.subject);
   check_text(message.body_text);
   check_text(message.body_html);
-  for (const Attachment& one : message.attachments) {
+  for (const mail::Attachment& one : message.attachments) {
     check_text(one.name);
     check_text(one.type);
     require(one.name == safe_file_name(one.name) && !one.name.empty());
     require(one.sha256.size() == 64);
   }
-  for (const HeaderText& field : message.headers) check_text(field.value);
-  for (const Link& link : message.links) check_text(link.url + link.text);
+  for (const mail::HeaderText& field : message.headers) check_text(field.value);
+  for (const mail::Link& link : message.links) check_text(link.url + link.text);
   for (const std::string& code : message.codes) check_text(code);
 }
 
 // Every attachment comes out as the message describes it, and there is none behind the last.
-void check_attachments(MimeParser& parser, std::string_view raw, const Message& message) {
+void check_attachments(MimeParser& parser, std::string_view raw, const mail::Message& message) {
   const std::size_t count = message.attachments.size();
   for (std::size_t i = 0; i < count; ++i) {
     const Extraction found = parser.extract(raw, i + 1);
-    const Attachment& told = message.attachments[i];
+    const mail::Attachment& told = message.attachments[i];
     require(found.part && found.count == count);
     require(found.part->name == told.name && found.part->type == told.type);
     require(found.part->bytes.size() == told.size && sha256_hex(found.part->bytes) == told.sha256);
@@ -79,11 +79,11 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const ParsedMail parsed = parser.parse(raw);
   require(parsed.message.size == size);
   check_message(parsed.message);
-  const Fragments fragments = make_fragments(parsed.message);
+  const mail::Fragments fragments = mail::make_fragments(parsed.message);
   check_json(fragments.summary);
   check_json(fragments.bodies);
   check_json(fragments.details);
-  require(make_fragments(parser.parse(raw).message).details == fragments.details);
+  require(mail::make_fragments(parser.parse(raw).message).details == fragments.details);
   check_attachments(parser, raw, parsed.message);
   return 0;
 }

@@ -39,7 +39,7 @@ constexpr unsigned kWithMemfd = 1, kWithHeader = 2, kTrueSize = 4;
 std::string send(const Pair& pair, unsigned parts, std::string_view memfd,
                  std::string_view packet) {
   const bool passes = (parts & kWithMemfd) != 0;
-  mime::PacketHeader header{.kind = mime::PacketKind::kRequest, .number = memfd.size()};
+  parser::PacketHeader header{.kind = parser::PacketKind::kRequest, .number = memfd.size()};
   if ((parts & kTrueSize) != 0) header.size = passes ? memfd.size() : packet.size();
   if ((parts & kTrueSize) != 0 && passes) packet = {};
   std::vector<iovec> pieces;
@@ -55,9 +55,9 @@ std::string send(const Pair& pair, unsigned parts, std::string_view memfd,
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
-  if (size < 2 || size > mime::kPacketLimit) return -1;
+  if (size < 2 || size > parser::kPacketLimit) return -1;
   static const Pair pair;
-  static std::vector<std::byte> buffer(mime::kPacketLimit);
+  static std::vector<std::byte> buffer(parser::kPacketLimit);
   std::string_view input(reinterpret_cast<const char*>(data) + 2, size - 2);
   const std::string_view memfd = input.substr(0, data[1]);
   const std::string sent = send(pair, data[0], memfd, input.substr(memfd.size()));
@@ -69,16 +69,17 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   if (*got == Received::kClosed) return 0;
   const bool mapped = mapping.bytes().data() != nullptr;
   if (mapped && request.raw != memfd) std::abort();
-  mime::PacketHeader header{};
+  parser::PacketHeader header{};
   if (sent.size() < sizeof header) std::abort();
   std::memcpy(&header, sent.data(), sizeof header);
   if (*got == Received::kHello) {
     const auto content = read_all(request.progress.get());
-    if (header.kind != mime::PacketKind::kHello || !content || *content != memfd) std::abort();
-    if (SharedMimeProgress::map(request.progress.get())) std::abort();  // not made as one
+    if (header.kind != parser::PacketKind::kHello || !content || *content != memfd) std::abort();
+    if (parser::SharedProgress::map(request.progress.get())) std::abort();  // not made as one
     return 0;
   }
-  if (header.kind != mime::PacketKind::kRequest || header.size != request.raw.size()) std::abort();
+  if (header.kind != parser::PacketKind::kRequest || header.size != request.raw.size())
+    std::abort();
   if (header.number != request.number) std::abort();
   if (!mapped && request.raw != std::string_view(sent).substr(sizeof header)) std::abort();
   return 0;

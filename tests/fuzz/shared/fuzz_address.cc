@@ -16,15 +16,16 @@ namespace {
 
 void check_key(std::string_view name) {
   constexpr std::string_view kSafe = "abcdefghijklmnopqrstuvwxyz0123456789._+-=%ABCDEF";
-  const std::string key = mailbox_key(name);
+  const std::string key = mail::mailbox_key(name);
   if (key.find_first_not_of(kSafe) != std::string::npos) std::abort();
   if (key.empty() != name.empty()) std::abort();
 }
 
-void check_names(const Address& address) {
-  for (const MailboxDomains domains : {MailboxDomains::kShared, MailboxDomains::kSeparate}) {
-    for (const MailboxTag tag : {MailboxTag::kKeep, MailboxTag::kCut}) {
-      const std::string name = mailbox_name(address, {.tag = tag, .domains = domains});
+void check_names(const mail::Address& address) {
+  for (const mail::MailboxDomains domains :
+       {mail::MailboxDomains::kShared, mail::MailboxDomains::kSeparate}) {
+    for (const mail::MailboxTag tag : {mail::MailboxTag::kKeep, mail::MailboxTag::kCut}) {
+      const std::string name = mail::mailbox_name(address, {.tag = tag, .domains = domains});
       if (name.empty() != address.local.empty()) std::abort();
       check_key(name);
     }
@@ -38,17 +39,17 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   (void)is_valid_utf8(text);
   check_key(text);
   for (const bool utf8 : {false, true}) {
-    if (const auto address = parse_mailbox(text, utf8)) {
+    if (const auto address = mail::parse_mailbox(text, utf8)) {
       check_names(*address);
-      const auto again = parse_mailbox(address->text(), utf8);
+      const auto again = mail::parse_mailbox(address->text(), utf8);
       // Quoting may take a local part that just fitted past its 64 octets.
-      if (!again && again.error() == PathFault::kTooLong) continue;
+      if (!again && again.error() == mail::PathFault::kTooLong) continue;
       if (!again || again->local != address->local || again->domain != address->domain) {
         std::abort();
       }
     }
     std::string_view rest;
-    if (const auto path = parse_path(text, utf8, rest)) {
+    if (const auto path = mail::parse_path(text, utf8, rest)) {
       if (rest.size() > text.size()) std::abort();
     }
   }

@@ -32,29 +32,29 @@ void check_error(const Error& error, std::string_view place) {
 }
 
 // As a worker reads what the master has written for it.
-void check_written(const Config& config, Program audience) {
-  const std::string text = format_config(config, audience);
-  ConfigReader reader;
+void check_written(const config::Config& config, Program audience) {
+  const std::string text = config::format_config(config, audience);
+  config::Loader reader;
   require(reader.read_file(text, "w").has_value());
-  require(format_config(reader.config(), audience) == text);
+  require(config::format_config(reader.config(), audience) == text);
 }
 
-void check_config(const Config& config) {
+void check_config(const config::Config& config) {
   require(!config.domain.empty() && config.smtpd_workers > 0 && !config.hostname.empty());
   for (const std::string& domain : config.domain) require(config.has_domain(domain));
   for (const Program one : {Program::kMaster, Program::kSmtpd, Program::kApid, Program::kMimed}) {
     check_written(config, one);
   }
-  ConfigReader shown;  // what restante -T prints is a configuration, if without secrets
-  require(shown.read_file(describe_config(config), "T").has_value());
+  config::Loader shown;  // what restante -T prints is a configuration, if without secrets
+  require(shown.read_file(config::describe_config(config), "T").has_value());
   for (const char* name : {"\napi_key = ", "\nredis = redis://x:y@"}) {
-    require(!describe_config(config).contains(name) || config.api_key.empty());
+    require(!config::describe_config(config).contains(name) || config.api_key.empty());
   }
-  require(parse_networks(config.proxy_allow).size() == config.proxy_allow.size());
+  require(net::parse_ranges(config.proxy_allow).size() == config.proxy_allow.size());
 }
 
 void check_whole(std::string_view text) {
-  ConfigReader reader;
+  config::Loader reader;
   if (const auto done = reader.read_file(text, "f"); !done) return check_error(done.error(), "f:");
   const auto config = reader.finish();
   if (!config) return check_error(config.error(), "");
@@ -70,14 +70,14 @@ void check_host(std::string_view host) {
 }
 
 void check_value(std::string_view value) {
-  if (const auto listen = parse_listen(value)) check_host(listen->host);
-  if (const auto local = parse_local_listen(value)) {
+  if (const auto listen = config::parse_listen(value)) check_host(listen->host);
+  if (const auto local = config::parse_local_listen(value)) {
     require(local->path.empty() != local->address.host.empty());
   }
-  if (Network::parse(value)) {
+  if (net::AddressRange::parse(value)) {
     check_host(value.substr(0, value.find('/')));
   }
-  if (const auto redis = parse_redis_address(value)) {
+  if (const auto redis = config::parse_redis_address(value)) {
     require(!redis->host.empty() + !redis->path.empty() + !redis->sentinels.empty() == 1);
     require(redis->sentinels.empty() == redis->master.empty());
     for (const auto& one : redis->sentinels) require(!one.host.empty() && one.port != 0);
@@ -89,16 +89,16 @@ void check_line(std::string_view line) {
   const std::string value(line.substr(0, line.find('\0')));  // as the C library would take it
   check_value(value);
   check_value(std::string_view(value).substr(value.find('=') + 1));
-  ConfigReader reader;
+  config::Loader reader;
   if (const auto done = reader.set(line, "-o"); !done) check_error(done.error(), "-o: ");
   const std::string variable = "RESTANTE_" + value;
   const std::vector<const char*> variables = {variable.c_str(), value.c_str()};
   if (const auto done = reader.read_environment(variables); !done) {
     require(done.error().what.starts_with("environment "));
   }
-  const std::string written = format_config(reader.config(), Program::kMaster);
+  const std::string written = config::format_config(reader.config(), Program::kMaster);
   const auto lines = static_cast<std::size_t>(std::ranges::count(written, '\n'));
-  require(lines == all_settings().size() && !written.contains('\0'));
+  require(lines == config::all_settings().size() && !written.contains('\0'));
 }
 
 }  // namespace

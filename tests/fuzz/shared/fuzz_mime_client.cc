@@ -76,16 +76,16 @@ std::string_view take(std::string_view& input, std::size_t size) {
   return taken;
 }
 
-SharedMimeProgress greeted(int by) {
-  mime::PacketHeader header{};
+parser::SharedProgress greeted(int by) {
+  parser::PacketHeader header{};
   iovec part{&header, sizeof header};
   const ReceivedPacket hello = receive_packet(by, {&part, 1});
-  require(header.kind == mime::PacketKind::kHello);
-  return *SharedMimeProgress::map(hello.passed.get());
+  require(header.kind == parser::PacketKind::kHello);
+  return *parser::SharedProgress::map(hello.passed.get());
 }
 
 // False when the client has hung up.
-bool send_one(int to, SharedMimeProgress& progress, std::string_view& input) {
+bool send_one(int to, parser::SharedProgress& progress, std::string_view& input) {
   constexpr unsigned kOther = 1, kAnswer = 2, kTrueSizes = 4, kWithMemfd = 8;
   const std::string_view head = take(input, 3);
   if (head.size() < 3) return false;
@@ -95,9 +95,9 @@ bool send_one(int to, SharedMimeProgress& progress, std::string_view& input) {
   std::string_view body = take(input, static_cast<unsigned char>(head[1]));
   const std::string_view memfd = take(input, static_cast<unsigned char>(head[2]));
   const bool passes = (parts & kWithMemfd) != 0;
-  mime::PacketHeader header{.kind = mime::PacketKind::kAnswer};
-  header.outcome = static_cast<mime::Outcome>(parts >> 4 & 3);
-  if ((parts & kOther) != 0) header.kind = mime::PacketKind::kRequest;
+  parser::PacketHeader header{.kind = parser::PacketKind::kAnswer};
+  header.outcome = static_cast<parser::Outcome>(parts >> 4 & 3);
+  if ((parts & kOther) != 0) header.kind = parser::PacketKind::kRequest;
   if ((parts & kTrueSizes) != 0) {
     if (passes) body = {};
     const std::size_t all = passes ? memfd.size() : body.size();
@@ -110,8 +110,8 @@ bool send_one(int to, SharedMimeProgress& progress, std::string_view& input) {
   return send_packet(to, pieces, fd ? fd.get() : -1);
 }
 
-void check(const MimeClient::Extraction& extraction) {
-  const auto* const found = std::get_if<ExtractedAttachment>(&extraction);
+void check(const parser::Client::Extraction& extraction) {
+  const auto* const found = std::get_if<parser::ExtractedAttachment>(&extraction);
   if (found == nullptr) return;
   struct stat status{};
   require(fstat(found->fd->get(), &status) == 0);
@@ -123,18 +123,18 @@ void check(const MimeClient::Extraction& extraction) {
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
   static const Parser parser;
-  static EventLoop loop;
+  static net::EventLoop loop;
   std::string_view input(reinterpret_cast<const char*>(data), size);
   const bool extracts = take(input, 1).starts_with('x');
   constexpr std::string_view kRaw = "Subject: s\r\n\r\ntext\r\n";
   unsigned parsed = 0, extracted = 0;
-  MimeClient client(loop.base(), std::vector{parser.directory() + "/mimed.sock"}, 0,
-                    std::chrono::seconds(10));
+  parser::Client client(loop.base(), std::vector{parser.directory() + "/mimed.sock"}, 0,
+                        std::chrono::seconds(10));
   const UniqueFd connection = parser.accepted();
   require(static_cast<bool>(connection));
-  SharedMimeProgress progress = greeted(connection.get());
+  parser::SharedProgress progress = greeted(connection.get());
   for (int i = 0; i < 2; ++i) {
-    client.parse(kRaw, [&](const std::optional<Fragments>&) { ++parsed; });
+    client.parse(kRaw, [&](const std::optional<mail::Fragments>&) { ++parsed; });
     if (!extracts) continue;
     auto memfd = std::make_shared<const UniqueFd>(*make_sealed_memfd("mail", kRaw));
     client.extract(std::move(memfd), kRaw.size(), 1, [&](const auto& extraction) {

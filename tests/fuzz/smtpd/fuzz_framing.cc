@@ -41,11 +41,11 @@ std::string message(std::string_view bytes, std::size_t piece, std::uint64_t lim
     if (status == DataReader::Status::kTooMuch) return "too much";
     if (status == DataReader::Status::kDone) {
       const bool over = reader.over_limit();
-      return (over ? "over " : "done ") + std::to_string(bytes.size()) + reader.take();
+      return (over ? "over " : "done ") + std::to_string(bytes.size()) + reader.extract();
     }
     if (!part.empty()) std::abort();  // kMore takes all
   }
-  return "more " + reader.take();
+  return "more " + reader.extract();
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ bool same(const ProxyHeader& a, const ProxyHeader& b) {
          (a.client->text == b.client->text && a.client->rate_key == b.client->rate_key);
 }
 
-void check_client(const ClientAddress& client) {
+void check_client(const net::ClientAddress& client) {
   in6_addr binary{};
   const int family = client.text.contains(':') ? AF_INET6 : AF_INET;
   if (inet_pton(family, client.text.c_str(), &binary) != 1) std::abort();

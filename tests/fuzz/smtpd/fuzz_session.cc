@@ -15,13 +15,13 @@ using namespace restante::smtpd;
 // The first byte of the input chooses settings and the driver's answers.
 struct Choices {
   bool tls_required, refuse_sender, refuse_message, refuse_delivery;
-  BareNewline bare_newline;
+  config::BareNewline bare_newline;
   explicit Choices(unsigned char bits)
       : tls_required((bits & 1) != 0),
         refuse_sender((bits & 2) != 0),
         refuse_message((bits & 4) != 0),
         refuse_delivery((bits & 8) != 0),
-        bare_newline(static_cast<BareNewline>((bits >> 4U) % 3)) {}
+        bare_newline(static_cast<config::BareNewline>((bits >> 4U) % 3)) {}
 };
 
 struct Outcome {
@@ -48,9 +48,9 @@ class Driver {
   void pump() {
     for (;;) {
       Action action = session_.next_action();
-      told_ += session_.take_refusals().size();
+      told_ += session_.extract_refusals().size();
       if (told_ > 100 || told_ > session_.counts().refused) std::abort();
-      outcome_.output += session_.take_output();
+      outcome_.output += session_.extract_output();
       if (std::holds_alternative<Idle>(action)) return;
       if (std::holds_alternative<Close>(action)) {
         outcome_.closed = true;
@@ -61,7 +61,7 @@ class Driver {
       if (std::holds_alternative<AdmitMessage>(action)) answer(choices_.refuse_message);
       if (auto* mail = std::get_if<Deliver>(&action)) {
         if (mail->envelope.recipients.empty()) std::abort();
-        const bool as_it_came = choices_.bare_newline == BareNewline::kKeep;
+        const bool as_it_came = choices_.bare_newline == config::BareNewline::kKeep;
         if (!as_it_came && !count_bare_newlines(mail->data).none()) std::abort();
         outcome_.delivered += mail->data + "\n--\n";
         answer(choices_.refuse_delivery);

@@ -12,10 +12,10 @@ using namespace restante;
 using namespace restante::ctl;
 
 TEST(what_could_lose_mail_is_a_finding) {
-  RedisJudgement judgement;
+  redis::Judgement judgement;
   judgement.good.emplace_back("well");
-  judgement.findings.push_back({RedisRisk::kNoLog, true, "it is lost", "do this"});
-  judgement.findings.push_back({RedisRisk::kLogLate, false, "it might be", "do that"});
+  judgement.findings.push_back({redis::Risk::kNoLog, true, "it is lost", "do this"});
+  judgement.findings.push_back({redis::Risk::kLogLate, false, "it might be", "do that"});
   std::string text;
   for (const Finding& finding : redis_findings(judgement)) {
     text += std::string(grade_name(finding.grade)) + " " + finding.text + "\n";

@@ -53,7 +53,7 @@ TEST(times_are_shown_in_two_units) {
 }
 
 TEST(a_mail_is_shown_with_header_and_text) {
-  const StoredMail mail{
+  const store::StoredMail mail{
       .id = {1'795'602'643'000, 1},
       .summary = "\"from\":\"b@x.org\",\"to\":\"a@x.com\",\"subject\":\"s\"\n\"size\":1",
       .bodies =
@@ -73,7 +73,7 @@ TEST(a_silent_worker_hangs) {
   const auto hangs = [&](Program role, std::int64_t beat, std::uint64_t started_at) {
     return status.hangs({.slot = 0,
                          .role = role,
-                         .state = ProcessState::kReady,
+                         .state = memory::ProcessState::kReady,
                          .pid = 1,
                          .number = 0,
                          .generation = 1,
@@ -90,7 +90,7 @@ TEST(a_silent_worker_hangs) {
 }
 
 TEST(a_quantile_is_the_end_of_its_bucket) {
-  Histogram histogram{};
+  memory::Histogram histogram{};
   assert_false(quantile_ms(histogram, 0.5).has_value());
   histogram.buckets[0] = 98;
   histogram.buckets[3] = 2;

@@ -42,10 +42,10 @@ TEST(what_is_not_known_is_not_told) {
 }
 
 TEST(the_answer_of_a_check_is_read_back) {
-  const auto read = parse_expiry(format_expiry({.index = 1, .time = 1796083200}));
+  const auto read = worker::parse_expiry(worker::format_expiry({.index = 1, .time = 1796083200}));
   assert_true(read && read->index == 1 && read->time == 1796083200);
   for (const char* bad : {"", "1", "1 ", " 1", "1 2x", "x 2", "1 2 3"}) {
-    assert_false(parse_expiry(bad).has_value());
+    assert_false(worker::parse_expiry(bad).has_value());
   }
 }
 

@@ -52,13 +52,14 @@ class Recorder : public ProcessActions {
     return Started{.pid = last_pid_, .board_slot = static_cast<std::size_t>(last_pid_)};
   }
   void kill(pid_t pid, int signal) override { add("kill {} {}", pid, signal); }
-  void show(std::size_t board_slot, ProcessState state) override {
-    add("show {} {}", board_slot, state == ProcessState::kFree ? "free" : state_name(state));
+  void show(std::size_t board_slot, memory::ProcessState state) override {
+    add("show {} {}", board_slot,
+        state == memory::ProcessState::kFree ? "free" : memory::state_name(state));
   }
-  void count(ScoreWord ScoreHead::* counter) override {
-    add("count {}", counter == &ScoreHead::deaths           ? "death"
-                    : counter == &ScoreHead::failed_reloads ? "failed reload"
-                                                            : "something else");
+  void count(memory::ScoreWord memory::ScoreHead::* counter) override {
+    add("count {}", counter == &memory::ScoreHead::deaths           ? "death"
+                    : counter == &memory::ScoreHead::failed_reloads ? "failed reload"
+                                                                    : "something else");
   }
   Result<WorkerSet> prepare(std::uint64_t generation) override {
     add("prepare {}", generation);

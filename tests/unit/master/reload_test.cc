@@ -10,8 +10,8 @@ namespace {
 
 using namespace restante;
 
-Config read(std::initializer_list<const char*> settings) {
-  ConfigReader reader;
+config::Config read(std::initializer_list<const char*> settings) {
+  config::Loader reader;
   for (const char* setting : settings) (void)reader.set(setting, "test");
   return reader.config();
 }
@@ -39,8 +39,8 @@ TEST(what_needs_a_restart_is_kept_and_named) {
       {{}, {"redis_directory=/other"}, ""},  // nobody uses it
   };
   for (const Row& row : rows) {
-    const Config current = read(row.current);
-    Config fresh = read(row.fresh);
+    const config::Config current = read(row.current);
+    config::Config fresh = read(row.fresh);
     assert_same(fmt::format("{}", fmt::join(master::keep_what_needs_restart(current, fresh), " ")),
                 row.kept);
     assert_true(master::keep_what_needs_restart(current, fresh).empty());
@@ -48,8 +48,8 @@ TEST(what_needs_a_restart_is_kept_and_named) {
 }
 
 TEST(what_can_be_reloaded_is_taken) {
-  const Config current = read({"redis=private", "smtp_listen=*:25", "retention=1h"});
-  Config fresh = read({"redis=localhost:1", "smtp_listen=*:26", "retention=2h"});
+  const config::Config current = read({"redis=private", "smtp_listen=*:25", "retention=1h"});
+  config::Config fresh = read({"redis=localhost:1", "smtp_listen=*:26", "retention=2h"});
   (void)master::keep_what_needs_restart(current, fresh);
   assert_same(fresh.redis, "private");
   assert_same(fresh.smtp_listen.front(), "*:25");

@@ -47,8 +47,8 @@ std::string read_file(const fs::path& path) {
 }
 
 // The fragments of a mail as one JSON object, with its snippet, a field a line.
-std::string listing(const Message& message) {
-  const Fragments made = make_fragments(message);
+std::string listing(const mail::Message& message) {
+  const mail::Fragments made = mail::make_fragments(message);
   const std::size_t half = made.summary.find('\n');
   const JsonPtr rest(cJSON_Parse(("{" + made.summary.substr(half + 1) + "}").c_str()));
   const JsonPtr listed(
@@ -100,7 +100,7 @@ TEST(every_golden_mail_gives_its_json) {
 // What extract() gives that parse() does not describe so, "" where they agree.
 std::string disagreement(std::string_view raw, std::size_t& seen) {
   const Exact exact(raw);
-  const std::vector<Attachment> told = parser().parse(exact.view()).message.attachments;
+  const std::vector<mail::Attachment> told = parser().parse(exact.view()).message.attachments;
   for (std::size_t i = 0; i < told.size(); ++i, ++seen) {
     const Extraction found = parser().extract(exact.view(), i + 1);
     if (!found.part || found.count != told.size()) return "none of number " + std::to_string(i + 1);
@@ -287,7 +287,7 @@ TEST(a_mail_cut_at_any_byte_is_parsed) {
     const std::string raw = read_file(entry.path());
     const std::size_t step = raw.size() > 2000 ? 97 : 7;
     for (std::size_t size = 0; size < raw.size(); size += step) {
-      const Message message = parse(std::string_view(raw).substr(0, size)).message;
+      const mail::Message message = parse(std::string_view(raw).substr(0, size)).message;
       wrong += listing(message).starts_with("not JSON") || message.size != size;
     }
   }

@@ -20,8 +20,8 @@ namespace {
 
 using namespace restante;
 using namespace restante::mimed;
-using mime::PacketHeader;
-using mime::PacketKind;
+using parser::PacketHeader;
+using parser::PacketKind;
 
 struct Pair {
   UniqueFd near, far;
@@ -34,14 +34,15 @@ struct Pair {
   }
 };
 
-void send_bytes(const Pair& pair, PacketHeader header, std::string_view body, int passed = -1) {
+void send_bytes(const Pair& pair, parser::PacketHeader header, std::string_view body,
+                int passed = -1) {
   iovec pieces[] = {{&header, sizeof header}, {const_cast<char*>(body.data()), body.size()}};
   if (!send_packet(pair.near.get(), pieces, passed)) std::abort();
 }
 
 // "NUMBER MAIL", "hello", "nothing", "closed" or "error".
 std::string received(const Pair& pair) {
-  std::vector<std::byte> buffer(mime::kPacketLimit);
+  std::vector<std::byte> buffer(parser::kPacketLimit);
   Mapping mapping;
   Request request;
   const auto got = receive_request(pair.far.get(), buffer, mapping, request);
@@ -52,8 +53,8 @@ std::string received(const Pair& pair) {
   return std::to_string(request.number) + " " + std::string(request.raw);
 }
 
-PacketHeader request_header(std::uint64_t number, std::uint64_t size) {
-  return {.kind = PacketKind::kRequest, .number = number, .size = size};
+parser::PacketHeader request_header(std::uint64_t number, std::uint64_t size) {
+  return {.kind = parser::PacketKind::kRequest, .number = number, .size = size};
 }
 
 UniqueFd memfd_of(std::string_view content) { return *make_sealed_memfd("test", content); }
@@ -71,12 +72,12 @@ TEST(a_request_has_its_mail_in_the_packet_or_in_a_memfd) {
 
 TEST(a_hello_has_a_memfd_and_nothing_else) {
   const Pair pair;
-  const UniqueFd progress = *SharedMimeProgress::make();
-  send_bytes(pair, {.kind = PacketKind::kHello}, "", progress.get());
+  const UniqueFd progress = *parser::SharedProgress::make();
+  send_bytes(pair, {.kind = parser::PacketKind::kHello}, "", progress.get());
   assert_same(received(pair), "hello");
-  send_bytes(pair, {.kind = PacketKind::kHello}, "");
+  send_bytes(pair, {.kind = parser::PacketKind::kHello}, "");
   assert_same(received(pair), "error");
-  send_bytes(pair, {.kind = PacketKind::kHello, .size = 1}, "a", progress.get());
+  send_bytes(pair, {.kind = parser::PacketKind::kHello, .size = 1}, "a", progress.get());
   assert_same(received(pair), "error");
 }
 
@@ -88,10 +89,10 @@ TEST(what_contradicts_itself_is_no_request) {
   assert_same(received(pair), "error");
   send_bytes(pair, request_header(0, 7), "", memfd_of("in memfd").get());
   assert_same(received(pair), "error");
-  send_bytes(pair, {.kind = PacketKind::kAnswer, .size = 4}, "mail");
+  send_bytes(pair, {.kind = parser::PacketKind::kAnswer, .size = 4}, "mail");
   assert_same(received(pair), "error");
-  for (const std::size_t told : {mime::kInlineLimit, mime::kInlineLimit + 1}) {
-    send_bytes(pair, request_header(0, told), std::string(mime::kInlineLimit + 1, 'a'));
+  for (const std::size_t told : {parser::kInlineLimit, parser::kInlineLimit + 1}) {
+    send_bytes(pair, request_header(0, told), std::string(parser::kInlineLimit + 1, 'a'));
     assert_same(received(pair), "error");
   }
 }
@@ -107,8 +108,8 @@ std::string answered(const Answer& answer) {
   const Pair pair;
   const auto made = make_packet(answer);
   if (!made || !send_answer(pair.far.get(), *made)) return "not sent";
-  PacketHeader header{};
-  std::string body(mime::kInlineLimit, '\0');
+  parser::PacketHeader header{};
+  std::string body(parser::kInlineLimit, '\0');
   iovec pieces[] = {{&header, sizeof header}, {body.data(), body.size()}};
   const ReceivedPacket packet = receive_packet(pair.near.get(), pieces);
   if (packet.size < 0 || packet.cut) return "not received";
@@ -122,14 +123,14 @@ std::string answered(const Answer& answer) {
 TEST(an_answer_has_its_pieces_in_the_packet_while_they_fit) {
   assert_same(answered({.pieces = {"a.pdf", "application/pdf", std::string_view("\0x", 2)}}),
               std::string_view("0 0 5,15,2 inline a.pdfapplication/pdf\0x", 40));
-  const std::string fits(mime::kInlineLimit - 2, 'a');
+  const std::string fits(parser::kInlineLimit - 2, 'a');
   const std::string size = std::to_string(fits.size());
   assert_same(answered({.pieces = {"b", "c", fits}}), "0 0 1,1," + size + " inline bc" + fits);
   assert_same(answered({.pieces = {"b", "cc", fits}}), "0 0 1,2," + size + " memfd bcc" + fits);
 }
 
 TEST(an_answer_says_that_there_is_no_such_attachment) {
-  assert_same(answered({.outcome = mime::Outcome::kNoSuchAttachment, .number = 3}),
+  assert_same(answered({.outcome = parser::Outcome::kNoSuchAttachment, .number = 3}),
               "2 3 0,0,0 inline ");
 }
 

@@ -90,27 +90,27 @@ class Daemon {
   pid_t pid_ = 0;
 };
 
-bool send(const UniqueFd& to, mime::PacketHeader header, std::string_view body, int passed = -1) {
+bool send(const UniqueFd& to, parser::PacketHeader header, std::string_view body, int passed = -1) {
   iovec parts[] = {{&header, sizeof header}, {const_cast<char*>(body.data()), body.size()}};
   return send_packet(to.get(), parts, passed);
 }
 
 bool send_mail(const UniqueFd& to, std::string_view mail) {
-  return send(to, {.kind = mime::PacketKind::kRequest, .size = mail.size()}, mail);
+  return send(to, {.kind = parser::PacketKind::kRequest, .size = mail.size()}, mail);
 }
 
-SharedMimeProgress greet(const UniqueFd& to) {
-  const UniqueFd memfd = *SharedMimeProgress::make();
-  require(send(to, {.kind = mime::PacketKind::kHello}, "", memfd.get()));
-  return *SharedMimeProgress::map(memfd.get());
+parser::SharedProgress greet(const UniqueFd& to) {
+  const UniqueFd memfd = *parser::SharedProgress::make();
+  require(send(to, {.kind = parser::PacketKind::kHello}, "", memfd.get()));
+  return *parser::SharedProgress::map(memfd.get());
 }
 
 // The subject in the next packet, waited for; "closed" at the end.
 std::string next_subject(const UniqueFd& from) {
   pollfd one{from.get(), POLLIN, 0};
   require(poll(&one, 1, 10'000) == 1);
-  mime::PacketHeader header{};
-  std::string body(mime::kInlineLimit, '\0');
+  parser::PacketHeader header{};
+  std::string body(parser::kInlineLimit, '\0');
   iovec parts[] = {{&header, sizeof header}, {body.data(), body.size()}};
   if (receive_packet(from.get(), parts).size <= 0) return "closed";
   constexpr std::string_view kBefore = "\"subject\":\"";
@@ -122,7 +122,7 @@ TEST(mails_are_answered_and_counted) {
   Daemon daemon;
   {
     const UniqueFd client = daemon.connected();
-    const SharedMimeProgress progress = greet(client);
+    const parser::SharedProgress progress = greet(client);
     for (int i = 0; i < 40; ++i) {
       require(send_mail(client, "Subject: " + std::to_string(i) + "\r\n\r\n"));
       progress->sent = static_cast<std::uint64_t>(i) + 1;
@@ -137,7 +137,7 @@ TEST(mails_are_answered_and_counted) {
 TEST(who_counts_wrongly_is_answered_too) {
   Daemon daemon;
   const UniqueFd client = daemon.connected();
-  const SharedMimeProgress progress = greet(client);
+  const parser::SharedProgress progress = greet(client);
   for (const std::uint64_t sent : {std::uint64_t{0}, ~std::uint64_t{0}}) {
     progress->sent = sent;
     require(send_mail(client, kMail) && send_mail(client, kMail));
@@ -156,8 +156,8 @@ TEST(who_breaks_the_protocol_is_closed) {
   (void)greet(twice);
   assert_same(next_subject(twice), "closed");
   const UniqueFd wrong = daemon.connected();
-  const UniqueFd memfd = *make_sealed_memfd("wrong", std::string(sizeof(MimeProgress), '\0'));
-  require(send(wrong, {.kind = mime::PacketKind::kHello}, "", memfd.get()));
+  const UniqueFd memfd = *make_sealed_memfd("wrong", std::string(sizeof(parser::Progress), '\0'));
+  require(send(wrong, {.kind = parser::PacketKind::kHello}, "", memfd.get()));
   assert_same(next_subject(wrong), "closed");
 }
 

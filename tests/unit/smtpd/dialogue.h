@@ -102,10 +102,10 @@ inline std::string escape(std::string_view text) {
   return text.size() > 200 ? out + "…" : out;
 }
 
-inline std::optional<restante::BareNewline> newline_choice(std::string_view value) {
-  if (value == "keep") return restante::BareNewline::kKeep;
-  if (value == "normalize") return restante::BareNewline::kNormalize;
-  if (value == "reject") return restante::BareNewline::kReject;
+inline std::optional<restante::config::BareNewline> newline_choice(std::string_view value) {
+  if (value == "keep") return restante::config::BareNewline::kKeep;
+  if (value == "normalize") return restante::config::BareNewline::kNormalize;
+  if (value == "reject") return restante::config::BareNewline::kReject;
   return {};
 }
 
@@ -118,12 +118,13 @@ inline bool set(Dialogue& dialogue, std::string_view name, const std::string& va
   }
   if (name == "case") {
     const bool keep = value == "keep";
-    settings.mailbox_case = keep ? restante::MailboxCase::kKeep : restante::MailboxCase::kFold;
+    settings.mailbox_case =
+        keep ? restante::mail::MailboxCase::kKeep : restante::mail::MailboxCase::kFold;
     return keep || value == "fold";
   }
   if (name == "newlines") {
     const auto choice = newline_choice(value);
-    settings.bare_newline = choice.value_or(restante::BareNewline::kKeep);
+    settings.bare_newline = choice.value_or(restante::config::BareNewline::kKeep);
     return choice.has_value();
   }
   if (name == "play") {

@@ -153,7 +153,7 @@ class Player {
   void pump() {
     while (true) {
       const Action action = session_.next_action();
-      output_ += session_.take_output();
+      output_ += session_.extract_output();
       if (std::holds_alternative<Idle>(action)) return;
       if (std::holds_alternative<Close>(action)) {
         closed_ = true;

@@ -47,7 +47,8 @@ TEST(the_null_sender_and_ipv6_have_their_forms) {
 
 TEST(the_details_say_the_same_with_the_name_as_it_was_given) {
   Envelope odd = envelope();
-  const Transport plain = transport_of({.envelope = odd, .client_address = "::1", .tls = kTls});
+  const mail::Transport plain =
+      transport_of({.envelope = odd, .client_address = "::1", .tls = kTls});
   assert_same(plain.client_ip + " " + plain.helo + " " + plain.protocol + " " + plain.tls_version +
                   " " + plain.tls_cipher,
               "::1 client.test ESMTPS TLSv1.3 TLS_AES_256_GCM_SHA384");

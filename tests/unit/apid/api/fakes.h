@@ -19,17 +19,17 @@ template <class Value>
 using DoneWith = std::function<void(Result<Value>)>;
 
 struct StoredRaw {
-  MailId id;
+  store::MailId id;
   std::string compressed;
   std::uint64_t size = 0;
 };
 
 // Gives what it is told to give, at once, and notes the last call: "list KEY LIMIT BEFORE", "ping",
 // "clear KEY", or "get", "raw" or "remove", "KEY ID".
-struct FakeReader : Reader {
+struct FakeReader : store::Reader {
   bool redis_away = false;
-  Page page;
-  std::optional<StoredMail> mail;
+  store::Page page;
+  std::optional<store::StoredMail> mail;
   std::optional<StoredRaw> raw;
   std::string asked;
   std::function<bool(std::string_view)> fits;  // of the last list
@@ -38,21 +38,22 @@ struct FakeReader : Reader {
     asked = "ping";
     give<void>(done, {});
   }
-  void list(std::string_view key, const ListQuery& query, DoneWith<Page> done) override {
+  void list(std::string_view key, const store::ListQuery& query,
+            DoneWith<store::Page> done) override {
     note("list", key, std::to_string(query.limit));
     if (query.before) asked += " " + query.before->text();
     if (query.after) asked += " after " + query.after->text();
     if (query.since) asked += " since " + std::to_string(query.since->count());
     if (!query.with_bodies) asked += " without bodies";
     fits = query.fits;
-    give<Page>(done, page);
+    give<store::Page>(done, page);
   }
-  void get(std::string_view key, std::optional<MailId> id,
-           DoneWith<std::optional<StoredMail>> done) override {
+  void get(std::string_view key, std::optional<store::MailId> id,
+           DoneWith<std::optional<store::StoredMail>> done) override {
     note("get", key, id ? id->text() : "latest");
-    give<std::optional<StoredMail>>(done, mail);
+    give<std::optional<store::StoredMail>>(done, mail);
   }
-  void get_raw(std::string_view key, std::optional<MailId> id, TakePiece take,
+  void get_raw(std::string_view key, std::optional<store::MailId> id, PieceSink take,
                DoneWith<bool> done) override {
     note("raw", key, id ? id->text() : "latest");
     std::string_view rest = raw && !redis_away ? raw->compressed : std::string_view();
@@ -65,7 +66,7 @@ struct FakeReader : Reader {
     asked = "clear " + std::string(key);
     give<void>(done, {});
   }
-  void remove(std::string_view key, MailId id, DoneWith<bool> done) override {
+  void remove(std::string_view key, store::MailId id, DoneWith<bool> done) override {
     note("remove", key, id.text());
     give<bool>(done, mail.has_value());
   }
@@ -82,19 +83,22 @@ struct FakeReader : Reader {
 };
 
 // Never has a mail to claim.
-struct FakeClaims : Claims {
-  void claim(std::string_view, const ListQuery&, DoneWith<Claim> done) override { done(Claim{}); }
-  void acknowledge(std::string_view, const MailId&, std::string_view,
+struct FakeClaims : store::Claims {
+  void claim(std::string_view, const store::ListQuery&, DoneWith<store::Claim> done) override {
+    done(store::Claim{});
+  }
+  void acknowledge(std::string_view, const store::MailId&, std::string_view,
                    DoneWith<bool> done) override {
     done(false);
   }
-  void release(std::string_view, const MailId&, std::string_view, DoneWith<bool> done) override {
+  void release(std::string_view, const store::MailId&, std::string_view,
+               DoneWith<bool> done) override {
     done(false);
   }
 };
 
 // The test calls `changed` of the last watch.
-struct FakeWatch : Watch {
+struct FakeWatch : store::Watch {
   std::function<void()> changed;
   std::shared_ptr<void> watch(std::string_view, std::function<void()> call) override {
     changed = std::move(call);
@@ -102,7 +106,7 @@ struct FakeWatch : Watch {
   }
 };
 
-struct FakeExtractor : Extractor {
+struct FakeExtractor : parser::Extractor {
   Extraction extraction;
   std::string extracted;  // "NUMBER MAIL", as the parser was asked
   void extract(std::shared_ptr<const UniqueFd> memfd, std::uint64_t, std::uint64_t number,
@@ -113,8 +117,8 @@ struct FakeExtractor : Extractor {
 };
 
 struct Setup : FakeReader, FakeExtractor {
-  Config config;
-  std::vector<RateTable::Word> words = std::vector<RateTable::Word>(64);
+  config::Config config;
+  std::vector<memory::RateTable::Word> words = std::vector<memory::RateTable::Word>(64);
   FakeClaims claims;
   FakeWatch watch;
 
@@ -135,7 +139,7 @@ inline Request make_request(std::string method, std::string target, std::string 
 }
 
 inline Response answer_of(Setup& setup, const Request& request) {
-  const EventLoop loop;
+  const net::EventLoop loop;
   Api api(setup.config,
           {.base = loop.base(),
            .reader = setup,
@@ -143,7 +147,7 @@ inline Response answer_of(Setup& setup, const Request& request) {
            .watch = setup.watch,
            .extractor = setup,
            .metrics = [] { return std::string("counted 1\n"); }},
-          RateTable(setup.words, {1, 2}));
+          memory::RateTable(setup.words, {1, 2}));
   Response answer{.status = 0, .headers = {}, .body = {}};
   api.handle(request, std::chrono::milliseconds{1000},
              [&](Response given) { answer = std::move(given); });

@@ -14,11 +14,11 @@ using namespace restante;
 using namespace restante::apid;
 
 std::string summary_of(std::string_view from, std::string subject) {
-  return envelope_fragment(from, "to@example.com", "tag") +
-         make_fragments({.subject = std::move(subject),
-                         .body_text = "snippet",
-                         .body_html = {},
-                         .attachments = {}})
+  return mail::envelope_fragment(from, "to@example.com", "tag") +
+         mail::make_fragments({.subject = std::move(subject),
+                               .body_text = "snippet",
+                               .body_html = {},
+                               .attachments = {}})
              .summary;
 }
 

@@ -93,7 +93,7 @@ std::string downloaded(const Response& response) {
   return std::to_string(response.status) + " " + body;
 }
 
-ExtractedAttachment attachment_of(std::string_view bytes) {
+parser::ExtractedAttachment attachment_of(std::string_view bytes) {
   auto fd = make_sealed_memfd("test", "a.pdf" + std::string(bytes));
   return {.name = "a.pdf",
           .type = "application/pdf",
@@ -128,11 +128,11 @@ TEST(an_attachment_that_cannot_be_had_says_why) {
   const Request request = make_request("GET", std::string(kMailPath) + "/attachments/3");
   same(ask(setup, request), "404 {\"error\":\"no such message\"}");
   setup.raw = {{1700000002000, 3}, std::string(kFrame)};
-  setup.extraction = NoSuchAttachment{2};
+  setup.extraction = parser::NoSuchAttachment{2};
   same(ask(setup, request), "404 {\"error\":\"no such attachment; the message has 2\"}");
-  setup.extraction = MimeFailure::kFailed;
+  setup.extraction = parser::Failure::kFailed;
   assert_int_equal(status_of(setup, request), 500);
-  setup.extraction = MimeFailure::kUnavailable;
+  setup.extraction = parser::Failure::kUnavailable;
   assert_int_equal(status_of(setup, request), 503);
   setup.extracted.clear();
   setup.raw->compressed.resize(20);

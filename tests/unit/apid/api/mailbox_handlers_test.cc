@@ -29,7 +29,7 @@ TEST(mails_are_listed_in_the_order_of_the_store) {
 
 TEST(a_next_page_is_linked) {
   Setup setup;
-  setup.page.next = MailId{1700000001000, 7};
+  setup.page.next = store::MailId{1700000001000, 7};
   const Response response = answer_of(setup, "GET", "/emails/a%3Eb>?limit=2");
   same(header(response, "Link"),
        "</emails/a%3Eb%3E?limit=2&before=1700000001000000007>; rel=\"next\";");
@@ -78,7 +78,7 @@ TEST(a_summary_has_no_bodies) {
 
 TEST(the_link_keeps_every_parameter) {
   Setup setup;
-  setup.page.next = MailId{1700000001000, 7};
+  setup.page.next = store::MailId{1700000001000, 7};
   const Response response =
       answer_of(setup, "GET",
                 "/emails/bob?from=a%2Bb@c&before=1700000009000000000&view=summary"

@@ -13,17 +13,17 @@ namespace {
 using namespace restante;
 using namespace restante::apid;
 
-Score example() {
-  Score score;
-  score.counts[static_cast<std::size_t>(Count::kMailsStored)] = 7;
-  score.counts[static_cast<std::size_t>(Count::kRefusedForGood)] = 2;
+memory::Score example() {
+  memory::Score score;
+  score.counts[static_cast<std::size_t>(memory::Count::kMailsStored)] = 7;
+  score.counts[static_cast<std::size_t>(memory::Count::kRefusedForGood)] = 2;
   score.latencies[0].buckets[0] = 3;
   score.latencies[0].buckets[2] = 1;
-  score.latencies[0].buckets[kBuckets - 1] = 1;
+  score.latencies[0].buckets[memory::kBuckets - 1] = 1;
   score.latencies[0].microseconds = 12'345'000;
   score.processes.push_back({.slot = 0,
                              .role = Program::kApid,
-                             .state = ProcessState::kReady,
+                             .state = memory::ProcessState::kReady,
                              .pid = 1,
                              .number = 0,
                              .generation = 1,
@@ -37,7 +37,7 @@ std::string text(std::uint64_t expiry = 1'800'000'000) {
   return format_metrics(example(), {.version = "9.9",
                                     .redis_up = false,
                                     .redis_full = true,
-                                    .redis_risks = bit_of(RedisRisk::kNoLog),
+                                    .redis_risks = redis::bit_of(redis::Risk::kNoLog),
                                     .started_at = 1'700'000'000,
                                     .certificate_expiry = expiry,
                                     .deaths = 5,

@@ -16,7 +16,7 @@ using namespace restante::apid;
 
 // The frame of a mail with this for its raw form.
 std::string compressed(std::string_view content) {
-  return FrameWriter()
+  return store::FrameWriter()
       .write({.bodies = R"("body_text":"\n")",
               .transport = R"("helo":"h",)",
               .details = R"("size":1)",

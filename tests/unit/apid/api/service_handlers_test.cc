@@ -11,13 +11,13 @@ constexpr const char* kPolicyPath = "/.well-known/mta-sts.txt";
 TEST(a_policy_is_told_to_anyone) {
   Setup setup;
   setup.config.hostname = "mail.example.com";
-  setup.config.mta_sts = MtaSts::kEnforce;
+  setup.config.mta_sts = config::MtaSts::kEnforce;
   const Response response = answer_of(setup, "GET", kPolicyPath, "");
   assert_int_equal(response.status, 200);
   same(header(response, "Content-Type"), "text/plain;");
   same(response.body,
        "version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmax_age: 604800\r\n");
-  setup.config.mta_sts = MtaSts::kTesting;
+  setup.config.mta_sts = config::MtaSts::kTesting;
   same(ask(setup, "HEAD", kPolicyPath, "bad"),
        "200 version: STSv1\r\nmode: testing\r\nmx: mail.example.com\r\nmax_age: 604800\r\n");
 }
@@ -29,7 +29,7 @@ TEST(without_a_policy_there_is_none) {
 
 TEST(a_policy_opens_nothing_else) {
   Setup setup;
-  setup.config.mta_sts = MtaSts::kEnforce;
+  setup.config.mta_sts = config::MtaSts::kEnforce;
   for (const char* path : {"/.well-known/x", "/.well-known/mta-sts.txt/../../emails/bob"}) {
     assert_int_equal(status_of(setup, "GET", path, ""), 401);
   }
@@ -40,7 +40,7 @@ TEST(a_policy_opens_nothing_else) {
 
 TEST(a_policy_counts_for_the_rate_limit) {
   Setup setup;
-  setup.config.mta_sts = MtaSts::kEnforce;
+  setup.config.mta_sts = config::MtaSts::kEnforce;
   setup.config.api_rate_limit = 1;
   const Response response = answer_of(setup, "GET", kPolicyPath, "");
   assert_int_equal(response.status, 200);

@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 
 // Attempts end as the test says.
 struct HeldRequests {
-  EventLoop loop;
+  net::EventLoop loop;
   FakeWatch watch;
   std::vector<std::function<void(Waits::Outcome)>> tries;
   std::string answers;

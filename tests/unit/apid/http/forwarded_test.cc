@@ -15,8 +15,9 @@ using apid::forwarded_client;
 
 // "TEXT KEY" of the client, where 127.0.0.0/8, ::1 and 10.0.0.0/8 are trusted.
 std::string client(std::string_view peer, std::string_view field) {
-  const std::vector<Network> trusted = parse_networks({"127.0.0.0/8", "::1", "10.0.0.0/8"});
-  const ClientAddress found =
+  const std::vector<net::AddressRange> trusted =
+      net::parse_ranges({"127.0.0.0/8", "::1", "10.0.0.0/8"});
+  const net::ClientAddress found =
       forwarded_client({.text = std::string(peer), .rate_key = std::string(peer)}, field, trusted);
   return found.text == found.rate_key ? found.text : found.text + " " + found.rate_key;
 }

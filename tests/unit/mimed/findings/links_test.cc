@@ -16,7 +16,7 @@ using namespace restante::mimed;
 // "url|text" of each, parted by blanks.
 std::string links_of(std::string_view html, std::string_view text) {
   std::string out;
-  for (const Link& link : find_links(Exact(html).view(), Exact(text).view())) {
+  for (const mail::Link& link : find_links(Exact(html).view(), Exact(text).view())) {
     if (!out.empty()) out += ' ';
     out += link.url + "|" + link.text;
   }

@@ -19,7 +19,7 @@ std::string repeated(std::string_view piece, std::size_t times) {
 }
 
 std::string snippet_of(std::string text, std::string html) {
-  Message message{.body_text = std::move(text), .body_html = std::move(html)};
+  mail::Message message{.body_text = std::move(text), .body_html = std::move(html)};
   read_content(message);
   return message.snippet;
 }

@@ -16,10 +16,10 @@ using namespace restante::mimed;
 // "name|address" of each, parted by `;`.
 std::string read(std::string_view raw) {
   CharsetConverter converter;
-  std::vector<NamedAddress> found;
+  std::vector<mail::NamedAddress> found;
   append_addresses(converter, Exact(raw).view(), found);
   std::string out;
-  for (const NamedAddress& one : found) {
+  for (const mail::NamedAddress& one : found) {
     if (!out.empty()) out += ';';
     out += one.name + "|" + one.address;
   }
@@ -85,7 +85,7 @@ Cost cost_of(std::string_view piece, std::size_t bytes) {
   std::string raw;
   while (raw.size() < bytes) raw += piece;
   CharsetConverter converter;
-  std::vector<NamedAddress> found;
+  std::vector<mail::NamedAddress> found;
   const std::clock_t start = std::clock();
   append_addresses(converter, raw, found);
   return {found.size(), static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC};

@@ -18,7 +18,7 @@ std::string error_of(const Result<void>& result) {
 
 // The error that reading one line gives.
 std::string fault_in(std::string_view line) {
-  ConfigReader reader;
+  config::Loader reader;
   return error_of(reader.read_file(line, "r.conf"));
 }
 
@@ -110,14 +110,14 @@ TEST(a_setting_given_twice_in_a_file_is_an_error) {
 }
 
 TEST(the_command_line_goes_above_the_environment_above_the_file) {
-  ConfigReader reader;
+  config::Loader reader;
   const char* const environment[] = {"RESTANTE_RETENTION=2h", "RESTANTE_HOSTNAME=b.test",
                                      "PATH=/bin", "DOMAIN=one.test two.test"};
   assert_true(reader.read_file("retention = 1h\nhostname = a.test\nrecipient_limit = 7\n", "f")
                   .has_value());
   assert_true(reader.read_environment(environment).has_value());
   assert_true(reader.set("retention=3h", "-o").has_value());
-  const Config& config = reader.config();
+  const config::Config& config = reader.config();
   assert_int_equal(config.retention.count(), 3 * 3600 * 1000);
   assert_same(config.hostname, "b.test");
   assert_int_equal(config.recipient_limit, 7);
@@ -125,7 +125,7 @@ TEST(the_command_line_goes_above_the_environment_above_the_file) {
 }
 
 TEST(the_names_of_the_original_environment_work) {
-  ConfigReader reader;
+  config::Loader reader;
   const char* const environment[] = {"DOMAIN=Example.COM", "API_KEY=k1 k2",
                                      "REDIS_ADDR=redis.test:6380", "GIN_MODE=release"};
   assert_true(reader.read_environment(environment).has_value());
@@ -138,7 +138,7 @@ TEST(the_names_of_the_original_environment_work) {
 }
 
 TEST(gin_mode_debug_means_log_level_debug_and_any_other_word_is_refused) {
-  ConfigReader reader;
+  config::Loader reader;
   const char* const debug[] = {"GIN_MODE=debug"};
   assert_true(reader.read_environment(debug).has_value());
   assert_int_equal(static_cast<int>(reader.config().log_level),
@@ -149,7 +149,7 @@ TEST(gin_mode_debug_means_log_level_debug_and_any_other_word_is_refused) {
 }
 
 TEST(a_misspelt_variable_of_ours_is_an_error) {
-  ConfigReader reader;
+  config::Loader reader;
   const char* const environment[] = {"RESTANTE_RETENTOIN=1h"};
   assert_same(error_of(reader.read_environment(environment)),
               "environment RESTANTE_RETENTOIN: retentoin is no setting of restante; restante "
@@ -157,10 +157,10 @@ TEST(a_misspelt_variable_of_ours_is_an_error) {
 }
 
 TEST(domain_and_api_key_are_required) {
-  ConfigReader nothing;
+  config::Loader nothing;
   assert_false(nothing.finish().has_value());
   assert_non_null(std::strstr(nothing.finish().error().what.c_str(), "domain is not set"));
-  ConfigReader no_key;
+  config::Loader no_key;
   assert_true(no_key.set("domain=example.com", "-o").has_value());
   assert_non_null(std::strstr(no_key.finish().error().what.c_str(), "api_key is not set"));
   assert_true(no_key.set("api_key_file=/k", "-o").has_value());
@@ -169,7 +169,7 @@ TEST(domain_and_api_key_are_required) {
 
 // What is wrong with these two settings once all is read.
 std::string fault_of_pairs(const char* certificates, const char* keys) {
-  ConfigReader reader;
+  config::Loader reader;
   const std::string text =
       fmt::format("domain = a.test\napi_key = k\n{}\n{}\n", certificates, keys);
   if (auto read = reader.read_file(text, "f"); !read) return read.error().what;
@@ -192,7 +192,7 @@ TEST(each_certificate_needs_a_key) {
 }
 
 TEST(a_value_brings_no_second_line_for_the_workers) {
-  ConfigReader reader;
+  config::Loader reader;
   const char* const environment[] = {"RESTANTE_LOG_TO=/log\nsmtp_tls = optional"};
   assert_same(error_of(reader.read_environment(environment)),
               R"(environment RESTANTE_LOG_TO: log_to: "/log\x0asmtp_tls = optional" has a control )"
@@ -200,16 +200,16 @@ TEST(a_value_brings_no_second_line_for_the_workers) {
 }
 
 TEST(an_empty_variable_counts_as_unset) {
-  ConfigReader reader;
+  config::Loader reader;
   const char* const environment[] = {"DOMAIN=", "API_KEY=x"};
   assert_true(reader.read_environment(environment).has_value());
   assert_non_null(std::strstr(reader.finish().error().what.c_str(), "domain is not set"));
 }
 
 TEST(every_default_passes_its_own_check_and_is_what_is_written_back) {
-  const ConfigReader reader;
-  const std::string text = format_config(reader.config(), Program::kMaster);
-  for (const SettingInfo& info : all_settings()) {
+  const config::Loader reader;
+  const std::string text = config::format_config(reader.config(), Program::kMaster);
+  for (const config::SettingInfo& info : config::all_settings()) {
     const std::string line =
         std::string(info.name) + " = " + std::string(info.default_value) + "\n";
     if (text.find(line) == std::string::npos) fail_test(line);
@@ -217,29 +217,29 @@ TEST(every_default_passes_its_own_check_and_is_what_is_written_back) {
 }
 
 TEST(what_is_written_is_read_back_the_same) {
-  ConfigReader reader;
+  config::Loader reader;
   assert_true(reader
                   .read_file("domain = a.test b.test\napi_key = k\nretention = 90m\n"
                              "message_size_limit = 1000000\nsmtp_listen = [::1]:2525 *:25\n"
                              "smtp_tls = optional\nlog_level = debug\nredis_timeout = 250ms\n",
                              "f")
                   .has_value());
-  const std::string once = format_config(*reader.finish(), Program::kMaster);
-  ConfigReader again;
+  const std::string once = config::format_config(*reader.finish(), Program::kMaster);
+  config::Loader again;
   assert_true(again.read_file(once, "f").has_value());
-  assert_same(format_config(again.config(), Program::kMaster), once);
+  assert_same(config::format_config(again.config(), Program::kMaster), once);
 }
 
 TEST(a_worker_is_told_only_what_is_its_own) {
-  ConfigReader reader;
+  config::Loader reader;
   assert_true(reader
                   .read_file("domain = a.test\napi_key = topsecret\n"
                              "redis = redis://:hush@localhost\n",
                              "f")
                   .has_value());
-  const Config config = *reader.finish();
+  const config::Config config = *reader.finish();
   const auto has = [&](Program audience, const char* what) {
-    return format_config(config, audience).find(what) != std::string::npos;
+    return config::format_config(config, audience).find(what) != std::string::npos;
   };
   assert_true(has(Program::kApid, "topsecret"));
   assert_false(has(Program::kSmtpd, "topsecret"));
@@ -247,7 +247,7 @@ TEST(a_worker_is_told_only_what_is_its_own) {
   assert_true(has(Program::kSmtpd, "hush"));
   assert_false(has(Program::kMimed, "hush"));
   assert_false(has(Program::kSmtpd, "privkey.pem"));
-  const std::string shown = describe_config(config);
+  const std::string shown = config::describe_config(config);
   assert_true(shown.find("topsecret") == std::string::npos);
   assert_true(shown.find("hush") == std::string::npos);
 }
@@ -269,7 +269,7 @@ TEST(listen_addresses_are_read_in_all_their_forms) {
                         {"*:", nullptr, 0},
                         {"*:25x", nullptr, 0}};
   for (const Case& row : cases) {
-    const auto address = parse_listen(row.text);
+    const auto address = config::parse_listen(row.text);
     assert_int_equal(address.has_value(), row.host != nullptr);
     if (!address) continue;
     assert_same(address->host, row.host);
@@ -278,12 +278,12 @@ TEST(listen_addresses_are_read_in_all_their_forms) {
 }
 
 TEST(a_domain_may_be_given_in_letters_of_its_own) {
-  ConfigReader reader;
+  config::Loader reader;
   assert_true(
       reader.read_file("domain = B\u00FCCHER.test b.test\nhostname = mx.b\u00FCcher.test\n", "f")
           .has_value());
   assert_true(reader.set("api_key=k", "-o").has_value());
-  const Config config = *reader.finish();
+  const config::Config config = *reader.finish();
   assert_same(config.domain.front(), "xn--bcher-kva.test");
   assert_same(config.hostname, "mx.xn--bcher-kva.test");
   assert_true(config.has_domain("b\u00FCcher.test"));
@@ -293,38 +293,38 @@ TEST(a_domain_may_be_given_in_letters_of_its_own) {
 }
 
 TEST(names_of_mailboxes_are_a_matter_of_settings) {
-  ConfigReader reader;
-  assert_true(reader.config().mailbox_naming().letters == MailboxCase::kFold);
+  config::Loader reader;
+  assert_true(reader.config().mailbox_naming().letters == mail::MailboxCase::kFold);
   assert_true(reader
                   .read_file("mailbox_case = keep\nmailbox_tag = cut\n"
                              "mailbox_domains = separate\n",
                              "f")
                   .has_value());
-  const MailboxNaming naming = reader.config().mailbox_naming();
-  assert_true(naming.letters == MailboxCase::kKeep);
-  assert_true(naming.tag == MailboxTag::kCut);
-  assert_true(naming.domains == MailboxDomains::kSeparate);
+  const mail::MailboxNaming naming = reader.config().mailbox_naming();
+  assert_true(naming.letters == mail::MailboxCase::kKeep);
+  assert_true(naming.tag == mail::MailboxTag::kCut);
+  assert_true(naming.domains == mail::MailboxDomains::kSeparate);
   assert_same(fault_in("mailbox_tag = fold"),
               "r.conf:1: mailbox_tag: fold is not one of keep, cut");
 }
 
 TEST(a_policy_is_published_when_asked_for) {
-  ConfigReader reader;
-  assert_true(reader.config().mta_sts == MtaSts::kNone);
-  for (const auto& [name, mode] :
-       {std::pair{"testing", MtaSts::kTesting}, std::pair{"enforce", MtaSts::kEnforce}}) {
+  config::Loader reader;
+  assert_true(reader.config().mta_sts == config::MtaSts::kNone);
+  for (const auto& [name, mode] : {std::pair{"testing", config::MtaSts::kTesting},
+                                   std::pair{"enforce", config::MtaSts::kEnforce}}) {
     assert_true(reader.set(std::string("mta_sts=") + name, "-o").has_value());
     assert_true(reader.config().mta_sts == mode);
     const std::string line = std::string("mta_sts = ") + name + "\n";
-    assert_true(format_config(reader.config(), Program::kApid).contains(line));
-    assert_false(format_config(reader.config(), Program::kSmtpd).contains(line));
+    assert_true(config::format_config(reader.config(), Program::kApid).contains(line));
+    assert_false(config::format_config(reader.config(), Program::kSmtpd).contains(line));
   }
   assert_same(fault_in("mta_sts = on"),
               "r.conf:1: mta_sts: on is not one of none, testing, enforce");
 }
 
 TEST(domains_are_compared_without_case) {
-  ConfigReader reader;
+  config::Loader reader;
   assert_true(reader.set("domain=example.com", "-o").has_value());
   assert_true(reader.config().has_domain("EXAMPLE.com"));
   assert_false(reader.config().has_domain("xexample.com"));

@@ -16,7 +16,7 @@ using Defaults = std::map<std::string, std::string>;  // of settings, by name
 
 Defaults defaults_of_table() {
   Defaults defaults;
-  for (const restante::SettingInfo& setting : restante::all_settings()) {
+  for (const restante::config::SettingInfo& setting : restante::config::all_settings()) {
     defaults.emplace(setting.name, setting.default_value);
   }
   return defaults;

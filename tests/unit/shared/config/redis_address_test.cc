@@ -11,7 +11,7 @@ namespace {
 using namespace restante;
 
 std::string parts(std::string_view text) {
-  const auto address = parse_redis_address(Exact(text).view());
+  const auto address = config::parse_redis_address(Exact(text).view());
   if (!address) return "bad";
   std::string found = address->path;
   if (!address->host.empty()) found = fmt::format("{} {}", address->host, address->port);
@@ -55,14 +55,14 @@ TEST(what_is_none_is_refused) {
 }
 
 TEST(tls_is_asked_for) {
-  if (!kRedisHasTls) {
-    const auto refused = parse_redis_address("rediss://host");
+  if (!config::kRedisHasTls) {
+    const auto refused = config::parse_redis_address("rediss://host");
     assert_true(refused.error().what.find("hiredis 1.1") != std::string::npos);
     return;
   }
   assert_same(parts("rediss://user:secret@host:1/2"), "host 1  user:secret 2");
-  assert_true(parse_redis_address("rediss://host")->over_tls);
-  assert_false(parse_redis_address("redis://host")->over_tls);
+  assert_true(config::parse_redis_address("rediss://host")->over_tls);
+  assert_false(config::parse_redis_address("redis://host")->over_tls);
 }
 
 }  // namespace

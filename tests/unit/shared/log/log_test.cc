@@ -73,7 +73,7 @@ std::string events_in(const UniqueFd& file) {
 UniqueFd copy_of(int fd) { return UniqueFd(dup(fd)); }
 
 struct Files {
-  Result<LogBox> box = LogBox::make();
+  Result<log::SharedFile> box = log::SharedFile::make();
   UniqueFd first = new_file(), second = new_file();
 
   Files() {
@@ -101,8 +101,8 @@ TEST(the_next_line_goes_to_the_file_that_was_put_in) {
 }
 
 TEST(a_box_has_the_last_file_however_many_were_put_in) {
-  auto box = LogBox::make();
-  assert_false(look_into_log_box(box->for_reading(), 0).has_value());
+  auto box = log::SharedFile::make();
+  assert_false(log::look_for_file(box->for_reading(), 0).has_value());
   int puts = 0;
   for (; puts < 2000; ++puts) {
     if (!box->put(STDERR_FILENO)) break;
@@ -110,11 +110,11 @@ TEST(a_box_has_the_last_file_however_many_were_put_in) {
   assert_int_equal(puts, 2000);
   const auto file = new_file();
   assert_true(box->put(file.get()).has_value());
-  const auto found = look_into_log_box(box->for_reading(), 2000);
+  const auto found = log::look_for_file(box->for_reading(), 2000);
   assert_true(found.has_value() && found->number == 2001);
   assert_int_equal(write(found->file.get(), "x", 1), 1);
   assert_same(read_all(file.get()).value(), "x");
-  assert_false(look_into_log_box(box->for_reading(), 2001).has_value());
+  assert_false(log::look_for_file(box->for_reading(), 2001).has_value());
 }
 
 // A limit of the file's size is as good as a full disk: a write ends in the middle of a line.
@@ -143,7 +143,7 @@ TEST(lost_lines_are_counted_and_a_torn_one_spoils_no_other) {
 }
 
 std::string written_with_an_empty_box() {
-  auto box = LogBox::make();
+  auto box = log::SharedFile::make();
   const auto file = new_file();
   log::open("test", log::Level::kInfo);
   log::to_file(copy_of(box->for_reading()));

@@ -14,30 +14,30 @@ namespace {
 
 using namespace restante;
 
-std::string outcome(const std::expected<Address, PathFault>& parsed) {
+std::string outcome(const std::expected<mail::Address, mail::PathFault>& parsed) {
   if (parsed) return parsed->is_null() ? "null" : parsed->local + " at " + parsed->domain;
   switch (parsed.error()) {
-    case PathFault::kSyntax:
+    case mail::PathFault::kSyntax:
       return "syntax";
-    case PathFault::kTooLong:
+    case mail::PathFault::kTooLong:
       return "too long";
-    case PathFault::kNeedsSmtputf8:
+    case mail::PathFault::kNeedsSmtputf8:
       return "needs smtputf8";
-    case PathFault::kBadLabel:
+    case mail::PathFault::kBadLabel:
       return "bad label";
   }
   return "?";
 }
 
 std::string mailbox(std::string_view text, bool utf8) {
-  return outcome(parse_mailbox(Exact(text).view(), utf8));
+  return outcome(mail::parse_mailbox(Exact(text).view(), utf8));
 }
 
 // The outcome, a bar and the rest.
 std::string path(std::string_view text, bool utf8) {
   const Exact exact(text);
   std::string_view rest;
-  const auto parsed = parse_path(exact.view(), utf8, rest);
+  const auto parsed = mail::parse_path(exact.view(), utf8, rest);
   return outcome(parsed) + (parsed ? "|" + std::string(rest) : "");
 }
 
@@ -189,17 +189,18 @@ TEST(what_is_no_path_is_refused) {
 TEST(an_address_is_quoted_where_it_must_be) {
   for (const std::string text : {"alice@x", "\"john doe\"@x", "\"a@b\"@x", "\"a\\\"b\"@x",
                                  "\"a\\\\b\"@x", "\".a\"@x", "\"a..b\"@x", "a@[192.0.2.1]"}) {
-    assert_string_equal(parse_mailbox(text, false)->text().c_str(), text.c_str());
+    assert_string_equal(mail::parse_mailbox(text, false)->text().c_str(), text.c_str());
   }
-  assert_string_equal(parse_mailbox("\"alice\"@X", false)->text().c_str(), "alice@x");
-  assert_string_equal(Address{}.text().c_str(), "");
-  assert_string_equal((Address{.local = "postmaster", .domain = ""}.text().c_str()), "postmaster");
+  assert_string_equal(mail::parse_mailbox("\"alice\"@X", false)->text().c_str(), "alice@x");
+  assert_string_equal(mail::Address{}.text().c_str(), "");
+  assert_string_equal((mail::Address{.local = "postmaster", .domain = ""}.text().c_str()),
+                      "postmaster");
 }
 
 TEST(routes_are_recognised) {
-  assert_true(has_route("a%b"));
-  assert_true(has_route("b!a"));
-  assert_false(has_route("a+b=c"));
+  assert_true(mail::has_route("a%b"));
+  assert_true(mail::has_route("b!a"));
+  assert_false(mail::has_route("a+b=c"));
 }
 
 TEST(utf8_is_valid_in_its_shortest_form_only) {

@@ -35,27 +35,28 @@ TEST(u_labels_become_a_labels) {
       {"\u00E9\0.x"sv, ""},
       {"\xff.x", ""},
   };
-  for (const Row& row : kRows) assert_same(domain_to_ascii(row.text).value_or(""), row.ascii);
+  for (const Row& row : kRows) assert_same(mail::domain_to_ascii(row.text).value_or(""), row.ascii);
   std::string label;
   for (int i = 0; i < 80; ++i) label += "\u4F8B";
-  assert_false(domain_to_ascii(label + ".x").has_value());
+  assert_false(mail::domain_to_ascii(label + ".x").has_value());
 }
 
 TEST(a_domain_has_labels_and_no_number_at_its_end) {
-  for (const std::string_view good : {"x", "a.b-c.d_e", "1.2.3.x"}) assert_true(is_domain(good));
+  for (const std::string_view good : {"x", "a.b-c.d_e", "1.2.3.x"})
+    assert_true(mail::is_domain(good));
   for (const std::string_view bad : {"", ".", "a.", ".a", "a..b", "-a", "a-", "1.2.3.4", "a/b"}) {
-    assert_false(is_domain(bad));
+    assert_false(mail::is_domain(bad));
   }
 }
 
 TEST(composed_and_decomposed_text_become_the_same) {
-  assert_same(to_nfc("jose\u0301"), "jos\u00E9");
-  assert_same(to_nfc("jos\u00E9"), "jos\u00E9");
-  assert_same(to_nfc("E\u0301\u2764"), "\u00C9\u2764");
-  assert_same(to_nfc("\u212B"), "\u00C5");
-  assert_same(to_nfc("plain"), "plain");
-  assert_same(to_nfc(""), "");
-  assert_same(to_nfc("\xff"), "\xff");
+  assert_same(mail::to_nfc("jose\u0301"), "jos\u00E9");
+  assert_same(mail::to_nfc("jos\u00E9"), "jos\u00E9");
+  assert_same(mail::to_nfc("E\u0301\u2764"), "\u00C9\u2764");
+  assert_same(mail::to_nfc("\u212B"), "\u00C5");
+  assert_same(mail::to_nfc("plain"), "plain");
+  assert_same(mail::to_nfc(""), "");
+  assert_same(mail::to_nfc("\xff"), "\xff");
 }
 
 }  // namespace

@@ -11,25 +11,26 @@ namespace {
 
 using namespace restante;
 
-constexpr MailboxNaming kDefault;
-constexpr MailboxNaming kKeepCase{.letters = MailboxCase::kKeep};
-constexpr MailboxNaming kCutTag{.tag = MailboxTag::kCut};
-constexpr MailboxNaming kSeparate{.domains = MailboxDomains::kSeparate};
-constexpr MailboxNaming kAll{MailboxCase::kKeep, MailboxTag::kCut, MailboxDomains::kSeparate};
+constexpr mail::MailboxNaming kDefault;
+constexpr mail::MailboxNaming kKeepCase{.letters = mail::MailboxCase::kKeep};
+constexpr mail::MailboxNaming kCutTag{.tag = mail::MailboxTag::kCut};
+constexpr mail::MailboxNaming kSeparate{.domains = mail::MailboxDomains::kSeparate};
+constexpr mail::MailboxNaming kAll{mail::MailboxCase::kKeep, mail::MailboxTag::kCut,
+                                   mail::MailboxDomains::kSeparate};
 
-std::string name_of(std::string_view address, const MailboxNaming& naming) {
-  const auto parsed = parse_mailbox(address, /*utf8=*/true);
-  return parsed ? mailbox_name(*parsed, naming) : "no address";
+std::string name_of(std::string_view address, const mail::MailboxNaming& naming) {
+  const auto parsed = mail::parse_mailbox(address, /*utf8=*/true);
+  return parsed ? mail::mailbox_name(*parsed, naming) : "no address";
 }
 
-std::string tag_of(std::string_view address, const MailboxNaming& naming) {
-  const auto parsed = parse_mailbox(address, /*utf8=*/true);
-  return parsed ? cut_tag(*parsed, naming) : "no address";
+std::string tag_of(std::string_view address, const mail::MailboxNaming& naming) {
+  const auto parsed = mail::parse_mailbox(address, /*utf8=*/true);
+  return parsed ? mail::cut_tag(*parsed, naming) : "no address";
 }
 
 struct Row {
   std::string_view address;
-  MailboxNaming naming;
+  mail::MailboxNaming naming;
   std::string_view name;
 };
 
@@ -55,10 +56,10 @@ TEST(settings_decide_which_addresses_share_a_mailbox) {
 }
 
 TEST(a_name_alone_is_read_as_a_local_part) {
-  const Address bare{.local = "Alice+x", .domain = "first.test"};
-  assert_same(mailbox_name(bare, kDefault), "alice+x");
-  assert_same(mailbox_name(bare, kAll), "Alice@first.test");
-  assert_same(mailbox_name(Address{}, kCutTag), "");
+  const mail::Address bare{.local = "Alice+x", .domain = "first.test"};
+  assert_same(mail::mailbox_name(bare, kDefault), "alice+x");
+  assert_same(mail::mailbox_name(bare, kAll), "Alice@first.test");
+  assert_same(mail::mailbox_name(mail::Address{}, kCutTag), "");
 }
 
 TEST(what_is_cut_off_a_name_is_its_tag) {
@@ -78,23 +79,23 @@ TEST(what_is_cut_off_a_name_is_its_tag) {
       {"alice+news@x.test", kSeparate, ""},
   };
   for (const Row& row : kRows) assert_same(tag_of(row.address, row.naming), row.name);
-  assert_same(cut_tag(Address{}, kCutTag), "");
+  assert_same(mail::cut_tag(mail::Address{}, kCutTag), "");
 }
 
 TEST(keys_are_escaped) {
-  assert_same(mailbox_key("a.b_c+d-e=9"), "a.b_c+d-e=9");
-  assert_same(mailbox_key("Alice@x"), "%41lice%40x");
-  assert_same(mailbox_key("a}b{c"), "a%7Db%7Bc");
-  assert_same(mailbox_key("a%7Db"), "a%257%44b");
-  assert_same(mailbox_key("jos\u00E9"), "jos%C3%A9");
-  assert_same(mailbox_key(std::string_view("a\0*", 3)), "a%00%2A");
+  assert_same(mail::mailbox_key("a.b_c+d-e=9"), "a.b_c+d-e=9");
+  assert_same(mail::mailbox_key("Alice@x"), "%41lice%40x");
+  assert_same(mail::mailbox_key("a}b{c"), "a%7Db%7Bc");
+  assert_same(mail::mailbox_key("a%7Db"), "a%257%44b");
+  assert_same(mail::mailbox_key("jos\u00E9"), "jos%C3%A9");
+  assert_same(mail::mailbox_key(std::string_view("a\0*", 3)), "a%00%2A");
 }
 
 TEST(no_two_names_share_a_key) {
   std::set<std::string> keys;
   for (int byte = 0; byte < 256; ++byte) {
     for (const std::string_view before : {"", "%", "%2"}) {
-      keys.insert(mailbox_key(std::string(before) + static_cast<char>(byte)));
+      keys.insert(mail::mailbox_key(std::string(before) + static_cast<char>(byte)));
     }
   }
   assert_int_equal(keys.size(), 3 * 256);

@@ -12,10 +12,10 @@
 
 namespace {
 
-using restante::Network;
+using restante::net::AddressRange;
 
 bool is_in(const char* address, std::string_view range) {
-  const auto network = Network::parse(range);
+  const auto network = AddressRange::parse(range);
   sockaddr_storage storage{};
   sockaddr_in ipv4{};
   sockaddr_in6 ipv6{};
@@ -53,7 +53,7 @@ TEST(ipv4_is_the_same_however_a_socket_shows_it) {
 TEST(any_other_text_is_refused) {
   for (const char* text : {"", "/8", "localhost", "10.0.0.0/33", "::1/129", "10.0.0.0/", "10/8",
                            "10.0.0.0/8x", "10.0.0.0/-1", "10.0.0.0/8/8"}) {
-    assert_false(Network::parse(text).has_value());
+    assert_false(AddressRange::parse(text).has_value());
   }
 }
 

@@ -29,11 +29,11 @@ using std::chrono::milliseconds;
 // One connection of a client, seen from the parser.
 struct Connection {
   UniqueFd fd;
-  SharedMimeProgress progress;
+  parser::SharedProgress progress;
 
   // The mail of the next request; "" where there is none.
   [[nodiscard]] std::string request() const {
-    mime::PacketHeader header{};
+    parser::PacketHeader header{};
     std::string mail(100, '\0');
     iovec parts[] = {{&header, sizeof header}, {mail.data(), mail.size()}};
     const ReceivedPacket packet = receive_packet(fd.get(), parts);
@@ -47,7 +47,8 @@ struct Connection {
   }
 
   void answer(std::string_view summary) const {
-    mime::PacketHeader header{.kind = mime::PacketKind::kAnswer, .pieces = {summary.size(), 0, 0}};
+    parser::PacketHeader header{.kind = parser::PacketKind::kAnswer,
+                                .pieces = {summary.size(), 0, 0}};
     iovec parts[] = {{&header, sizeof header}, {const_cast<char*>(summary.data()), summary.size()}};
     if (!send_packet(fd.get(), parts, -1)) std::abort();
     ++progress->answered;
@@ -72,7 +73,7 @@ class Bench {
 
   // Outcomes are gathered in `outcomes`: of a mail that was parsed its summary.
   void parse(std::string_view mail) {
-    client_->parse(mail, [this](const std::optional<Fragments>& made) {
+    client_->parse(mail, [this](const std::optional<mail::Fragments>& made) {
       outcomes += (made ? made->summary : "failed") + " ";
     });
   }
@@ -85,11 +86,11 @@ class Bench {
         wait();
         continue;
       }
-      mime::PacketHeader header{};
+      parser::PacketHeader header{};
       iovec part{&header, sizeof header};
       const ReceivedPacket hello = receive_packet(made.fd.get(), {&part, 1});
-      if (header.kind != mime::PacketKind::kHello) std::abort();
-      made.progress = *SharedMimeProgress::map(hello.passed.get());
+      if (header.kind != parser::PacketKind::kHello) std::abort();
+      made.progress = *parser::SharedProgress::map(hello.passed.get());
       return made;
     }
   }
@@ -101,10 +102,10 @@ class Bench {
   std::string outcomes;
 
  private:
-  EventLoop loop_;
+  net::EventLoop loop_;
   TemporaryDirectory directory_;
   UniqueFd listener_;
-  std::optional<MimeClient> client_;
+  std::optional<parser::Client> client_;
 };
 
 TEST(answers_go_to_those_who_asked_in_order) {
@@ -200,7 +201,7 @@ TEST(a_parser_that_hangs_is_left_in_time) {
     assert_same(parser.request(), "mail");
     parser.take();
     if (hang > 0) parser.progress->taken_at = std::numeric_limits<std::int64_t>::max();
-    while (!has_hung_up(parser.fd.get())) bench.wait();
+    while (!net::has_hung_up(parser.fd.get())) bench.wait();
   }
   assert_same(bench.outcomes, "failed ");
   assert_true(monotonic_now() - start >= 2 * milliseconds(600));

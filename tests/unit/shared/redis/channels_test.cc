@@ -14,7 +14,7 @@ using namespace restante;
 struct Setup {
   bool up = true;
   std::string asked, told;
-  RedisChannels channels{[this](std::string_view command, std::string_view channel) {
+  redis::Channels channels{[this](std::string_view command, std::string_view channel) {
     if (!up) return false;
     asked += std::string(command) + ' ' + std::string(channel) + '\n';
     return true;

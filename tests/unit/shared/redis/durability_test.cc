@@ -10,7 +10,7 @@ namespace {
 
 using namespace restante;
 
-RedisFacts safe() {
+redis::Facts safe() {
   return {{"role", "master"},         {"aof_enabled", "1"},
           {"maxmemory", "0"},         {"maxmemory_policy", "noeviction"},
           {"evicted_keys", "0"},      {"aof_last_write_status", "ok"},
@@ -18,17 +18,17 @@ RedisFacts safe() {
           {"used_memory", "1000000"}, {"min-replicas-to-write", "0"}};
 }
 
-std::string judged(const RedisFacts& facts, bool behind_sentinel = false) {
+std::string judged(const redis::Facts& facts, bool behind_sentinel = false) {
   std::string text;
-  for (const RedisFinding& finding : judge_redis(facts, behind_sentinel).findings) {
-    text += std::string(risk_name(finding.risk)) + (finding.loses ? "! " : " ");
+  for (const redis::Finding& finding : redis::judge(facts, behind_sentinel).findings) {
+    text += std::string(redis::risk_name(finding.risk)) + (finding.loses ? "! " : " ");
   }
   return text;
 }
 
 TEST(what_a_redis_may_lose_is_named) {
   const struct {
-    RedisFacts changes;
+    redis::Facts changes;
     const char* risks;
   } cases[] = {
       {{}, ""},
@@ -46,14 +46,14 @@ TEST(what_a_redis_may_lose_is_named) {
       {{{"role", "slave"}}, "replica! "},
   };
   for (const auto& one : cases) {
-    RedisFacts facts = safe();
+    redis::Facts facts = safe();
     for (const auto& [name, value] : one.changes) facts[name] = value;
     assert_same(judged(facts), one.risks);
   }
 }
 
 TEST(what_is_not_told_is_unknown) {
-  RedisFacts facts = safe();
+  redis::Facts facts = safe();
   facts.erase("appendfsync");
   facts.erase("save");
   assert_same(judged(facts), "unknown ");
@@ -63,29 +63,30 @@ TEST(what_is_not_told_is_unknown) {
 }
 
 TEST(behind_a_sentinel_a_replica_has_to_be_there) {
-  RedisFacts facts = safe();
+  redis::Facts facts = safe();
   assert_same(judged(facts, true), "no_replica ");
   facts["min-replicas-to-write"] = "1";
   assert_same(judged(facts, true), "");
 }
 
 TEST(a_redis_is_nearly_full_above_nine_tenths) {
-  RedisFacts facts = safe();
-  assert_false(judge_redis(facts, false).nearly_full);  // no limit
+  redis::Facts facts = safe();
+  assert_false(redis::judge(facts, false).nearly_full);  // no limit
   facts["maxmemory"] = "1000";
   facts["used_memory"] = "900";
-  assert_false(judge_redis(facts, false).nearly_full);
+  assert_false(redis::judge(facts, false).nearly_full);
   facts["used_memory"] = "901";
-  assert_true(judge_redis(facts, false).nearly_full);
+  assert_true(redis::judge(facts, false).nearly_full);
 }
 
 TEST(risks_are_bits_with_names) {
-  const RedisRisks both = bit_of(RedisRisk::kEviction) | bit_of(RedisRisk::kNoLog);
-  assert_same(risk_names(both), "eviction, no_log");
-  RedisFacts facts = safe();
+  const redis::Risks both =
+      redis::bit_of(redis::Risk::kEviction) | redis::bit_of(redis::Risk::kNoLog);
+  assert_same(redis::risk_names(both), "eviction, no_log");
+  redis::Facts facts = safe();
   facts["maxmemory_policy"] = "allkeys-lru";
   facts["aof_enabled"] = "0";
-  assert_true(judge_redis(facts, false).risks() == both);
+  assert_true(redis::judge(facts, false).risks() == both);
 }
 
 }  // namespace

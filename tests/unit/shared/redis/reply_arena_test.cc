@@ -15,9 +15,9 @@
 namespace {
 
 using restante::CPtr;
-using restante::RedisReply;
+using restante::redis::Reply;
 
-std::string shown(const RedisReply& reply) {
+std::string shown(const Reply& reply) {
   if (reply.is_nil()) return "nil";
   if (reply.is_text()) return "'" + std::string(reply.text()) + "'";
   if (!reply.is_array()) return std::to_string(reply.integer());
@@ -31,7 +31,7 @@ std::string shown(const RedisReply& reply) {
 // The replies in `bytes`, which come so many at a time; then "error" if they are no replies.
 std::string read(std::string_view bytes, std::size_t at_a_time) {
   const CPtr<redisReader, redisReaderFree> reader(redisReaderCreate());
-  restante::keep_replies_together(*reader);
+  restante::redis::keep_replies_together(*reader);
   std::string all;
   while (!bytes.empty()) {
     const std::string_view part = bytes.substr(0, at_a_time);
@@ -42,7 +42,7 @@ std::string read(std::string_view bytes, std::size_t at_a_time) {
       reply = nullptr;
       if (redisReaderGetReply(reader.get(), &reply) != REDIS_OK) return all + "error";
       if (reply == nullptr) break;
-      all += shown(RedisReply(static_cast<redisReply*>(reply))) + ";";
+      all += shown(Reply(static_cast<redisReply*>(reply))) + ";";
       reader->fn->freeObject(reply);
     } while (true);
   }

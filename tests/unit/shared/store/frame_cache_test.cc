@@ -16,15 +16,15 @@ std::string bodies(int number, std::size_t size = 0) {
 }
 
 std::string frame_of(std::string_view bodies, std::string_view details) {
-  return FrameWriter().write({.bodies = bodies, .details = details, .data = "\r\n"}).bytes;
+  return store::FrameWriter().write({.bodies = bodies, .details = details, .data = "\r\n"}).bytes;
 }
 
 TEST(each_frame_gives_its_own_head_again_and_again) {
-  EventLoop loop;
-  FrameCache heads(loop.base());
+  net::EventLoop loop;
+  store::FrameCache heads(loop.base());
   for (int round = 0; round < 3; ++round) {
     for (int number = 0; number < 1000; ++number) {
-      const MailHead& head = heads.read(frame_of(bodies(number), R"("size":1)"));
+      const store::MailHead& head = heads.read(frame_of(bodies(number), R"("size":1)"));
       assert_same(head.bodies, bodies(number));
       assert_same(head.details, R"("size":1)");
     }
@@ -32,8 +32,8 @@ TEST(each_frame_gives_its_own_head_again_and_again) {
 }
 
 TEST(a_large_head_is_read_and_takes_no_others_place) {
-  EventLoop loop;
-  FrameCache heads(loop.base());
+  net::EventLoop loop;
+  store::FrameCache heads(loop.base());
   for (int number = 0; number < 10; ++number) {
     const std::string large = bodies(number, 100'000);
     assert_true(heads.read(frame_of(large, "")).bodies == large);
@@ -42,11 +42,11 @@ TEST(a_large_head_is_read_and_takes_no_others_place) {
 }
 
 TEST(what_is_damaged_says_so) {
-  EventLoop loop;
-  FrameCache heads(loop.base());
+  net::EventLoop loop;
+  store::FrameCache heads(loop.base());
   const std::string frame = frame_of(bodies(1), R"("size":1)");
   for (const std::string_view damaged : {"", "x", "no frame at all"}) {
-    const MailHead& head = heads.read(damaged);
+    const store::MailHead& head = heads.read(damaged);
     assert_true(head.bodies.ends_with(R"("parse_error":true)"));
     assert_same(head.details, "");
   }

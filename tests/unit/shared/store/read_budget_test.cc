@@ -9,7 +9,7 @@
 
 namespace {
 
-using restante::ReadBudget;
+using restante::store::ReadBudget;
 
 struct Visitors {
   void come(const std::string& name, std::uint64_t bytes) {

@@ -22,20 +22,20 @@
 #include <string>
 
 #include "shared/base/build_kind.h"
+#include "shared/base/program.h"
+#include "shared/base/unique_fd.h"
 #include "shared/worker/landlock.h"
 #include "shared/worker/sandbox_state.h"
 #include "testing.h"
-#include "shared/base/unique_fd.h"
-#include "shared/base/program.h"
 
 namespace {
 
-using restante::Config;
 using restante::kFitsSandbox;
-using restante::Sandbox;
-using restante::SandboxState;
-using restante::UniqueFd;
 using restante::Program;
+using restante::UniqueFd;
+using restante::config::Config;
+using restante::config::Sandbox;
+using restante::worker::SandboxState;
 
 constexpr int kNoSandbox = 100;  // as the status of a child
 constexpr const char* kPasswords = "/etc/passwd";
@@ -53,7 +53,7 @@ template <class Job>
 std::string fate(Program kind, const Config& config, const Job& job) {
   const pid_t pid = fork();
   if (pid == 0) {
-    if (!restante::enter_sandbox(kind, config)) _exit(kNoSandbox);
+    if (!restante::worker::enter_sandbox(kind, config)) _exit(kNoSandbox);
     errno = 0;
     const long result = job();
     syscall(SYS_exit_group, result < 0 ? errno : 0);
@@ -72,7 +72,9 @@ std::string fate(Program kind, const Job& job) {
 
 constexpr Program kAll[] = {Program::kSmtpd, Program::kApid, Program::kMimed};
 
-bool has_port_rules() { return restante::landlock_version() >= restante::kLandlockPorts; }
+bool has_port_rules() {
+  return restante::worker::landlock_version() >= restante::worker::kLandlockPorts;
+}
 
 sockaddr_in loopback(std::uint16_t port) {
   return {.sin_family = AF_INET,
@@ -129,7 +131,7 @@ TEST_IF(kFitsSandbox, no_file_can_be_opened) {
 }
 
 TEST_IF(kFitsSandbox, where_some_files_are_needed_the_others_stay_closed) {
-  if (restante::landlock_version() == 0) skip();
+  if (restante::worker::landlock_version() == 0) skip();
   const Config config = config_with("localhost:6379");
   const auto try_to_read = [&](const char* path) {
     return fate(Program::kSmtpd, config, [path] { return long{open(path, O_RDONLY)}; });
@@ -140,7 +142,7 @@ TEST_IF(kFitsSandbox, where_some_files_are_needed_the_others_stay_closed) {
 }
 
 TEST_IF(kFitsSandbox, apid_reads_below_the_directory_of_challenges_alone) {
-  if (restante::landlock_version() == 0) skip();
+  if (restante::worker::landlock_version() == 0) skip();
   const TemporaryDirectory directory;
   const std::string token = directory.path() + "/token";
   close(open(token.c_str(), O_WRONLY | O_CREAT, 0600));
@@ -225,8 +227,7 @@ TEST_IF(kFitsSandbox, an_abort_is_one_still) {
 
 TEST_IF(kFitsSandbox, mimed_makes_no_socket) {
   for (const int family : {AF_UNIX, AF_INET, AF_INET6}) {
-    assert_same(fate(Program::kMimed, [=] { return long{socket(family, SOCK_STREAM, 0)}; }),
-                "SYS");
+    assert_same(fate(Program::kMimed, [=] { return long{socket(family, SOCK_STREAM, 0)}; }), "SYS");
   }
 }
 

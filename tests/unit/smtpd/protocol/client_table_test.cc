@@ -11,11 +11,11 @@ namespace {
 using namespace restante::smtpd;
 
 // The places that a client gets when it asks so many times.
-std::vector<ClientTable::Place> take(ClientTable& table, std::string_view client, int times,
-                                     std::uint64_t limit) {
-  std::vector<ClientTable::Place> places;
+std::vector<ClientTable::Slot> take(ClientTable& table, std::string_view client, int times,
+                                    std::uint64_t limit) {
+  std::vector<ClientTable::Slot> places;
   for (int i = 0; i < times; ++i) {
-    if (auto place = table.take(client, limit)) places.push_back(std::move(*place));
+    if (auto place = table.admit(client, limit)) places.push_back(std::move(*place));
   }
   return places;
 }
@@ -30,11 +30,11 @@ TEST(a_client_has_as_many_places_as_the_limit_says) {
 
 TEST(a_place_that_is_given_back_can_be_taken_again) {
   ClientTable table;
-  auto first = table.take("c", 1);
-  const bool refused = !table.take("c", 1);
+  auto first = table.admit("c", 1);
+  const bool refused = !table.admit("c", 1);
   first.reset();
   const bool empty = table.clients() == 0;
-  const bool again = table.take("c", 1).has_value();
+  const bool again = table.admit("c", 1).has_value();
   assert_true(refused && empty && again);
 }
 

@@ -134,7 +134,7 @@ Message read(std::string_view bytes, const std::vector<std::size_t>& cuts) {
     if (message.status == 'd') message.rest += piece;
   });
   if (message.status == 'd' && reader.over_limit()) message.status = 'o';
-  message.kept = reader.take();
+  message.kept = reader.extract();
   return message;
 }
 
@@ -255,7 +255,7 @@ TEST(dots_and_ends_are_found_wherever_they_stand) {
       std::string_view left = bytes;
       assert_int_equal(static_cast<int>(reader.consume(left)),
                        static_cast<int>(DataReader::Status::kDone));
-      assert_true(reader.take() ==
+      assert_true(reader.extract() ==
                   std::string(before, 'x') + "\r\n.y\r\nz\r\n" + std::string(after, 'x') + "\r\n");
     }
   }
@@ -268,7 +268,7 @@ TEST(a_message_that_is_taken_is_gone) {
   assert_int_equal(static_cast<int>(reader.consume(bytes)),
                    static_cast<int>(DataReader::Status::kDone));
   assert_int_equal(reader.held(), 4);
-  assert_true(reader.take() == "hi\r\n");
+  assert_true(reader.extract() == "hi\r\n");
   assert_int_equal(reader.held(), 0);
 }
 
@@ -297,7 +297,7 @@ std::string chunks_of(std::string_view bytes, const std::vector<std::size_t>& cu
     }
     rest += piece;
   });
-  return reader.take() + "|" + rest;
+  return reader.extract() + "|" + rest;
 }
 
 TEST(chunks_are_counted_however_they_are_cut) {

@@ -16,9 +16,9 @@ inline SessionSettings session_settings(std::uint64_t message_size_limit = 26214
           .message_size_limit = message_size_limit,
           .recipient_limit = recipient_limit,
           .error_limit = 20,
-          .mailbox_case = MailboxCase::kFold,
+          .mailbox_case = mail::MailboxCase::kFold,
           .header_limits = header_limits,
-          .bare_newline = BareNewline::kKeep,
+          .bare_newline = config::BareNewline::kKeep,
           .tls_available = false,
           .tls_required = false};
 }

@@ -33,7 +33,7 @@ bool next_is(Session& session) {
 // The reply to `bytes`, when the session asks nothing.
 std::string say(Session& session, std::string_view bytes) {
   session.receive(bytes);
-  return next_is<Idle>(session) ? session.take_output() : "not idle";
+  return next_is<Idle>(session) ? session.extract_output() : "not idle";
 }
 
 std::string_view without_end(std::string_view line) { return line.substr(0, line.find('\r')); }
@@ -41,7 +41,7 @@ std::string_view without_end(std::string_view line) { return line.substr(0, line
 // A session past its greeting and HELO.
 std::unique_ptr<Session> greeted() {
   auto session = std::make_unique<Session>(kSettings);
-  (void)session->take_output();
+  (void)session->extract_output();
   (void)say(*session, "HELO c\r\n");
   return session;
 }
@@ -60,7 +60,7 @@ std::unique_ptr<Session> in_data() {
   auto session = at_data();
   (void)session->next_action();
   session->answer(Reply::kOk);
-  (void)session->take_output();
+  (void)session->extract_output();
   return session;
 }
 
@@ -71,11 +71,11 @@ TEST(a_question_is_asked_once_and_holds_up_what_follows) {
   assert_true(next_is<Idle>(*session));
   session->receive("RSET\r\n");
   assert_true(next_is<Idle>(*session));
-  assert_true(session->take_output().empty());
+  assert_true(session->extract_output().empty());
   assert_false(session->at_rest());
   session->answer(Reply::kOk);
   assert_true(next_is<Idle>(*session));
-  assert_true(session->take_output() == "250 2.1.0 Ok\r\n250 2.0.0 Ok\r\n250 2.0.0 Ok\r\n");
+  assert_true(session->extract_output() == "250 2.1.0 Ok\r\n250 2.0.0 Ok\r\n250 2.0.0 Ok\r\n");
   assert_true(session->at_rest());
 }
 
@@ -83,7 +83,7 @@ TEST(an_answer_to_no_question_is_ignored) {
   auto session = greeted();
   session->answer(Reply::kStoreAway);
   session->tls_started({});
-  assert_true(session->take_output().empty());
+  assert_true(session->extract_output().empty());
   assert_true(say(*session, "NOOP\r\n") == "250 2.0.0 Ok\r\n");
 }
 
@@ -123,7 +123,7 @@ TEST(bytes_before_the_reply_to_data_end_the_session) {
     session->receive("R");
     session->answer(verdict, "9");
     assert_true(next_is<Close>(*session));
-    assert_true(session->take_output().ends_with("554 5.5.0 Improper command pipelining\r\n"));
+    assert_true(session->extract_output().ends_with("554 5.5.0 Improper command pipelining\r\n"));
   }
 }
 
@@ -144,7 +144,7 @@ TEST(a_chunk_may_come_before_it_is_admitted) {
       session->answer(Reply::kOk);
     }
     assert_true(next_is<Idle>(*session));
-    assert_true(session->take_output().ends_with("\r\n250 2.0.0 Ok\r\n"));
+    assert_true(session->extract_output().ends_with("\r\n250 2.0.0 Ok\r\n"));
     assert_true(session->at_rest());
   }
 }
@@ -155,10 +155,10 @@ TEST(commands_behind_a_message_wait_for_its_answer) {
   assert_true(next_is<Deliver>(*session));
   session->receive("QUIT\r\n");
   assert_true(next_is<Idle>(*session));
-  assert_true(session->take_output().empty());
+  assert_true(session->extract_output().empty());
   session->answer(Reply::kOk);
   assert_true(next_is<Close>(*session));
-  assert_true(session->take_output() ==
+  assert_true(session->extract_output() ==
               "250 2.0.0 Ok: stored\r\n250 2.0.0 Ok\r\n221 2.0.0 Bye\r\n");
 }
 
@@ -166,19 +166,19 @@ TEST(plain_text_after_starttls_closes_without_a_reply) {
   auto session = greeted();
   session->receive("STARTTLS\r\n");
   assert_true(next_is<StartTls>(*session));
-  (void)session->take_output();
+  (void)session->extract_output();
   session->receive("x");
   session->tls_started({});
   session->end(Reply::kIdleTimeout);
   assert_true(next_is<Close>(*session));
-  assert_true(session->take_output().empty());
+  assert_true(session->extract_output().empty());
 }
 
 TEST(tls_makes_the_session_forget) {
   auto session = greeted();
   session->receive("STARTTLS\r\n");
   assert_true(next_is<StartTls>(*session));
-  (void)session->take_output();
+  (void)session->extract_output();
   session->tls_started({"TLSv1.3", "cipher"});
   assert_true(session->helo().empty());
   assert_true(session->tls()->version == "TLSv1.3");
@@ -190,7 +190,7 @@ TEST(a_client_refused_at_once_sees_no_220) {
   Session session(kSettings);
   session.end(Reply::kTooManyConnections);
   assert_true(next_is<Close>(session));
-  assert_true(session.take_output() == "421 4.7.0 Too many connections: try again later\r\n");
+  assert_true(session.extract_output() == "421 4.7.0 Too many connections: try again later\r\n");
 }
 
 TEST(nothing_is_said_after_the_last_reply) {
@@ -203,7 +203,7 @@ TEST(nothing_is_said_after_the_last_reply) {
   session->receive("NOOP\r\n");
   assert_true(next_is<Close>(*session));
   assert_true(next_is<Close>(*session));
-  assert_true(session->take_output() == "421 4.3.2 Shutting down: try again later\r\n");
+  assert_true(session->extract_output() == "421 4.3.2 Shutting down: try again later\r\n");
 }
 
 TEST(a_session_is_at_rest_outside_transactions) {
@@ -238,10 +238,10 @@ TEST(all_is_counted) {
 // What a postmaster who looks for a mail is shown: which command, what was said, whose mail.
 TEST(what_moves_no_mail_is_told) {
   auto session = std::make_unique<Session>(kSettings);
-  (void)session->take_output();
+  (void)session->extract_output();
   const auto told = [&session] {
     std::string text;
-    for (const Refusal& one : session->take_refusals()) {
+    for (const Refusal& one : session->extract_refusals()) {
       text +=
           fmt::format("{}|{}|{}|{}\n", reply_row(one.reply).name, one.command, one.from, one.told);
     }
@@ -272,7 +272,7 @@ TEST(a_delivery_that_failed_is_told_by_the_driver) {
   session->receive(".\r\n");
   (void)session->next_action();
   session->answer(Reply::kStoreAway);
-  assert_true(session->take_refusals().empty());
+  assert_true(session->extract_refusals().empty());
   assert_int_equal(session->counts().refused, 1);
 }
 
@@ -285,7 +285,7 @@ TEST(only_so_much_is_told_of_one_client) {
   std::size_t told = 0;
   for (int i = 0; i < 500; ++i) {
     (void)say(*session, fmt::format("RCPT TO:<{}@example.com>\r\n", i));
-    told += session->take_refusals().size();
+    told += session->extract_refusals().size();
   }
   assert_int_equal(told, 100);
   assert_int_equal(session->counts().refused, 500 - kSettings.recipient_limit);

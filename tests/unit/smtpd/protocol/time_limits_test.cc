@@ -12,7 +12,7 @@ using namespace restante::smtpd;
 using namespace std::chrono_literals;
 using std::chrono::milliseconds;
 
-constexpr Load kEmpty{0, 1000}, kFull{1000, 1000};
+constexpr Occupancy kEmpty{0, 1000}, kFull{1000, 1000};
 constexpr TimeSettings kDefaults{5min, 100};
 constexpr Wait kAll[] = {Wait::kProxyHeader, Wait::kHandshake, Wait::kCommand, Wait::kData,
                          Wait::kReplies};
@@ -57,13 +57,13 @@ TEST(the_rate_goes_up_to_five_times) {
 
 // Asks twice a second, as the sweep does, and gives the client's bytes every `every`. Says when
 // the wait was over, and why.
-std::string fate(Wait kind, milliseconds every, std::size_t bytes, Load load = kEmpty,
+std::string fate(Wait kind, milliseconds every, std::size_t bytes, Occupancy occupancy = kEmpty,
                  TimeSettings settings = kDefaults) {
-  Patience patience;
+  WaitLimit patience;
   patience.wait_for(kind, 0s);
   for (milliseconds now = 500ms; now <= 1h; now += 500ms) {
     if (kind == Wait::kData && now % every == 0s) patience.received(bytes, now);
-    const std::string_view why = patience.overdue(now, load, settings);
+    const std::string_view why = patience.overdue(now, occupancy, settings);
     if (!why.empty()) return std::to_string(now / 1s) + " s: " + std::string(why);
     patience.wait_for(kind, now);
   }
@@ -95,7 +95,7 @@ TEST(a_message_that_comes_in_drops_is_cut) {
 }
 
 TEST(whoever_does_what_he_was_waited_for_gets_new_time) {
-  Patience patience;
+  WaitLimit patience;
   patience.wait_for(Wait::kCommand, 0s);
   patience.satisfied(200s);
   assert_true(patience.overdue(499s, kEmpty, kDefaults).empty());
@@ -105,7 +105,7 @@ TEST(whoever_does_what_he_was_waited_for_gets_new_time) {
 }
 
 TEST(silence_is_what_the_client_owes) {
-  Patience patience;
+  WaitLimit patience;
   patience.wait_for(Wait::kCommand, 1s);
   assert_true(patience.silence(4s) == 3s);
   patience.satisfied(4s);
