@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The worker: puts the parts together and runs until the master wants it gone.
 #include "apid/worker.h"
 
 #include <algorithm>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// When a certificate expires (the only file of restantectl with OpenSSL).
 #include "ctl/certificate.h"
 
 #include <openssl/pem.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// What `restantectl check` finds.
 #include "ctl/findings.h"
 
 #include "ctl/text.h"

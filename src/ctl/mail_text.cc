@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Mails for people (the only file with cJSON).
 #include "ctl/mail_text.h"
 
 #include <cjson/cJSON.h>

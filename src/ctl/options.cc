@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The command line of restantectl(8), and the settings that it works with.
 #include "ctl/options.h"
 
 #include <getopt.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Questions to the DNS (the only file with libresolv).
 #include "ctl/resolver.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// What the segment says of the restante that runs.
 #include "ctl/status.h"
 
 #include <algorithm>

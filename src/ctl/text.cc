@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Texts for a terminal.
 #include "ctl/text.h"
 
 #include <fmt/format.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Receives the listening sockets that systemd passed to the master (sd_listen_fds(3)).
 #include "master/activation.h"
 
 #include <arpa/inet.h>

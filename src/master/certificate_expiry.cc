@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Decides when the log warns that a certificate expires.
 #include "master/certificate_expiry.h"
 
 #include <ctime>

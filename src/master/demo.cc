@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// `restante --demo`: makes everything that a trial needs, and removes it at the end.
 #include "master/demo.h"
 
 #include <pwd.h>

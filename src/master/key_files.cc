@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Reads the files that hold secrets: API keys, certificates and their keys.
 #include "master/key_files.h"
 
 #include <fcntl.h>
@@ -19,7 +18,6 @@
 #include "shared/base/file.h"
 #include "shared/base/program.h"
 #include "shared/base/secrets.h"
-#include "shared/base/unique_fd.h"
 #include "shared/worker/context.h"
 
 namespace restante::master {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The listening sockets. The master binds them while it may still bind ports below 1024.
 #include "master/listeners.h"
 
 #include <arpa/inet.h>
@@ -13,7 +12,6 @@
 
 #include "master/activation.h"
 #include "master/unix_socket.h"
-#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 #include "shared/net/socket_address.h"
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The file that the log is written to.
 #include "master/log_file.h"
 
 #include <fcntl.h>
@@ -12,7 +11,6 @@
 #include <optional>
 #include <vector>
 
-#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 #include "shared/net/socket_address.h"
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: ISC
-// Reports the state of the service to systemd (sd_notify(3)).
 #include "master/notify.h"
 
 #include <fmt/core.h>
 #include <systemd/sd-daemon.h>
 
 #include <algorithm>
-#include <cstdint>
 
 namespace restante::master::notify {
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The command line of restante(8).
 #include "master/options.h"
 
 #include <getopt.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Gives up the privileges of root for good.
 #include "master/privileges.h"
 
 #include <fcntl.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Decides which processes run: when each of them is started, replaced, drained and killed.
 #include "master/process_table.h"
 
 #include <sysexits.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Reads and checks the new configuration of a reload, and makes the new workers from it.
 #include "master/reload.h"
 
 #include <fmt/ranges.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// When a process that ended is started again.
 #include "master/restart_policy.h"
 
 #include <algorithm>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// What is made once and shared by all generations of workers.
 #include "master/service.h"
 
 #include <unistd.h>
@@ -9,7 +8,6 @@
 #include <utility>
 
 #include "shared/base/program.h"
-#include "shared/memory/segment.h"
 #include "shared/memory/ticket_keys.h"
 
 namespace restante::master {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Reads the configuration from where it comes from.
 #include "master/sources.h"
 
 #include <unistd.h>

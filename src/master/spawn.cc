@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// fork and exec of one program with named descriptors.
 #include "master/spawn.h"
 
 #include <fcntl.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Runs the processes of the master: the one event loop that carries out what ProcessTable decides.
 #include "master/supervisor.h"
 
 #include <fcntl.h>
@@ -15,7 +14,6 @@
 
 #include "shared/base/clock.h"
 #include "shared/base/program.h"
-#include "shared/base/unique_fd.h"
 #include "shared/worker/context.h"
 
 namespace restante::master {

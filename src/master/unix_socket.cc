@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// A Unix socket that other programs connect to, such as a reverse proxy.
 #include "master/unix_socket.h"
 
 #include <fcntl.h>
@@ -9,7 +8,6 @@
 
 #include <cerrno>
 
-#include "shared/base/unique_fd.h"
 #include "shared/net/socket_address.h"
 
 namespace restante::master {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Makes what each generation of workers owns.
 #include "master/worker_set.h"
 
 #include <unistd.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Has GMime split multiparts, and turns what it finds into parts that are views of the raw mail.
 #include "mimed/mime.h"
 
 #include <gmime/gmime.h>
@@ -13,7 +12,6 @@
 
 #include "mimed/findings/details.h"
 #include "mimed/header/fields.h"
-#include "mimed/parts/assemble.h"
 #include "mimed/parts/part.h"
 #include "shared/base/ascii.h"
 #include "shared/base/c_ptr.h"

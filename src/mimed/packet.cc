@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Requests in, answers out: what is in a packet and what is in its memfd.
 #include "mimed/packet.h"
 
 #include <fcntl.h>
@@ -7,13 +6,11 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 
 #include "shared/base/file.h"
 #include "shared/base/packet_socket.h"
-#include "shared/base/unique_fd.h"
 
 namespace restante::mimed {
 namespace {

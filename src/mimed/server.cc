@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Polls the life pipe, the listener and the clients; parses one mail at a time.
 #include "mimed/server.h"
 
 #include <sys/socket.h>
@@ -8,9 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 
-#include "mimed/packet.h"
 #include "shared/base/clock.h"
-#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 #include "shared/parser/protocol.h"
 

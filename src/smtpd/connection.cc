@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// One client: its stream, its session and its time limits.
 #include "smtpd/connection.h"
 
 #include <exception>
@@ -7,7 +6,6 @@
 #include <variant>
 
 #include "shared/base/clock.h"
-#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 #include "smtpd/protocol/proxy_header.h"
 #include "smtpd/trace.h"

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// What makes two deliveries the same one tried again.
 #include "smtpd/fingerprint.h"
 
 #include <openssl/evp.h>

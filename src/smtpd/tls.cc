@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// A client's bytes, in clear or through TLS.
 #include "smtpd/tls.h"
 
 #include <openssl/core_names.h>
@@ -17,7 +16,6 @@
 #include <vector>
 
 #include "shared/base/c_ptr.h"
-#include "shared/base/unique_fd.h"
 
 namespace restante::smtpd {
 namespace {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The trace header that a message gets on top.
 #include "smtpd/trace.h"
 
 #include <fmt/format.h>

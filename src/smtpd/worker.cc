@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// One SMTP worker: accepts clients, holds their connections, and empties itself when told to go.
 #include "smtpd/worker.h"
 
 #include <netinet/in.h>
@@ -16,7 +15,6 @@
 #include "shared/base/program.h"
 #include "shared/base/rlimit.h"
 #include "shared/base/secrets.h"
-#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 #include "shared/net/accept.h"
 #include "shared/redis/tls.h"

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The HTTP API: checks each request and has the handler of its route respond.
 #include "apid/api/api.h"
 
 #include <algorithm>

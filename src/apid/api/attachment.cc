@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The response that gives one attachment of a mail as a download.
 #include "apid/api/attachment.h"
 
 #include <fmt/core.h>

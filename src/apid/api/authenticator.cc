@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Checks the API key of a request, and counts the wrong keys of each client.
 #include "apid/api/authenticator.h"
 
 #include <algorithm>

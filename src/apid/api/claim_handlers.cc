@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The route of claims: /emails/USER/claim.
 #include "apid/api/claim_handlers.h"
 
 #include <memory>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Server-sent events: lists what is newer than the last event, again after each change.
 #include "apid/api/event_handlers.h"
 
 #include <chrono>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The configured API keys, compared by hash in constant time.
 #include "apid/api/keys.h"
 
 #include <gnutls/crypto.h>

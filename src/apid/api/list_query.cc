@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: ISC
-// The table of query parameters, and the link to the next page.
 #include "apid/api/list_query.h"
 
 #include <fmt/core.h>
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <optional>
 #include <utility>
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Filters mails by sender and subject, by searching their summaries as they are stored, in JSON.
 #include "apid/api/mail_filter.h"
 
 #include <algorithm>

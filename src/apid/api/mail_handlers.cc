@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Routes of one mail: /emails/USER/ID.
 #include "apid/api/mail_handlers.h"
 
 #include <fmt/core.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The JSON of stored mails: their fragments (mail/message.h) joined, and never parsed.
 #include "apid/api/mail_json.h"
 
 #include <algorithm>

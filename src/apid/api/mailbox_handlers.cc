@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Routes of a mailbox: /emails/USER.
 #include "apid/api/mailbox_handlers.h"
 
 #include <fmt/core.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The metrics in the text exposition format of Prometheus.
 #include "apid/api/metrics.h"
 
 #include <fmt/core.h>

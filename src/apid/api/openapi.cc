@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The description of the API in OpenAPI 3.1: openapi.json, embedded in the program.
 #include "apid/api/openapi.h"
 
 // GCC 12 has no #embed. The path is relative to where the compiler runs: the root of the checkout.

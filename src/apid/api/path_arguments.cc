@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Reads the segments of a path that stand for USER, ID and NUMBER in the pattern of its route.
 #include "apid/api/path_arguments.h"
 
 #include <utility>

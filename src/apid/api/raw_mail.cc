@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Reads a mail as it was received from its frame, and gives it as a download.
 #include "apid/api/raw_mail.h"
 
 #include <fcntl.h>

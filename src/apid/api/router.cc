@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Matches paths against patterns, segment by segment.
 #include "apid/api/router.h"
 
 #include <optional>

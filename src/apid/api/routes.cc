@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The table of the API's routes.
 #include "apid/api/routes.h"
 
 #include <array>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Routes about the service itself, none of which is about a mailbox.
 #include "apid/api/service_handlers.h"
 
 #include "apid/api/openapi.h"

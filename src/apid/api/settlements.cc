@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Settles claims: a claimed mail is removed once its response has been sent, or else released.
 #include "apid/api/settlements.h"
 
 #include <chrono>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Long polling: requests that are held until their mailbox has what they ask for.
 #include "apid/api/waits.h"
 
 #include <fmt/core.h>

@@ -78,7 +78,7 @@ void Connection::suspend() {
 void Connection::resume() {
   if (!std::exchange(is_suspended_, false)) return;
   MHD_resume_connection(library_);
-  server_.run_library.start();
+  server_.run_library.start_soon();
 }
 
 void Connection::shut_down() { ::shutdown(fd_, SHUT_RDWR); }

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: ISC
 #include "apid/http/forwarded.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <cstring>
 #include <optional>
 #include <string>
 
 #include "shared/base/ascii.h"
+#include "shared/net/socket_address.h"
 
 namespace restante::apid {
 namespace {
@@ -37,31 +35,13 @@ std::optional<std::string_view> bare_address(std::string_view element) {
   return host;
 }
 
-std::optional<sockaddr_storage> parse_address(std::string_view text) {
-  const std::string address(text);
-  sockaddr_storage storage{};
-  sockaddr_in ipv4{};
-  sockaddr_in6 ipv6{};
-  if (inet_pton(AF_INET, address.c_str(), &ipv4.sin_addr) == 1) {
-    ipv4.sin_family = AF_INET;
-    std::memcpy(&storage, &ipv4, sizeof ipv4);
-  } else if (inet_pton(AF_INET6, address.c_str(), &ipv6.sin6_addr) == 1) {
-    ipv6.sin6_family = AF_INET6;
-    std::memcpy(&storage, &ipv6, sizeof ipv6);
-  } else {
-    return std::nullopt;
-  }
-  return storage;
+std::optional<net::SocketAddress> parse_address(std::string_view text) {
+  return net::SocketAddress::of_host(std::string(text), 0);
 }
 
-const sockaddr* as_address(const sockaddr_storage& storage) {
-  return reinterpret_cast<const sockaddr*>(&storage);
-}
-
-bool is_in(const sockaddr_storage& address, std::span<const net::AddressRange> networks) {
-  return std::ranges::any_of(networks, [&](const net::AddressRange& network) {
-    return network.contains(as_address(address));
-  });
+bool is_in(const net::SocketAddress& address, std::span<const net::AddressRange> ranges) {
+  return std::ranges::any_of(
+      ranges, [&](const net::AddressRange& range) { return range.contains(address.get()); });
 }
 
 bool is_trusted(const net::ClientAddress& peer, std::span<const net::AddressRange> trusted) {
@@ -85,7 +65,7 @@ net::ClientAddress forwarded_client(const net::ClientAddress& peer, std::string_
     const auto host = bare_address(element);
     const auto address = host ? parse_address(*host) : std::nullopt;
     if (!address) return peer;
-    client = net::describe_client(as_address(*address));
+    client = net::describe_client(address->get());
     if (!is_in(*address, trusted)) break;
   }
   return client;

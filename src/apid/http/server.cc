@@ -276,7 +276,7 @@ void HttpServer::drain(std::function<void()> drained) {
   listening_->stop();
   const milliseconds now = monotonic_now();
   for (const auto& connection : connections_) connection->drain(now);
-  context_.run_library.start();
+  context_.run_library.start_soon();
 }
 
 // The node of the list is allocated first: once the connection's transport is in the library's TLS
@@ -297,7 +297,7 @@ void HttpServer::remove_connection(const Connection& connection) {
   if (was_cut) --cut_;
   connections_.erase(connection.position());
   if (!has_given_way_) listen();  // if there was no room
-  if (was_cut) context_.run_library.start();
+  if (was_cut) context_.run_library.start_soon();
 }
 
 Result<std::unique_ptr<HttpServer>> HttpServer::start(event_base* base, int listener,

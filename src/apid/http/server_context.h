@@ -30,7 +30,7 @@ struct ServerContext {
   ClientOf client_of;  // may be empty: then the peer is the client
   Handler handler;
   Observer observer;
-  net::Soon
+  net::Timer
       run_library;  // start it when the library has something to do that no descriptor tells it
   bool draining = false;
 };

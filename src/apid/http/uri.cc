@@ -5,7 +5,6 @@
 #include <fmt/core.h>
 
 #include <algorithm>
-#include <string>
 
 #include "shared/base/ascii.h"
 #include "shared/base/hex.h"

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// HTTP challenges of certificate authorities (RFC 8555 section 8.3).
 #include "apid/public/acme.h"
 
 #include <fcntl.h>

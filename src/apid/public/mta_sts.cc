@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The MTA-STS policy (RFC 8461), which tells senders that they may insist on TLS.
 #include "apid/public/mta_sts.h"
 
 #include <fmt/core.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Responses on the plain HTTP port: a redirect to HTTPS, except for requests with an API key.
 #include "apid/public/redirect.h"
 
 #include <string_view>

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: ISC
-// Lists of words in English, German, French and Spanish, lower case.
 #include "mimed/findings/code_words.h"
 
 #include <algorithm>
 #include <array>
-#include <cstdint>
 #include <numeric>
 #include <utility>
 

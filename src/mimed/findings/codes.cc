@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Words of a text one by one, then each that may be a code with a bounded look around it.
 #include "mimed/findings/codes.h"
 
 #include <algorithm>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Each field of a header once, by its name.
 #include "mimed/findings/details.h"
 
 #include <string>

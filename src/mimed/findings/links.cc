@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Links of HTML by its tags, URLs of plain text by their schemes.
 #include "mimed/findings/links.h"
 
 #include <algorithm>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The line by which a mail is known in a list.
 #include "mimed/findings/snippet.h"
 
 #include <algorithm>

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: ISC
-// Cuts a text into words.
 #include "mimed/findings/words.h"
 
 #include <array>
-#include <cstdint>
 
 #include "shared/base/ascii.h"
 

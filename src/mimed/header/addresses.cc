@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// One pass over an address list. It decides at the end of each mailbox what was its name.
 #include "mimed/header/addresses.h"
 
 #include <string>

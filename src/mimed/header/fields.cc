@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Header fields found with memchr, line by line.
 #include "mimed/header/fields.h"
 
 #include <algorithm>

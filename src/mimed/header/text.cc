@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Structured header values: parameters with their RFC 2231 forms, and file names made safe.
 #include "mimed/header/text.h"
 
 #include <algorithm>

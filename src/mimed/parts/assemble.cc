@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: ISC
-// Chooses the bodies of a mail, decodes them, and names its attachments.
 #include "mimed/parts/assemble.h"
 
 #include <algorithm>
 #include <cstring>
 #include <ranges>
-#include <string>
 #include <utility>
 #include <vector>
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// RFC 3676 section 4.2: quote marks, then stuffing, then the space at the end.
 #include "mimed/parts/flowed.h"
 
 #include <algorithm>

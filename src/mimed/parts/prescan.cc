@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Counts parts, levels and header fields with memchr and a short stack of boundaries.
 #include "mimed/parts/prescan.h"
 
 #include <algorithm>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Charset conversion by iconv and, for what most mail is written in, by hand.
 #include "mimed/text/charset.h"
 
 #include <algorithm>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// SHA-256 by GLib, which GMime is built on: mimed needs no library of its own for it.
 #include "mimed/text/digest.h"
 
 #include <glib.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// A tokenizer for HTML that follows browsers where it matters for what is read.
 #include "mimed/text/html_text.h"
 
 #include <algorithm>

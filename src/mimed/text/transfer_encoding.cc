@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: ISC
-// Decodes base64 and quoted-printable, tolerant of damage, in one pass each.
 #include "mimed/text/transfer_encoding.h"
 
 #include <array>
 #include <cstdint>
 
 #include "shared/base/ascii.h"
-#include "shared/base/hex.h"
 
 namespace restante::mimed {
 namespace {

@@ -4,8 +4,6 @@
 
 #include <memory>
 
-#include "shared/base/unique_fd.h"
-
 namespace restante::inline base {
 
 // A deleter *type*: it is part of the pointer's type and costs no space in it.

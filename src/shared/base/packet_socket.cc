@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// sendmsg and recvmsg for packets that may carry one descriptor.
 #include "shared/base/packet_socket.h"
 
 #include <sys/socket.h>
@@ -7,8 +6,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-
-#include "shared/base/unique_fd.h"
 
 namespace restante::inline base {
 namespace {

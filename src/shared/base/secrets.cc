@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Keeping secrets: each of these is a second line of defence, so that none fails.
 #include "shared/base/secrets.h"
 
 #include <sys/mman.h>

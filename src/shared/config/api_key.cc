@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// How an API key stands in the configuration.
 #include "shared/config/api_key.h"
 
 #include <charconv>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The configuration: gathered from its sources in order of precedence, and written back.
 #include "shared/config/config.h"
 
 #include <arpa/inet.h>

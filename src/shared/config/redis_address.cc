@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Where Redis is: parses the forms in which people write it.
 #include "shared/config/redis_address.h"
 
 #include <charconv>

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: ISC
-// The table of settings.
 #include "shared/config/settings.h"
 
 #include <algorithm>
 #include <array>
 
 #include "shared/base/ascii.h"
-#include "shared/base/program.h"
 #include "shared/config/api_key.h"
 #include "shared/config/redis_address.h"
 #include "shared/mail/domain.h"

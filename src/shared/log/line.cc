@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// How one event looks in each of the places that the log may go to.
 #include "shared/log/line.h"
 
 #include <fmt/format.h>

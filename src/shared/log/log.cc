@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The log: formats a line and hands it to the system in one write.
 #include "shared/log/log.h"
 
 #include <fcntl.h>
@@ -17,7 +16,6 @@
 #include <utility>
 
 #include "shared/base/packet_socket.h"
-#include "shared/base/unique_fd.h"
 #include "shared/log/line.h"
 #include "shared/log/shared_file.h"
 

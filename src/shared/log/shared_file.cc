@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The box in which the log's open file lies, one for all processes.
 #include "shared/log/shared_file.h"
 
 #include <sys/socket.h>

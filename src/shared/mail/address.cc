@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Mail addresses: a parser that takes what it knows off the front of the text, rule by rule.
 #include "shared/mail/address.h"
 
 #include <arpa/inet.h>

@@ -7,8 +7,6 @@
 #include <string>
 #include <string_view>
 
-#include "shared/base/utf8.h"
-
 namespace restante::mail {
 
 struct Address {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Internationalised names. Only file with libidn2 and libunistring.
 #include "shared/mail/domain.h"
 
 #include <idn2.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Which mailbox an address names, and its key.
 #include "shared/mail/mailbox_name.h"
 
 #include <algorithm>

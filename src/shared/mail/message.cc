@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Writes a mail's fragments of JSON, and joins them.
 #include "shared/mail/message.h"
 
 #include <fmt/format.h>

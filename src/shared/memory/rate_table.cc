@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Rate limits that all workers share: one atomic word per key, no lock anywhere.
 #include "shared/memory/rate_table.h"
 
 #include <algorithm>

@@ -18,8 +18,6 @@
 #include <span>
 #include <string_view>
 
-#include "shared/base/clock.h"
-
 namespace restante::memory {
 
 struct RateVerdict {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// What the workers know of Redis together: the lines of an outage.
 #include "shared/memory/redis_outage.h"
 
 #include <functional>

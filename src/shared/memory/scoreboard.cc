@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The scoreboard: the table of what is counted, and who writes and reads the slots.
 #include "shared/memory/scoreboard.h"
 
 #include <algorithm>

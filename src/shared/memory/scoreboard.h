@@ -18,7 +18,6 @@
 #include <string_view>
 #include <vector>
 
-#include "shared/base/clock.h"
 #include "shared/base/program.h"
 
 namespace restante::memory {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The one piece of memory that all processes share: its layout, making and mapping it.
 #include "shared/memory/segment.h"
 
 #include <fcntl.h>
@@ -10,8 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <new>
-
-#include "shared/base/unique_fd.h"
 
 namespace restante::memory {
 namespace {

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The keys of TLS session tickets.
 #include "shared/memory/ticket_keys.h"
 
 #include <sys/mman.h>
@@ -11,7 +10,6 @@
 #include <cstring>
 
 #include "shared/base/secrets.h"
-#include "shared/base/unique_fd.h"
 
 namespace restante::memory {
 

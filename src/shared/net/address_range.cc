@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// A range of addresses.
 #include "shared/net/address_range.h"
 
 #include <arpa/inet.h>
@@ -8,7 +7,6 @@
 #include <charconv>
 #include <cstring>
 #include <optional>
-#include <string>
 
 #include "shared/base/number.h"
 

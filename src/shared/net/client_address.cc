@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// A client's address: as people read it, and as limits count it.
 #include "shared/net/client_address.h"
 
 #include <arpa/inet.h>

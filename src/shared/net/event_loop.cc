@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The one event loop of a worker: libevent with owners.
 #include "shared/net/event_loop.h"
 
 #include <poll.h>
@@ -35,18 +34,13 @@ void Timer::start(std::chrono::milliseconds delay) {
   event_add(event_.get(), &after);
 }
 
+void Timer::start_soon() { event_active(event_.get(), EV_TIMEOUT, 0); }
+
 void Timer::stop() { event_del(event_.get()); }
 
 bool Timer::running() const { return event_pending(event_.get(), EV_TIMEOUT, nullptr) != 0; }
 
 void Timer::on_expired(int, short, void* self) noexcept { static_cast<Timer*>(self)->expired_(); }
-
-Soon::Soon(event_base* base, std::function<void()> work)
-    : work_(std::move(work)), event_(make_event(base, -1, 0, on_turn, this)) {}
-
-void Soon::start() { event_active(event_.get(), 0, 0); }
-
-void Soon::on_turn(int, short, void* self) noexcept { static_cast<Soon*>(self)->work_(); }
 
 ReadWatch::ReadWatch(event_base* base, int fd, std::function<void()> readable)
     : readable_(std::move(readable)),

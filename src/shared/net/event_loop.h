@@ -15,34 +15,22 @@ using EventPtr = CPtr<event, event_free>;
 
 [[nodiscard]] timeval to_timeval(std::chrono::milliseconds time);
 
-// A timer that calls back once per start(). Destroying or stopping it cancels the call.
+// A timer that calls back once, however often it was started meanwhile. Destroying or stopping it
+// cancels the call.
 class Timer {
  public:
   Timer(event_base* base, std::function<void()> expired);
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
   void start(std::chrono::milliseconds delay);
+  // Calls back in this turn of the loop, after what the loop has to call already.
+  void start_soon();
   void stop();
   [[nodiscard]] bool running() const;
 
  private:
   static void on_expired(int fd, short what, void* self) noexcept;
   std::function<void()> expired_;
-  EventPtr event_;
-};
-
-// Calls back once in this turn of the loop, behind what it has to call already, however often it
-// was started. Destroying it cancels the call.
-class Soon {
- public:
-  Soon(event_base* base, std::function<void()> work);
-  Soon(const Soon&) = delete;
-  Soon& operator=(const Soon&) = delete;
-  void start();
-
- private:
-  static void on_turn(int fd, short what, void* self) noexcept;
-  std::function<void()> work_;
   EventPtr event_;
 };
 

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Asks mimed: one lane per parser, requests in order, second tries.
 #include "shared/parser/client.h"
 
 #include <sys/socket.h>
@@ -18,7 +17,6 @@
 #include "shared/base/clock.h"
 #include "shared/base/file.h"
 #include "shared/base/packet_socket.h"
-#include "shared/base/unique_fd.h"
 #include "shared/log/log.h"
 #include "shared/net/event_loop.h"
 #include "shared/net/socket_address.h"

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// A memfd of one Progress, sealed against a change of its size.
 #include "shared/parser/progress.h"
 
 #include <fcntl.h>
@@ -9,7 +8,6 @@
 #include <array>
 
 #include "shared/base/file.h"
-#include "shared/base/unique_fd.h"
 
 namespace restante::parser {
 namespace {

@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <utility>
 #include <vector>
 
 #include "shared/base/clock.h"

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "shared/base/number.h"
+#include "shared/base/table.h"
 
 namespace restante::redis {
 namespace {
@@ -24,13 +25,7 @@ constexpr std::array<std::pair<Risk, std::string_view>, kRisks> kNames = {{
     {Risk::kNoReplica, "no_replica"},
 }};
 
-consteval bool in_order() {
-  for (std::size_t i = 0; i < kRisks; ++i) {
-    if (static_cast<std::size_t>(kNames[i].first) != i) return false;
-  }
-  return true;
-}
-static_assert(in_order(), "a row of the table stands at another place than its enumerator");
+static_assert(rows_in_order(kNames, [](const auto& row) { return row.first; }));
 
 // The settings that INFO does not have. Redis 6 accepts only one in a command.
 constexpr std::array<std::string_view, 3> kSettings = {"appendfsync", "save",

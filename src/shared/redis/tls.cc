@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// hiredis itself accepts a certificate for any name, so it gets an SSL object that checks the name.
 #include "shared/redis/tls.h"
 
 #ifdef RESTANTE_REDIS_TLS

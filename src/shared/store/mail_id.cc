@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The id of a mail.
 #include "shared/store/mail_id.h"
 
 #include <fmt/format.h>

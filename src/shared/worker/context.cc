@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// All that a worker is born with: unpacked from the descriptors that the master named.
 #include "shared/worker/context.h"
 
 #include <systemd/sd-daemon.h>
@@ -13,7 +12,6 @@
 #include "shared/base/file.h"
 #include "shared/base/number.h"
 #include "shared/base/secrets.h"
-#include "shared/base/unique_fd.h"
 
 namespace restante::worker {
 namespace {

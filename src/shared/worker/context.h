@@ -15,7 +15,6 @@
 #include <vector>
 
 #include "shared/base/error.h"
-#include "shared/base/file.h"
 #include "shared/base/unique_fd.h"
 #include "shared/config/config.h"
 

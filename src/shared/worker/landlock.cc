@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Landlock by its system calls, which the C library of Debian 12 does not have.
 #include "shared/worker/landlock.h"
 
 #include <fcntl.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// What a worker has to needs: Redis and what its name is resolved with, and the files of apid.
 #include "shared/worker/needs.h"
 
 #include <arpa/inet.h>
@@ -8,7 +7,6 @@
 #include <filesystem>
 #include <system_error>
 
-#include "shared/base/program.h"
 #include "shared/config/redis_address.h"
 
 namespace restante::worker {

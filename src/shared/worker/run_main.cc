@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The main() of the programs that the master starts.
 #include "shared/worker/run_main.h"
 
 #include <sysexits.h>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The sandbox of the workers: the tables of system calls, and libseccomp (the only file with it).
 #include "shared/worker/sandbox.h"
 
 #include <fcntl.h>
@@ -20,7 +19,6 @@
 #include <string_view>
 
 #include "shared/base/c_ptr.h"
-#include "shared/base/program.h"
 #include "shared/base/secrets.h"
 #include "shared/worker/sandbox_state.h"
 

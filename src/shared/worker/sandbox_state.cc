@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// What the workers' sandbox is worth: the setting, the build and the kernel have a say.
 #include "shared/worker/sandbox_state.h"
 
 #include "shared/base/build_kind.h"

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// How many connections each client holds.
 #include "smtpd/protocol/client_table.h"
 
 #include <utility>

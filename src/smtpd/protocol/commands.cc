@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// What each command does, the table of commands, and the table of what EHLO offers.
 #include "smtpd/protocol/commands.h"
 
 #include <algorithm>

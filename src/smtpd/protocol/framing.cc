@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Line and message framing: searches with memchr and vector instructions, never byte by byte.
 #include "smtpd/protocol/framing.h"
 
 #include <algorithm>

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Bounds of a message's header.
 #include "smtpd/protocol/header_check.h"
 
 #include <algorithm>

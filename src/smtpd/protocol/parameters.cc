@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// Parsing of MAIL and RCPT arguments; a parameter that EHLO did not offer is refused with 555.
 #include "smtpd/protocol/parameters.h"
 
 #include <algorithm>

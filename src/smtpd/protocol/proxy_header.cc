@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The PROXY protocol. Sections are those of proxy-protocol.txt.
 #include "smtpd/protocol/proxy_header.h"
 
 #include <arpa/inet.h>

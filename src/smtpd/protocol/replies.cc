@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// The table of replies and how a row becomes a line.
 #include "smtpd/protocol/replies.h"
 
 #include <algorithm>

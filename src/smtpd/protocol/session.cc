@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: ISC
-// The order of things in an SMTP conversation: whose turn it is, what may come now, what ends it.
 #include "smtpd/protocol/session.h"
 
 #include <algorithm>
-#include <utility>
 
 #include "smtpd/protocol/release_memory.h"
 

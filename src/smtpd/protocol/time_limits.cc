@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: ISC
-// How long a client is waited for.
 #include "smtpd/protocol/time_limits.h"
 
 #include <algorithm>
