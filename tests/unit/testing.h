@@ -16,12 +16,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <iterator>
 #include <memory>
 #include <source_location>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 extern "C" {
@@ -100,6 +102,19 @@ class TemporaryDirectory {
  private:
   std::string path_ = "/tmp/restante-unit.XXXXXX";
 };
+
+// What `work` returns, and the CPU time that it took, in seconds: 0 in a build for coverage, whose
+// time says nothing.
+template <class Work>
+auto timed(const Work& work) {
+  const std::clock_t start = std::clock();
+  auto result = work();
+  double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+#ifdef RESTANTE_COVERAGE
+  seconds = 0;
+#endif
+  return std::pair(std::move(result), seconds);
+}
 
 // Equal in every byte, NUL included; a failure shows both, and the line of the caller.
 inline void assert_same(std::string_view got, std::string_view expected,

@@ -2,7 +2,6 @@
 // Which code a person would type in, and where there is none.
 #include "mimed/findings/codes.h"
 
-#include <ctime>
 #include <string>
 
 #include "testing.h"
@@ -123,16 +122,14 @@ TEST(hostile_texts_are_read_in_linear_time) {
         "is 1234 ", "-", "\xC3\xA9", "\xC3", "order ", "a-1234 ", "code is ", "code 123456 is "}) {
     std::string text;
     while (text.size() < std::size_t{256} * 1024) text += piece;
-    const std::clock_t start = std::clock();
-    const std::size_t count = find_codes(text, text).size();
-    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+    const auto [count, seconds] = timed([&text] { return find_codes(text, text).size(); });
     if (seconds > 0.5 || count > kCodeLimit) fail_test(piece);
   }
   std::string many;
   for (int i = 0; i < 20'000; ++i) many += "code " + std::to_string(10'000'000 + i * 4391) + "\n";
-  const std::clock_t start = std::clock();
-  assert_int_equal(find_codes("", many).size(), kCodeLimit);
-  assert_true(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC < 0.5);
+  const auto [count, seconds] = timed([&many] { return find_codes("", many).size(); });
+  assert_int_equal(count, kCodeLimit);
+  assert_true(seconds < 0.5);
 }
 
 }  // namespace

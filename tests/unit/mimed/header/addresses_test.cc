@@ -2,7 +2,6 @@
 // Address lists as they come, and as an attacker would write them.
 #include "mimed/header/addresses.h"
 
-#include <ctime>
 #include <string>
 #include <vector>
 
@@ -76,31 +75,28 @@ const Row kRows[] = {
 
 TEST_EACH(an_address_list_is_read, kRows, raw) { assert_same(read(row.raw), row.expected); }
 
-struct Cost {
-  std::size_t count;
-  double seconds;
-};
-
-Cost cost_of(std::string_view piece, std::size_t bytes) {
+// How many addresses a field of such pieces has, and the time that it takes to find them.
+std::pair<std::size_t, double> cost_of(std::string_view piece, std::size_t bytes) {
   std::string raw;
   while (raw.size() < bytes) raw += piece;
   CharsetConverter converter;
-  std::vector<mail::NamedAddress> found;
-  const std::clock_t start = std::clock();
-  append_addresses(converter, raw, found);
-  return {found.size(), static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC};
+  return timed([&] {
+    std::vector<NamedAddress> found;
+    append_addresses(converter, raw, found);
+    return found.size();
+  });
 }
 
 TEST(hostile_lists_are_read_in_linear_time) {
   for (const char* piece : {"a@b,", "g:", "(", "\"", "<", "[", "=?", "=?a?q?", "a ", "()", "\"\"",
                             "<>", "\\", "@", ",", "<a ", "((a)", "=?a?q?x?= "}) {
-    const Cost cost = cost_of(piece, std::size_t{1} << 20);
-    if (cost.seconds > 0.5 || cost.count > kAddressLimit) fail_test(piece);
+    const auto [count, seconds] = cost_of(piece, std::size_t{1} << 20);
+    if (seconds > 0.5 || count > kAddressLimit) fail_test(piece);
   }
 }
 
 TEST(a_field_has_a_thousand_addresses_at_most) {
-  assert_int_equal(cost_of("a@b,", 10'000).count, 1000);
+  assert_int_equal(cost_of("a@b,", 10'000).first, 1000);
 }
 
 }  // namespace
