@@ -1,6 +1,6 @@
 # What `make check` runs, and the tests that take longer.
-.PHONY: check check-all programs-of-tests fuzz fuzz-run fuzz-replay unit integration senders interop faults attacks \
-	bench bench-session golden-update rows run smoke deb-test
+.PHONY: check check-all programs-of-tests programs-of-units fuzz fuzz-run fuzz-replay unit integration senders interop \
+	coverage coverage-run faults attacks bench bench-session golden-update rows run smoke deb-test
 
 # What tests read JSON with, of whatever folder.
 TEST_LIBS := -lcjson
@@ -33,13 +33,15 @@ $(foreach room,$(ROOMS) shared,$(eval $(call test_rules,$(room))))
 check: check-deps ## install what is missing, build, run every test
 	@$(PARALLEL_MAKE) all programs-of-tests
 	@$(MAKE) --no-print-directory check-all
-programs-of-tests: $(UNIT_TESTS) $(FUZZ_TARGETS:%=$(BUILD)/replay/%)
+programs-of-units: $(UNIT_TESTS)
+programs-of-tests: programs-of-units $(FUZZ_TARGETS:%=$(BUILD)/replay/%)
 check-all: layers headers man unit fuzz-replay integration senders
 
 unit: $(UNIT_TESTS) ## run the unit tests (no sockets)
-	@for test in $(sort $(UNIT_TESTS)); do \
-		$$test >$(BUILD)/unit/log 2>&1 || { cat $(BUILD)/unit/log; exit 1; }; \
-		printf '%-40s' $${test#$(BUILD)/unit/}; grep PASSED $(BUILD)/unit/log; done
+	@failed=; for test in $(sort $(UNIT_TESTS)); do \
+		$$test >$(BUILD)/unit/log 2>&1 || { cat $(BUILD)/unit/log; failed="$$failed $$test"; continue; }; \
+		printf '%-40s' $${test#$(BUILD)/unit/}; grep PASSED $(BUILD)/unit/log; done; \
+		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
 
 fuzz-replay: $(FUZZ_TARGETS:%=$(BUILD)/replay/%) ## run the fuzz targets over their corpora
 	@for target in $(FUZZ_TARGETS); do printf '%-40s' fuzz/$$target; \
@@ -54,7 +56,20 @@ fuzz-run: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%)
 			-artifact_prefix=tests/fuzz/$$target-crash- -print_final_stats=1 -verbosity=0 \
 			$(BUILD)/corpus/$$target tests/fuzz/$$target.corpus || exit 1; done
 
-# Debian's own Python, since pytest is Debian's. tests/pytest.ini says where it finds modules.
+# The other tests that `make coverage` runs, as targets: with COVERAGE_TESTS= the unit tests alone.
+COVERAGE_TESTS ?= fuzz-replay integration senders
+COVERAGE = /usr/bin/python3 make/coverage.py $(BUILD)
+coverage: ## print which lines the unit tests run, and all tests; writes build/coverage/table.txt
+	@$(PARALLEL_MAKE) VARIANT=coverage all $(if $(COVERAGE_TESTS),programs-of-tests,programs-of-units)
+	@$(MAKE) --no-print-directory VARIANT=coverage coverage-run
+coverage-run: # a test that fails does not keep the table back
+	@$(COVERAGE) start
+	@failed=; GOLDEN_CUTS=0 $(MAKE) --no-print-directory unit || failed=" unit"; $(COVERAGE) keep unit; \
+		for tests in $(COVERAGE_TESTS); do $(MAKE) --no-print-directory $$tests || failed="$$failed $$tests"; done; \
+		$(if $(COVERAGE_TESTS),$(COVERAGE) keep all;) $(COVERAGE) table unit $(if $(COVERAGE_TESTS),all); \
+		test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
+# Debian's own Python, since pytest is Debian's.
 PYTEST = RESTANTE_BUILD=$(abspath $(BUILD)) RESTANTE_TEST_SLOW=$(if $(filter release,$(VARIANT)),1,4) \
 	/usr/bin/python3 -m pytest -q -p no:cacheprovider
 TESTS ?= tests/integration
