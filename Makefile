@@ -44,7 +44,7 @@ PARALLEL_MAKE = $(MAKE) --no-print-directory -j$(shell nproc)
 
 TESTS_OF_UNITS := $(sort $(foreach room,$(ROOMS),$(wildcard tests/unit/$(room)/*_test.cc)))
 UNIT_TESTS   := $(TESTS_OF_UNITS:tests/unit/%.cc=$(BUILD)/unit/%)
-FUZZ_TARGETS := $(subst fuzz_,,$(patsubst tests/fuzz/%.cc,%,$(foreach room,$(ROOMS) shared,$(wildcard tests/fuzz/$(room)/fuzz_*.cc))))
+FUZZ_TARGETS := $(subst fuzz_,,$(patsubst tests/fuzz/%.cc,%,$(foreach room,$(ROOMS),$(wildcard tests/fuzz/$(room)/fuzz_*.cc))))
 SOURCES := $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.cc))
 HEADERS := $(foreach room,$(ROOMS),$(wildcard src/$(room)/*.h))
 
@@ -62,8 +62,6 @@ define closure
 UNDER_$(1) := $(sort $(1) $(USES_$(1)) $(foreach used,$(USES_$(1)),$(UNDER_$(used))))
 endef
 $(foreach room,$(ROOMS),$(eval $(call closure,$(call short,$(room)))))
-# Programs of tests may use all that is shared.
-UNDER_shared := $(SHARED)
 reverse  = $(if $(1),$(call reverse,$(wordlist 2,$(words $(1)),$(1))) $(firstword $(1)))
 BACKWARD := $(call reverse,$(ROOMS))
 under    = $(foreach room,$(BACKWARD),$(if $(filter $(call short,$(room)),$(foreach top,$(1),$(UNDER_$(call short,$(top))))),$(room)))

@@ -28,7 +28,7 @@ $(BUILD)/fuzz/$(1)/%: tests/fuzz/$(1)/fuzz_%.cc $(call archives,$(1))
 	@mkdir -p $$(@D)
 	$(Q)$$(CXX) $$(CXXFLAGS) $$(call cflags,$(1)) -Wno-missing-declarations -Itests/unit -fsanitize=fuzzer -o $$@ $$(filter %.cc %.a,$$^) $$(LDFLAGS) $$(call libs,$(1)) $$(TEST_LIBS)
 endef
-$(foreach room,$(ROOMS) shared,$(eval $(call test_rules,$(room))))
+$(foreach room,$(ROOMS),$(eval $(call test_rules,$(room))))
 
 check: check-deps ## install what is missing, build, run every test
 	@$(PARALLEL_MAKE) all programs-of-tests

@@ -81,7 +81,7 @@ std::pair<std::size_t, double> cost_of(std::string_view piece, std::size_t bytes
   while (raw.size() < bytes) raw += piece;
   CharsetConverter converter;
   return timed([&] {
-    std::vector<NamedAddress> found;
+    std::vector<mail::NamedAddress> found;
     append_addresses(converter, raw, found);
     return found.size();
   });
