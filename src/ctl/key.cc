@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// A new API key (with certificate.cc the only file of restantectl with OpenSSL).
+// A new API key.
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 

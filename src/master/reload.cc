@@ -11,7 +11,7 @@
 
 #include "master/key_files.h"
 #include "master/worker_set.h"
-#include "shared/config/settings.h"
+#include "shared/config/setting_value.h"
 #include "shared/log/log.h"
 #include "shared/worker/landlock.h"
 #include "shared/worker/sandbox_state.h"

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "mimed/findings/details.h"
+#include "mimed/header/encoded_word.h"
 #include "mimed/header/fields.h"
 #include "mimed/parts/part.h"
 #include "shared/base/ascii.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Packets of shared/mime_protocol.h, checked on the way in, with their descriptors.
+// Packets of parser/protocol.h, checked on the way in, with their descriptors.
 #pragma once
 
 #include <array>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The loop of a mimed: requests in, one at a time, answers out (shared/mime_protocol.h).
+// The loop of a mimed: requests in, one at a time, answers out (parser/protocol.h).
 #pragma once
 
 #include <poll.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// A client's bytes, in clear or through TLS (the only file with OpenSSL's TLS).
+// A client's bytes, in clear or through TLS.
 #pragma once
 
 #include <cstdint>

@@ -9,6 +9,7 @@
 #include "mimed/findings/links.h"
 #include "mimed/findings/snippet.h"
 #include "mimed/header/addresses.h"
+#include "mimed/header/encoded_word.h"
 #include "mimed/header/fields.h"
 #include "mimed/header/text.h"
 #include "mimed/text/html_text.h"

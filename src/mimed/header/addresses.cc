@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "mimed/header/encoded_word.h"
 #include "mimed/header/text.h"
 #include "shared/base/ascii.h"
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: ISC
-// Encoded words, RFC 2047: one pass that gathers neighbours before it converts.
+// One pass that gathers neighbours before it converts.
+#include "mimed/header/encoded_word.h"
+
 #include <optional>
 
 #include "mimed/header/fields.h"
-#include "mimed/header/text.h"
 #include "mimed/text/transfer_encoding.h"
 #include "shared/base/ascii.h"
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "mimed/header/encoded_word.h"
 #include "mimed/header/fields.h"
 #include "mimed/text/transfer_encoding.h"
 #include "shared/base/hex.h"

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// Header values as text: encoded words (RFC 2047), parameters (RFC 2045, 2231), file names.
+// Structured header values: parameters (RFC 2045, RFC 2231) and file names.
 #pragma once
 
 #include <string>
@@ -9,12 +9,6 @@
 #include "mimed/text/charset.h"
 
 namespace restante::mimed {
-
-// An unstructured value as one line of UTF-8: unfolded, encoded words decoded, raw 8-bit bytes read
-// as UTF-8 or windows-1252, every control character a space. Words of one charset that stand next
-// to each other are joined before they are converted, since writers split characters between them.
-// A broken word is shown as it is.
-[[nodiscard]] std::string decode_header_text(CharsetConverter& converter, std::string_view raw);
 
 struct Parameter {
   std::string name;   // lower case, with the stars of RFC 2231

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "mimed/header/encoded_word.h"
 #include "mimed/header/fields.h"
 #include "mimed/parts/flowed.h"
 #include "mimed/parts/html_charset.h"

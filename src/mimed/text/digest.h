@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// SHA-256 (FIPS 180-4). Only digest.cc knows whose.
+// SHA-256 (FIPS 180-4).
 #pragma once
 
 #include <string>

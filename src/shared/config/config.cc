@@ -21,7 +21,7 @@
 #include "shared/base/secrets.h"
 #include "shared/base/unique_fd.h"
 #include "shared/base/utf8.h"
-#include "shared/config/settings.h"
+#include "shared/config/setting_value.h"
 #include "shared/mail/domain.h"
 
 namespace restante::config {

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: ISC
-// Values of settings: from text with its units into the Config, and back.
+#include "shared/config/setting_value.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 #include <charconv>
 #include <iterator>
-
-#include "shared/config/settings.h"
 
 namespace restante::config {
 namespace {

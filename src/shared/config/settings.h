@@ -47,10 +47,4 @@ constexpr unsigned bit_of(Program program) { return 1U << static_cast<unsigned>(
 // A domain name of letters, digits, hyphens and underscores, or one with U-labels.
 [[nodiscard]] std::optional<std::string> check_domain(std::string_view value);
 
-// Reads `value` into the setting's member. What comes back says what is wrong with the value.
-[[nodiscard]] std::optional<std::string> assign_value(const Setting& setting,
-                                                      std::string_view value, Config& config);
-// The member's value as it is written in a file.
-[[nodiscard]] std::string value_text(const Setting& setting, const Config& config);
-
 }  // namespace restante::config

@@ -58,7 +58,7 @@ void wait_for_no_reader();
 // alone.
 void to_standard_error();
 void to_syslog();            // whoever listens at /dev/log, whenever there is somebody
-void to_file(UniqueFd box);  // the file that lies in it, see log_box.h
+void to_file(UniqueFd box);  // the file that lies in it, see shared_file.h
 
 // From hold() on lines of kInfo and kDebug are put together until flush(), which a process has to
 // call before it waits for anything; a line that matters more takes all before it along at once.

@@ -11,7 +11,7 @@ namespace restante::memory {
 
 struct RedisOutage {                       // all zero: nothing is known, nothing wrong
   std::atomic<std::uint32_t> away;         // Redis cannot be reached
-  std::atomic<std::uint32_t> risks;        // what could lose mail (redis_safety.h)
+  std::atomic<std::uint32_t> risks;        // what could lose mail (redis/durability.h)
   std::atomic<std::uint32_t> nearly_full;  // no mail is taken
   std::atomic<std::uint32_t> fault;        // of the errors that it answers with; 0: of none
   std::atomic<std::uint64_t> fault_at;     // when it answered so last; monotonic clock, in ms

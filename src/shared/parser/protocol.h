@@ -8,8 +8,8 @@
 //   mimed → client   Answer, then its three pieces back to back in the same packet (sum ≤
 //                    kInlineLimit) or with none and one memfd that holds them
 //
-// A request of number 0 is to parse: the pieces are the fragments of message.h, summary, bodies,
-// details. One of number N is for the N-th attachment: name, type, decoded bytes.
+// A request of number 0 is to parse: the pieces are the fragments of mail/message.h, summary,
+// bodies, details. One of number N is for the N-th attachment: name, type, decoded bytes.
 //
 // Answers come in the order of the requests. Progress tells a client which mail was in hand
 // when a mimed died: that one has had its try, the ones behind it have not. And it tells each end

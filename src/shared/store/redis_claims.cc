@@ -20,7 +20,8 @@ namespace {
 using std::chrono::milliseconds;
 
 // The length of a lease. The API must have sent the mail by then (kClaimSendLimit in
-// apid/api/claims.cc is shorter). A mail that a dying worker has claimed is free again after it.
+// apid/api/settlements.cc is shorter). A mail that a dying worker has claimed is free again after
+// it.
 constexpr std::string_view kLeaseMs = "30000";
 // Mails that are listed, and then tried, in one step.
 constexpr std::size_t kBatch = 100;

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "mimed/header/encoded_word.h"
 #include "testing.h"
 
 namespace {
