@@ -36,7 +36,7 @@ def test_a_promise_has_a_test_that_is_there(promise, cell):
     assert named_in(cell), promise
     for file, name in named_in(cell):
         source = (SOURCE / file).read_text()
-        wanted = rf"^def {name}\(" if file.endswith(".py") else rf"cmocka_unit_test\w*\({name}[,)]"
+        wanted = rf"^def {name}\(" if file.endswith(".py") else rf"^TEST\w*\((\w+, )?{name}[,)]"
         assert re.search(wanted, source, re.M), f"{file}::{name}"
 
 
