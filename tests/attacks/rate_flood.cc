@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // The rate table as the daemon has it, under a flood of distinct keys by several processes at once.
-// Prints what was measured, a name and a number a line; rate_flood_test.py judges.
+// Prints what was measured, a name and a number a line; smtp_rate_test.py judges.
 //
 //   rate_flood KEYS
 #include <fmt/format.h>
