@@ -129,7 +129,7 @@ Status status_of(const memory::Segment& segment) {
   status.deaths = head.deaths.load();
   status.reloads = head.reloads.load();
   status.failed_reloads = head.failed_reloads.load();
-  const memory::RedisOutage& redis = segment.redis_health();
+  const memory::RedisOutage& redis = segment.redis_outage();
   status.redis_up = redis.away.load() == 0;
   status.redis_full = redis.nearly_full.load() != 0;
   status.redis_risks = redis.risks.load();

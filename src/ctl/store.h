@@ -15,7 +15,7 @@ namespace restante::ctl {
 
 class Store {
  public:
-  // Waits until Redis is available, or was not for as long as Redis::when_settled() allows.
+  // Waits until Redis is available, or was not for as long as redis::Client::when_settled() allows.
   Store(const config::Config& config, config::RedisAddress address)
       : redis_(loop_.base(), std::move(address), config.redis_timeout, health_),
         resources_{redis_, config.retention, store::FrameCache(loop_.base())} {

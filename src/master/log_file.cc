@@ -111,10 +111,10 @@ Result<void> check_syslog() {
 Result<std::shared_ptr<LogFile>> LogFile::open(const std::string& path, const Identity& identity) {
   auto file = open_for(identity, path, IfMissing::kMake);
   if (!file) return std::unexpected(file.error());
-  auto box = log::SharedFile::make();
-  if (!box) return std::unexpected(box.error());
-  if (auto put = box->put(file->get()); !put) return std::unexpected(put.error());
-  std::shared_ptr<LogFile> made(new LogFile(path, identity, std::move(*box)));
+  auto shared = log::SharedFile::make();
+  if (!shared) return std::unexpected(shared.error());
+  if (auto put = shared->put(file->get()); !put) return std::unexpected(put.error());
+  std::shared_ptr<LogFile> made(new LogFile(path, identity, std::move(*shared)));
   made->file_ = std::move(*file);
   return made;
 }
@@ -122,7 +122,7 @@ Result<std::shared_ptr<LogFile>> LogFile::open(const std::string& path, const Id
 void LogFile::reopen() {
   auto file = open_for(identity_, path_, IfMissing::kMake);
   if (file && is_same_file(*file, file_)) return;
-  const auto put = file ? box_.put(file->get()) : std::unexpected(file.error());
+  const auto put = file ? shared_file_.put(file->get()) : std::unexpected(file.error());
   if (!put) {
     return log::error("log_not_reopened", {{"file", path_}, {"reason", put.error().what}});
   }
@@ -142,7 +142,7 @@ Result<std::shared_ptr<LogFile>> open_log(const config::Config& config) {
 void use_log(const config::Config& config, const LogFile* file) {
   log::set_level(config.log_level);
   if (file != nullptr) {
-    log::to_file(UniqueFd(fcntl(file->box(), F_DUPFD_CLOEXEC, 0)));
+    log::to_file(UniqueFd(fcntl(file->shared_file(), F_DUPFD_CLOEXEC, 0)));
   } else if (config.log_to == "syslog") {
     log::to_syslog();
   } else {

@@ -28,15 +28,15 @@ class LogFile {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   // The descriptor of the log::SharedFile, for reading. Workers inherit it.
-  [[nodiscard]] int box() const { return box_.for_reading(); }
+  [[nodiscard]] int shared_file() const { return shared_file_.for_reading(); }
 
  private:
-  LogFile(std::string path, Identity identity, log::SharedFile box)
-      : path_(std::move(path)), identity_(std::move(identity)), box_(std::move(box)) {}
+  LogFile(std::string path, Identity identity, log::SharedFile shared)
+      : path_(std::move(path)), identity_(std::move(identity)), shared_file_(std::move(shared)) {}
 
   std::string path_;
   Identity identity_;
-  log::SharedFile box_;
+  log::SharedFile shared_file_;
   UniqueFd file_;
 };
 

@@ -73,7 +73,7 @@ Result<void> make_views(OwnedResources& resources, const config::Config& config)
 std::vector<Inherited> with(std::vector<Inherited> common, const UniqueFd& config,
                             const LogFile* log) {
   common.push_back({worker::fd_name::kConfig, config.get()});
-  if (log != nullptr) common.push_back({worker::fd_name::kLog, log->box()});
+  if (log != nullptr) common.push_back({worker::fd_name::kLog, log->shared_file()});
   return common;
 }
 

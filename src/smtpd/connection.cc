@@ -25,7 +25,7 @@ Connection::Connection(Services& services, UniqueFd socket, Peer peer, std::stri
       since_(monotonic_now()) {}
 
 void Connection::start() {
-  guarded([this] {
+  catching([this] {
     if (!is_proxied_) return begin({});
     phase_ = Phase::kIntroducing;
     watch(EV_READ);
@@ -89,7 +89,7 @@ std::string_view Connection::overdue(std::chrono::milliseconds now, Occupancy oc
 }
 
 void Connection::expire(std::string_view why, Reply reply) noexcept {
-  guarded([this, why, reply] {
+  catching([this, why, reply] {
     if (phase_ == Phase::kTalking && output_.empty()) {
       reason_ = why;
       cut(reply);
@@ -100,7 +100,7 @@ void Connection::expire(std::string_view why, Reply reply) noexcept {
 
 template <class Work>
 // NOLINTNEXTLINE(bugprone-exception-escape): without memory for a line of the log it ends here
-void Connection::guarded(Work work) noexcept {
+void Connection::catching(Work work) noexcept {
   // What is called below may let go of the connection.
   const std::shared_ptr<Connection> self = shared_from_this();
   try {
@@ -113,7 +113,7 @@ void Connection::guarded(Work work) noexcept {
 
 void Connection::on_socket(int, short, void* self) noexcept {
   auto* connection = static_cast<Connection*>(self);
-  connection->guarded([connection] { connection->on_event(); });
+  connection->catching([connection] { connection->on_event(); });
 }
 
 void Connection::on_event() {

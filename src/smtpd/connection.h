@@ -84,7 +84,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   static void on_socket(int fd, short what, void* self) noexcept;
   template <class Work>
-  void guarded(Work work) noexcept;
+  void catching(Work work) noexcept;
   void on_event();
   void read_proxy_header();
   void begin(std::string_view early);

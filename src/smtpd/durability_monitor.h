@@ -24,7 +24,8 @@ class DurabilityMonitor {
   DurabilityMonitor(const DurabilityMonitor&) = delete;
   DurabilityMonitor& operator=(const DurabilityMonitor&) = delete;
 
-  // As Redis::when_settled(), but if Redis is available, `settled` is called after its reply.
+  // As redis::Client::when_settled(), but if Redis is available, `settled` is called after its
+  // reply.
   void when_settled(std::function<void()> settled);
 
   [[nodiscard]] StoreState state() const;

@@ -126,7 +126,7 @@ std::string format_metrics(const memory::Score& score, const ServiceState& state
 std::string metrics_text(const memory::Segment& segment) {
   const memory::Scoreboard board = segment.scoreboard();
   const memory::ScoreHead& head = board.head();
-  const memory::RedisOutage& redis = segment.redis_health();
+  const memory::RedisOutage& redis = segment.redis_outage();
   return format_metrics(board.read(), {.version = segment.program_version(),
                                        .redis_up = redis.away.load() == 0,
                                        .redis_full = redis.nearly_full.load() != 0,

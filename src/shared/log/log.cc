@@ -41,7 +41,7 @@ struct Sink {
   bool journal = false;
   Destination destination = Destination::kStandardError;
   Kind standard_error = Kind::kOther;
-  UniqueFd syslog, box;
+  UniqueFd syslog, reader;
   NumberedFile current;
   bool torn = false;  // the last line is there in part
   std::uint64_t lost = 0;
@@ -87,7 +87,7 @@ bool send_to_syslog(int socket, std::string_view line) {
 }
 
 bool append_to_file(Sink& out, std::string line) {
-  if (auto fresh = look_for_file(out.box.get(), out.current.number)) {
+  if (auto fresh = look_for_file(out.reader.get(), out.current.number)) {
     out.current = std::move(*fresh);
     out.torn = false;
   }
@@ -217,9 +217,9 @@ void to_syslog() {
   sink().destination = Destination::kSyslog;
 }
 
-void to_file(UniqueFd box) {
+void to_file(UniqueFd reader) {
   Sink& out = sink();
-  out.box = std::move(box);
+  out.reader = std::move(reader);
   out.current = {};
   out.torn = false;
   out.destination = Destination::kFile;

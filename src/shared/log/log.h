@@ -57,8 +57,8 @@ void wait_for_no_reader();
 // Where the lines go from here on, instead of standard error. The journal's prefix is for that
 // alone.
 void to_standard_error();
-void to_syslog();            // whoever listens at /dev/log, whenever there is somebody
-void to_file(UniqueFd box);  // the file that lies in it, see shared_file.h
+void to_syslog();               // whoever listens at /dev/log, whenever there is somebody
+void to_file(UniqueFd reader);  // to the SharedFile of which this is the reading end
 
 // From hold() on lines of kInfo and kDebug are put together until flush(), which a process has to
 // call before it waits for anything; a line that matters more takes all before it along at once.

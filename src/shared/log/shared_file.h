@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: ISC
-// The box in which the log's open file lies, one for all processes.
+// The open file of the log, shared by the master and all workers.
 //
-// The master puts a file in; a worker is born with the box, looks into it before each line, and
-// takes its own copy of what is new. So one call in the master changes the file of all of them at
-// once, a worker that wrote nothing for a year has missed nothing, and none of them needs the right
-// to open a file. It is a pair of sockets with one message in it, which is looked at and left
-// there.
+// The master opens the file and passes its descriptor through a pair of sockets that holds exactly
+// one message. A worker inherits the reading end and peeks at the message before each line, so that
+// it sees a new file at once, with no signal and without the right to open files.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +18,11 @@ class SharedFile {
  public:
   [[nodiscard]] static Result<SharedFile> make();
 
-  // `file` takes the place of the one that was in the box. After an error that one still is.
+  // Makes `file` the file of the log in every process. Does not take ownership: the descriptor is
+  // duplicated. After an error (kSystem) the file before it stays.
   [[nodiscard]] Result<void> put(int file);
 
-  // What a worker inherits.
+  // The end that a worker inherits, for look_for_file(). Owned by this object.
   [[nodiscard]] int for_reading() const { return reader_.get(); }
 
  private:
@@ -32,11 +31,12 @@ class SharedFile {
 };
 
 struct NumberedFile {
-  std::uint64_t number = 0;  // each file has another; 0: none
+  std::uint64_t number = 0;  // grows with each file; 0: there is no file yet
   UniqueFd file;
 };
 
-// What lies in the box; nothing when that is the one that is `known`, or none. Takes no time.
-[[nodiscard]] std::optional<NumberedFile> look_for_file(int box, std::uint64_t known);
+// The present file; nothing when its number is `known`, or there is none. Never waits. `reader` is
+// SharedFile::for_reading().
+[[nodiscard]] std::optional<NumberedFile> look_for_file(int reader, std::uint64_t known);
 
 }  // namespace restante::log

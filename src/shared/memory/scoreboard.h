@@ -158,7 +158,7 @@ struct Score {
   }
 };
 
-// The memory stays mapped for as long as the board and its tallies are used.
+// The memory stays mapped for as long as the board and its counters are used.
 class Scoreboard {
  public:
   explicit Scoreboard(ScoreMemory& memory) : memory_(&memory) {}

@@ -40,7 +40,7 @@ struct flock whole_file() {
 
 struct Segment::Layout {
   Header header;
-  alignas(64) RedisOutage redis_health;
+  alignas(64) RedisOutage redis_outage;
   alignas(64) ScoreMemory score;
   alignas(64) RateWords smtp_words;
   alignas(64) RateWords api_words;
@@ -126,7 +126,7 @@ Result<Segment> Segment::map_as(int fd, int protection) {
 
 RateTable Segment::smtp_rates() const { return {layout_->smtp_words, layout_->header.hash_key}; }
 RateTable Segment::api_rates() const { return {layout_->api_words, layout_->header.hash_key}; }
-RedisOutage& Segment::redis_health() const { return layout_->redis_health; }
+RedisOutage& Segment::redis_outage() const { return layout_->redis_outage; }
 Scoreboard Segment::scoreboard() const { return Scoreboard(layout_->score); }
 std::string_view Segment::program_version() const {
   constexpr std::string_view kCharacters =

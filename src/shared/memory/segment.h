@@ -37,7 +37,7 @@ class Segment {
 
   [[nodiscard]] RateTable smtp_rates() const;
   [[nodiscard]] RateTable api_rates() const;
-  [[nodiscard]] RedisOutage& redis_health() const;
+  [[nodiscard]] RedisOutage& redis_outage() const;
   [[nodiscard]] Scoreboard scoreboard() const;
   // Of the master, and only what may stand in one: workers could write there. Lives as this does.
   [[nodiscard]] std::string_view program_version() const;

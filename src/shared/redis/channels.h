@@ -16,7 +16,7 @@ class Channels {
 
   explicit Channels(Send send) : send_(std::move(send)) {}
 
-  // See Redis::subscribe().
+  // See Client::subscribe().
   void subscribe(std::string_view channel, std::function<void()> changed);
   void unsubscribe(std::string_view channel);
 

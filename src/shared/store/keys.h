@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: ISC
 // The keys of a mailbox in Redis:
 //
-//   inbox:{MAILBOX}             stream   an entry for each mail (entry.h)
-//   mail:{MAILBOX}:ID           hash     the frame of a large mail, in pieces
-//   claimed:{MAILBOX}           hash     for each claimed mail the end of its lease, Unix time in
-//   ms seen:{MAILBOX}:FINGERPRINT  string   stream id of a mail whose sender has no reply yet
+//   inbox:{MAILBOX}       stream  an entry for each mail (entry.h)
+//   mail:{MAILBOX}:ID     hash    the frame of a large mail, in pieces
+//   claimed:{MAILBOX}     hash    for each claimed mail when its lease ends: Unix time in ms
+//   seen:{MAILBOX}:PRINT  string  stream id of a mail whose sender has no reply yet, by fingerprint
 //
 // MAILBOX is a mailbox key (mail/mailbox_name.h), ID a stream id. The braces are a hash tag: Redis
 // Cluster keeps all keys of a mailbox in one slot.

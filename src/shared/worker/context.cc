@@ -105,7 +105,7 @@ Result<Context> Context::unpack() {
   context.tls_pairs = std::move(*pairs);
   context.segment = extract(fds, fd_name::kSegment);
   context.ticket_keys = extract(fds, fd_name::kTicketKeys);
-  context.log_box = extract(fds, fd_name::kLog);
+  context.log_file = extract(fds, fd_name::kLog);
   context.life = extract(fds, fd_name::kLife);
   context.ready = extract(fds, fd_name::kReady);
   for (NamedFd& named : fds) {
@@ -121,7 +121,7 @@ void Context::read_arguments(std::span<const char* const> arguments) {
 
 void Context::use_log() {
   log::set_level(config.log_level);
-  if (log_box) log::to_file(std::move(log_box));
+  if (log_file) log::to_file(std::move(log_file));
   if (config.log_to == "syslog") log::to_syslog();
 }
 

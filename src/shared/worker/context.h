@@ -65,7 +65,7 @@ struct Context {
   std::vector<TlsPair> tls_pairs;  // as configured; empty where the program has no use for them
   UniqueFd segment;
   UniqueFd ticket_keys;
-  UniqueFd log_box;
+  UniqueFd log_file;
   UniqueFd life;
   UniqueFd ready;
   std::uint64_t number = 0;               // among those of its kind

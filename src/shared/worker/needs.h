@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// What a worker has to needs beyond what it was handed over, by its kind and its configuration.
+// What the sandbox must leave open to a worker: sockets, ports and files that it will open itself.
 #pragma once
 
 #include "shared/base/program.h"

@@ -158,6 +158,6 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   check_rates(segment->smtp_rates());
   check_rates(segment->api_rates());
   check_board(segment->scoreboard());
-  check_health(segment->redis_health());
+  check_health(segment->redis_outage());
   return 0;
 }
