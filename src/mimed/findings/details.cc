@@ -11,7 +11,7 @@
 #include "mimed/header/addresses.h"
 #include "mimed/header/encoded_word.h"
 #include "mimed/header/fields.h"
-#include "mimed/header/text.h"
+#include "mimed/header/parameters.h"
 #include "mimed/text/html_text.h"
 #include "shared/base/ascii.h"
 #include "shared/base/utf8.h"

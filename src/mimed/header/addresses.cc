@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "mimed/header/encoded_word.h"
-#include "mimed/header/text.h"
+#include "mimed/header/parameters.h"
 #include "shared/base/ascii.h"
 
 namespace restante::mimed {

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "mimed/header/text.h"
+#include "mimed/header/parameters.h"
 
 namespace restante::mimed {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include "mimed/parts/html_charset.h"
 
-#include "mimed/header/text.h"
+#include "mimed/header/parameters.h"
 #include "mimed/text/html_text.h"
 #include "shared/base/ascii.h"
 

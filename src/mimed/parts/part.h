@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "mimed/header/text.h"
+#include "mimed/header/parameters.h"
 
 namespace restante::mimed {
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "mimed/header/fields.h"
-#include "mimed/header/text.h"
+#include "mimed/header/parameters.h"
 #include "shared/base/ascii.h"
 
 namespace restante::mimed {

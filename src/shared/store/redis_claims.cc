@@ -19,7 +19,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// The length of a lease. The API must have sent the mail by then (kClaimSendLimit in
+// The length of a lease. The API must have sent the mail by then (kSendLimit in
 // apid/api/settlements.cc is shorter). A mail that a dying worker has claimed is free again after
 // it.
 constexpr std::string_view kLeaseMs = "30000";

@@ -56,7 +56,7 @@ milliseconds time_limit(Wait kind, Occupancy occupancy, milliseconds timeout) {
          (when_empty - when_full) * static_cast<std::int64_t>(fullness(occupancy)) / 1000;
 }
 
-std::uint64_t rate_limit(Occupancy occupancy, std::uint64_t minimum_rate) {
+std::uint64_t least_rate(Occupancy occupancy, std::uint64_t minimum_rate) {
   return minimum_rate + minimum_rate * (kFullRate - 1) * fullness(occupancy) / 1000;
 }
 
@@ -85,7 +85,7 @@ std::string_view WaitLimit::overdue(milliseconds now, Occupancy occupancy,
   // A short timeout makes short windows too: else it would be out before the first one ends.
   const milliseconds passed = now - window_;
   if (passed < std::min(kWindow, limit)) return {};
-  const std::uint64_t rate = rate_limit(occupancy, settings.minimum_rate);
+  const std::uint64_t rate = least_rate(occupancy, settings.minimum_rate);
   if (bytes_ * 1000 < rate * static_cast<std::uint64_t>(passed.count())) return kTooSlow;
   window_ = now;
   bytes_ = 0;

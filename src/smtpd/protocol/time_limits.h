@@ -38,7 +38,7 @@ struct TimeSettings {
                                                    std::chrono::milliseconds timeout);
 
 // Bytes a second that a message has to come with: five times as many when the table is full.
-[[nodiscard]] std::uint64_t rate_limit(Occupancy occupancy, std::uint64_t minimum_rate);
+[[nodiscard]] std::uint64_t least_rate(Occupancy occupancy, std::uint64_t minimum_rate);
 
 // The waiting of one connection. It has no timer: whoever sweeps over the connections asks each.
 class WaitLimit {

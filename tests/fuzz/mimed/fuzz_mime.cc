@@ -10,7 +10,7 @@
 #include <string>
 #include <string_view>
 
-#include "mimed/header/text.h"
+#include "mimed/header/parameters.h"
 #include "mimed/mime.h"
 #include "mimed/text/charset.h"
 #include "mimed/text/digest.h"

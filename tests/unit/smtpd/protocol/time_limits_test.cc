@@ -49,10 +49,10 @@ TEST(no_limit_grows_with_the_load_or_goes_above_the_setting) {
 }
 
 TEST(the_rate_goes_up_to_five_times) {
-  assert_int_equal(rate_limit(kEmpty, 100), 100);
-  assert_int_equal(rate_limit({700, 1000}, 100), 300);
-  assert_int_equal(rate_limit(kFull, 100), 500);
-  assert_int_equal(rate_limit(kFull, 0), 0);
+  assert_int_equal(least_rate(kEmpty, 100), 100);
+  assert_int_equal(least_rate({700, 1000}, 100), 300);
+  assert_int_equal(least_rate(kFull, 100), 500);
+  assert_int_equal(least_rate(kFull, 0), 0);
 }
 
 // Asks twice a second, as the sweep does, and gives the client's bytes every `every`. Says when

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-#include "mimed/header/text.h"
+#include "mimed/header/parameters.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Encoded words, parameters and file names.
-#include "mimed/header/text.h"
+#include "mimed/header/parameters.h"
 
 #include <string>
 #include <string_view>
