@@ -159,7 +159,7 @@ HttpServer::HttpServer(event_base* base, HttpServerOptions options, Handler hand
                .client_of = std::move(options_.client_of),
                .handler = std::move(handler),
                .observer = std::move(observer),
-               .run_library = {base, [this] { run(); }}},
+               .run_library = net::Timer(base, [this] { run(); })},
       run_later_(base, [this] { run(); }),
       listen_again_(base, [this] { listen(); }),
       sweep_(base, [this] { sweep(); }) {}

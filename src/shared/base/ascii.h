@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <string_view>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 [[nodiscard]] constexpr char ascii_lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
@@ -51,4 +52,5 @@ namespace restante::inline base {
   });
 }
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

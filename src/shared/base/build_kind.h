@@ -2,7 +2,8 @@
 // What this build is for.
 #pragma once
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 // A sanitizer reserves terabytes of address space, reads /proc, starts processes and threads.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -18,4 +19,5 @@ inline constexpr bool kFitsSandbox = false;
 inline constexpr bool kFitsSandbox = !kHasSanitizer;
 #endif
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

@@ -4,7 +4,8 @@
 
 #include <memory>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 // A deleter *type*: it is part of the pointer's type and costs no space in it.
 template <auto Free>
@@ -18,4 +19,5 @@ struct Freed {
 template <class T, auto Free>
 using CPtr = std::unique_ptr<T, Freed<Free>>;
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

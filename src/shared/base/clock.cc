@@ -3,7 +3,8 @@
 
 #include <ctime>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 std::chrono::microseconds precise_now() {
   timespec time{};
@@ -15,4 +16,5 @@ std::chrono::milliseconds monotonic_now() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(precise_now());
 }
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

@@ -4,11 +4,13 @@
 
 #include <chrono>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 [[nodiscard]] std::chrono::milliseconds monotonic_now();
 
 // The same clock in microseconds, for measuring how long something took.
 [[nodiscard]] std::chrono::microseconds precise_now();
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

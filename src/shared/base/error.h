@@ -10,7 +10,8 @@
 #include <string>
 #include <system_error>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 enum class ErrorKind : std::uint8_t {
   kConfig,       // what the operator wrote is wrong; trying again cannot help (exit 78, EX_CONFIG)
@@ -39,4 +40,5 @@ template <class... Args>
   return std::generic_category().message(error_number);
 }
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

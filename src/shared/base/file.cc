@@ -8,7 +8,8 @@
 
 #include <algorithm>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view content) {
   UniqueFd fd(memfd_create(std::string(name).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
@@ -56,4 +57,5 @@ Result<std::string> read_all(int fd) {
   }
 }
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

@@ -8,7 +8,8 @@
 #include "shared/base/error.h"
 #include "shared/base/unique_fd.h"
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 // A memfd (memfd_create(2)) with `content`, sealed against every change.
 [[nodiscard]] Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view content);
@@ -20,4 +21,5 @@ namespace restante::inline base {
 // the content in memory.
 [[nodiscard]] Result<std::string> read_all(int fd);
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

@@ -3,7 +3,8 @@
 
 #include <string_view>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 std::string to_hex(std::span<const unsigned char> bytes) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -16,4 +17,5 @@ std::string to_hex(std::span<const unsigned char> bytes) {
   return text;
 }
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

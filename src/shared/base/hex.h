@@ -5,7 +5,8 @@
 #include <span>
 #include <string>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 // The value of a digit of either case, or -1.
 [[nodiscard]] constexpr int hex_value(char c) {
@@ -24,4 +25,5 @@ namespace restante::inline base {
 // Two digits a byte, in lower case.
 [[nodiscard]] std::string to_hex(std::span<const unsigned char> bytes);
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

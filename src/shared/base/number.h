@@ -6,7 +6,8 @@
 #include <optional>
 #include <string_view>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 // Digits of `base` alone, for a signed type with a "-" before them: no blanks, no "+". Nothing when
 // `text` is anything else, or the number does not fit into T.
@@ -19,4 +20,5 @@ template <class T>
   return number;
 }
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

@@ -7,7 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 namespace {
 
 // Room for the one descriptor that a packet may carry, aligned as cmsg(3) asks. Of a packet with
@@ -63,4 +64,5 @@ ReceivedPacket receive_packet(int fd, std::span<iovec> pieces, int flags) {
   return packet;
 }
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

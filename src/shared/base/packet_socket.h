@@ -9,7 +9,8 @@
 
 #include "shared/base/unique_fd.h"
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 // Sends the pieces as one packet, with a descriptor unless `passed` is -1, and never waits. False
 // with errno: EAGAIN when there is no room.
@@ -24,4 +25,5 @@ struct ReceivedPacket {
 // Reads one packet into the pieces, and never waits. With MSG_PEEK it is left there.
 [[nodiscard]] ReceivedPacket receive_packet(int fd, std::span<iovec> pieces, int flags = 0);
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

@@ -4,7 +4,8 @@
 #include <algorithm>
 #include <array>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 namespace {
 
 constexpr std::array<std::string_view, kPrograms> kNames = {"?",     "smtpd",        "apid",
@@ -19,4 +20,5 @@ Program program_named(std::string_view name) {
   return found == kNames.end() ? Program::kUnknown : static_cast<Program>(found - kNames.begin());
 }
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

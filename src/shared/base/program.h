@@ -5,7 +5,8 @@
 #include <cstdint>
 #include <string_view>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 // The numbers are part of the shared segment's layout (memory/scoreboard.h).
 enum class Program : std::uint8_t { kUnknown, kSmtpd, kApid, kMimed, kRedisServer, kMaster };
@@ -16,4 +17,5 @@ inline constexpr std::size_t kPrograms = 6;
 // kUnknown for any other name.
 [[nodiscard]] Program program_named(std::string_view name);
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

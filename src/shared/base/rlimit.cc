@@ -5,7 +5,8 @@
 
 #include <limits>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 void raise_descriptor_limit() {
   rlimit limit{};
@@ -20,4 +21,5 @@ std::uint64_t descriptor_limit() {
   return limit.rlim_cur;
 }
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

@@ -4,7 +4,8 @@
 
 #include <cstdint>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 // As many as it is allowed to; before the sandbox is entered, where that is one of the things that
 // are not done any more.
@@ -13,4 +14,5 @@ void raise_descriptor_limit();
 // It may be changed from outside at any time.
 [[nodiscard]] std::uint64_t descriptor_limit();
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

@@ -7,7 +7,8 @@
 
 #include <cstring>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 void wipe(std::string& secret) noexcept {
   secret.resize(secret.capacity());  // no allocation: it fits
@@ -27,4 +28,5 @@ void forbid_core_dumps() noexcept {
 
 void set_undumpable() noexcept { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

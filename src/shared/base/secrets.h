@@ -6,7 +6,8 @@
 #include <cstddef>
 #include <string>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 // Overwrites all that it holds, in a way that no compiler leaves out, and empties it.
 void wipe(std::string& secret) noexcept;
@@ -33,4 +34,5 @@ void forbid_core_dumps() noexcept;
 // Nobody but root looks into this process by ptrace(2) or /proc. Ends at an exec.
 void set_undumpable() noexcept;
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

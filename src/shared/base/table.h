@@ -6,7 +6,8 @@
 #include <cstddef>
 #include <functional>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 // Whether each row stands at the place of its enumerator, which `enumerator` gets out of a row. For
 // a static_assert behind the table.
@@ -19,4 +20,5 @@ template <class Row, std::size_t size, class Enumerator>
   return true;
 }
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

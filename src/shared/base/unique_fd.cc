@@ -3,11 +3,13 @@
 
 #include <unistd.h>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 void UniqueFd::reset(int fd) noexcept {
   if (fd_ >= 0) ::close(fd_);
   fd_ = fd;
 }
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

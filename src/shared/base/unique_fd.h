@@ -4,7 +4,8 @@
 
 #include <utility>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 // Owns one file descriptor and closes it; -1 means that it owns none.
 class UniqueFd {
@@ -28,4 +29,5 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 namespace {
 
 constexpr unsigned char byte_at(std::string_view text, std::size_t at) {
@@ -95,4 +96,5 @@ void append_utf8(std::string& out, char32_t code_point) {
   }
 }
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante

@@ -6,7 +6,8 @@
 #include <string>
 #include <string_view>
 
-namespace restante::inline base {
+namespace restante {
+inline namespace base {
 
 [[nodiscard]] bool is_ascii(std::string_view text);
 
@@ -34,4 +35,5 @@ struct Utf8Sequence {
 // Appends U+`code_point` as UTF-8.
 void append_utf8(std::string& out, char32_t code_point);
 
-}  // namespace restante::inline base
+}  // namespace base
+}  // namespace restante
