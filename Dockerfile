@@ -8,6 +8,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
       libmicrohttpd-dev libseccomp-dev libssl-dev libsystemd-dev libunistring-dev libzstd-dev zlib1g-dev
 WORKDIR /src
 COPY Makefile ./
+COPY make make
 COPY src src
 COPY etc etc
 COPY man man

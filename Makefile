@@ -57,7 +57,7 @@ short   = $(1:shared/%=%)
 room_of = $(patsubst %/,%,$(dir $(1)))
 archive = $(BUILD)/lib/$(subst /,-,$(1)).a
 
-# With those that it uses, and those that these use: EVERY_x in an order that a linker wants.
+# With those that it uses, and those that these use: UNDER_x in an order that a linker wants.
 define closure
 UNDER_$(1) := $(sort $(1) $(USES_$(1)) $(foreach used,$(USES_$(1)),$(UNDER_$(used))))
 endef

@@ -30,7 +30,8 @@ HEADERS = {
 }
 # What a BANS word stands for.
 BANNED = {"io": r"sys/(socket|epoll|stat|mman|un|uio|wait)\.h|poll\.h|unistd\.h|fcntl\.h|ctime"}
-INCLUDE = re.compile(r'^#\s*include\s+([<"])([^>"]+)[>"]', re.MULTILINE)
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include(?:_next)?[ \t]*([<"])([^>"\n]+)[>"]', re.MULTILINE)
+ANY_INCLUDE = re.compile(r"^[ \t]*#[ \t]*include", re.MULTILINE)
 SOURCE = pathlib.Path("src")
 
 
@@ -55,7 +56,17 @@ def folder_of(path):
 
 
 def includes_of(path):
-    return INCLUDE.findall((SOURCE / path).read_text())
+    """(mark, header) of each include; the mark of a header of ours is a double quote."""
+    found = INCLUDE.findall((SOURCE / path).read_text())
+    return [('"' if (SOURCE / header).is_file() else mark, header) for mark, header in found]
+
+
+def is_readable(path):
+    """Whether each include names a file: by its path from src, or one of a library or the system."""
+    text = (SOURCE / path).read_text()
+    found = INCLUDE.findall(text)
+    return len(found) == len(ANY_INCLUDE.findall(text)) and all(
+        mark == "<" or (SOURCE / header).is_file() for mark, header in found)
 
 
 def reached(path, seen):
@@ -98,9 +109,12 @@ def check_reached(room, path):
 ROOMS = {room.name: room for room in map(Room, sys.stdin.read().split("\n")[:-1])}
 faults = []
 for path in sorted(SOURCE.rglob("*")):
-    if path.suffix not in (".cc", ".h"):
+    if path.is_dir() or path.suffix in (".json", ".lua"):
         continue
     name = path.relative_to(SOURCE).as_posix()
+    if path.suffix not in (".cc", ".h") or not is_readable(name):
+        faults.append(f"layers: {path}: an include of ours is a path from src in double quotes; sources end in .cc or .h")
+        continue
     room = ROOMS.get(folder_of(name))
     if room is None:
         faults.append(f"layers: {path}: make/rooms.mk does not have its folder")

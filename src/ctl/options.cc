@@ -4,8 +4,6 @@
 #include <getopt.h>
 #include <unistd.h>
 
-#include <charconv>
-
 #include "shared/base/number.h"
 
 namespace restante::ctl {

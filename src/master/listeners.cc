@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: ISC
 #include "master/listeners.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 #include <utility>
 
 #include "master/activation.h"

@@ -14,7 +14,7 @@
 namespace restante::master {
 
 struct Inherited {
-  std::string_view name;  // one of restante::fd_name; outlives the call of spawn()
+  std::string_view name;  // one of worker::fd_name; outlives the call of spawn()
   int fd;
 };
 

@@ -192,14 +192,7 @@ void Supervisor::stop_workers() {
 }
 
 void Supervisor::write_log(log::Level level, std::string_view event, log::Fields fields) {
-  switch (level) {
-    case log::Level::kError:
-      return log::error(event, fields);
-    case log::Level::kNotice:
-      return log::notice(event, fields);
-    default:
-      return log::debug(event, fields);
-  }
+  log::write(level, event, fields);
 }
 
 }  // namespace restante::master

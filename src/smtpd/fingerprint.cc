@@ -2,7 +2,6 @@
 #include "smtpd/fingerprint.h"
 
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 #include "apid/api/authenticator.h"
 
-#include <algorithm>
 #include <string>
 
 #include "shared/base/ascii.h"

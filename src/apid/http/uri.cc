@@ -21,19 +21,9 @@ bool is_path_byte(char c) {
   return is_alphanumeric(c) || std::string_view("-._~!$&'()*+,;=:@/").contains(c);
 }
 
-int hex_value(char c) {
-  if (is_digit(c)) return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // The byte of the escape at the start of `text`, or -1 if it is malformed.
 int escaped_byte(std::string_view text) {
-  if (text.size() < 3 || text[0] != '%') return -1;
-  const int high = hex_value(text[1]);
-  const int low = hex_value(text[2]);
-  return high < 0 || low < 0 ? -1 : high * 16 + low;
+  return text.size() < 3 || text[0] != '%' ? -1 : hex_byte(text[1], text[2]);
 }
 
 bool is_label(std::string_view label) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: ISC
 #include "mimed/header/fields.h"
 
-#include <algorithm>
-
 #include "shared/base/ascii.h"
 
 namespace restante::mimed {

@@ -14,8 +14,6 @@ inline constexpr std::size_t kPrograms = 6;
 
 // As logs, metrics and restantectl name it: "smtpd". "?" for kUnknown.
 [[nodiscard]] std::string_view program_name(Program program);
-// kUnknown for any other name.
-[[nodiscard]] Program program_named(std::string_view name);
 
 }  // namespace base
 }  // namespace restante

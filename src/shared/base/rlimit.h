@@ -7,11 +7,11 @@
 namespace restante {
 inline namespace base {
 
-// As many as it is allowed to; before the sandbox is entered, where that is one of the things that
-// are not done any more.
+// Raises the soft RLIMIT_NOFILE to the hard limit. Call it before enter_sandbox(), which forbids
+// setrlimit(2).
 void raise_descriptor_limit();
 
-// It may be changed from outside at any time.
+// The soft limit. It may be changed from outside at any time (prlimit(2)).
 [[nodiscard]] std::uint64_t descriptor_limit();
 
 }  // namespace base

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: ISC
 #include "shared/config/api_key.h"
 
-#include <charconv>
-
 #include "shared/base/hex.h"
 
 namespace restante::config {

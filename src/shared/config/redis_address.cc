@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 #include "shared/config/redis_address.h"
 
-#include <charconv>
 #include <utility>
 
 #include "shared/base/number.h"

@@ -36,7 +36,7 @@ struct RedisAddress {
   std::vector<Server> sentinels;  // not empty: they say where `master` is, and host is empty
   std::string master;
   bool over_tls = false;
-  std::shared_ptr<const redis::Tls> tls;  // set by redis_of() where over_tls is
+  std::shared_ptr<const redis::Tls> tls;  // set by redis::address_of() where over_tls is
 };
 
 // `host:port`, `host`, `unix:/path`, `/path`, `redis://[[user]:password@]host[:port][/db]`,

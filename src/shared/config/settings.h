@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// The table of settings: what each is called, may be, means, and who may see it. For config.cc.
+// The table of settings: what each is called, may be, means, and who may see it.
 #pragma once
 
 #include <chrono>

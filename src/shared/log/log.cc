@@ -228,6 +228,7 @@ void to_file(UniqueFd reader) {
 void hold() { sink().holds = true; }
 void flush() { put_out_held(sink()); }
 
+void write(Level level, std::string_view event, Fields fields) { write_line(level, event, fields); }
 void error(std::string_view event, Fields fields) { write_line(Level::kError, event, fields); }
 void warning(std::string_view event, Fields fields) { write_line(Level::kWarning, event, fields); }
 void notice(std::string_view event, Fields fields) { write_line(Level::kNotice, event, fields); }

@@ -65,6 +65,8 @@ void to_file(UniqueFd reader);  // to the SharedFile of which this is the readin
 void hold();
 void flush();
 
+// Writes one event, if its level is one that is wanted.
+void write(Level level, std::string_view event, Fields fields = {});
 void error(std::string_view event, Fields fields = {});
 void warning(std::string_view event, Fields fields = {});
 void notice(std::string_view event, Fields fields = {});

@@ -16,7 +16,6 @@ struct Address {
   // local@domain, quoted again where it must be; "" for the null reverse path.
   [[nodiscard]] std::string text() const;
   [[nodiscard]] bool is_null() const { return local.empty() && domain.empty(); }
-  [[nodiscard]] bool is_literal() const { return domain.starts_with('['); }
 };
 
 enum class PathFault : std::uint8_t { kSyntax, kTooLong, kNeedsSmtputf8, kBadLabel };

@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
-#include <ctime>
 
 namespace restante::memory {
 namespace {

@@ -76,7 +76,7 @@ class EventLoop {
   // itself: they are blocked. What ends a worker is end of file on `life_fd`: then `drain` is
   // called once, and it calls stop() when the last client has gone. A byte there means that others
   // take this worker's place: then `hand_over` is called before, which may call stop() likewise.
-  // Who has none drains at once.
+  // A worker without `hand_over` drains at once.
   void run(int life_fd, std::function<void()> drain, std::function<void()> hand_over = nullptr);
   void stop();
 

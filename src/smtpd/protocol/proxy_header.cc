@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 
 #include <array>
-#include <charconv>
 #include <cstring>
 #include <string>
 

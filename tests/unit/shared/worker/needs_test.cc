@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: ISC
-// What each kind of worker may needs follows from its configuration.
+// What each kind of worker needs follows from its configuration.
 #include "shared/worker/needs.h"
 
 #include <algorithm>
