@@ -3,6 +3,7 @@
 #include "apid/api/router.h"
 
 #include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -36,9 +37,10 @@ std::string route(std::string_view method, std::string_view path) {
   if (std::holds_alternative<NoSuchPath>(found)) return "404";
   if (const auto* other = std::get_if<NoSuchMethod>(&found)) return "405 " + other->allow;
   const auto& match = std::get<RouteMatch>(found);
-  std::string text =
-      std::ranges::find(kNames, match.row->handler, &std::pair<RouteHandler, const char*>::first)
-          ->second;
+  const auto* named =
+      std::ranges::find(kNames, match.row->handler, &std::pair<RouteHandler, const char*>::first);
+  if (named == std::end(kNames)) fail_test("no name for " + std::string(match.row->pattern));
+  std::string text = named->second;
   text += match.user;
   if (match.row->access != Access::kWithKey) text += '!';
   if (match.row->access == Access::kAnyoneUncounted) text += '!';
