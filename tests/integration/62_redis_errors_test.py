@@ -2,6 +2,7 @@
 # Every error that Redis may answer with puts mail off, is told once, and is over by itself. They
 # cannot be made with a real Redis at will, so a server that speaks RESP replays them.
 import re
+import threading
 import time
 
 import pytest
@@ -171,17 +172,24 @@ def test_an_error_to_the_question_changes_nothing(fake, restante):
 
 
 def test_with_redis_strict_nothing_is_taken_before_redis_has_told(fake):
-    def slow():
-        time.sleep(seconds(2))
+    may_answer = threading.Event()
+
+    def held_back():
+        may_answer.wait(seconds(20))
         return bulk(INFO)
     with Restante(f"{LOCAL}:{fake.server_address[1]}", redis_strict="yes",
-                  redis_timeout=f"{seconds(5):.0f}s") as strict:
+                  redis_timeout=f"{seconds(20):.0f}s") as strict:
         assert answers_of_all(strict) == {(250, "2.0.0")}
-        fake.faults = {"INFO": slow}
+        fake.faults = {"INFO": held_back}
         fake.cut_off_all()
-        strict.log.wait_for("event=redis_back")
-        assert answers_of_all(strict) == {(451, "4.3.0")}
-        strict.log.wait_for("event=mail_refused .*reply=store_unsafe")
+        strict.log.wait_for("event=redis_lost")
+
+        def refused_as_unsafe():
+            """While a worker has no connection yet, it refuses for another reason."""
+            assert answers_of_all(strict) == {(451, "4.3.0")}
+            return strict.log.find("event=mail_refused .*reply=store_unsafe")
+        wait_until(refused_as_unsafe, "mail is refused because redis has not told how it keeps data")
         fake.faults = {}
+        may_answer.set()
         wait_until_taken(strict)
         assert not strict.log.find("redis_unsafe")
