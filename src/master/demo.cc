@@ -3,7 +3,6 @@
 
 #include <pwd.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include <cstdlib>
 
 #include "master/spawn.h"
+#include "shared/base/file.h"
 #include "shared/base/hex.h"
 
 namespace restante::master {
@@ -24,15 +24,6 @@ std::string random_key() {
   unsigned char bytes[24];
   if (getrandom(bytes, sizeof bytes, 0) != static_cast<ssize_t>(sizeof bytes)) std::abort();
   return to_hex(bytes);
-}
-
-// Whether any user may pass through every directory on the way to `path`.
-bool open_to_all(std::filesystem::path path) {
-  for (; path.has_relative_path(); path = path.parent_path()) {
-    struct stat status{};
-    if (stat(path.c_str(), &status) != 0 || (status.st_mode & S_IXOTH) == 0) return false;
-  }
-  return true;
 }
 
 Result<void> run_openssl(std::vector<std::string> arguments) {
@@ -68,11 +59,12 @@ Result<Demo> Demo::make(const std::filesystem::path& programs) {
   if (auto made = make_certificate(demo.directory_); !made) return std::unexpected(made.error());
   if (geteuid() == 0) {
     // A build under a closed home directory can be run by no one but root.
-    const passwd* nobody = open_to_all(programs) ? getpwnam(kUnprivileged) : nullptr;
+    const passwd* nobody = is_open_to_all(programs) ? getpwnam(kUnprivileged) : nullptr;
     demo.user_ = nobody != nullptr ? kUnprivileged : "root";
-    // The files too: a reload reads them again.
-    for (const std::string& path : {pattern, pattern + kCertificateFile, pattern + kKeyFile}) {
-      if (nobody == nullptr || chown(path.c_str(), nobody->pw_uid, nobody->pw_gid) == 0) continue;
+    // The files too, because a reload reads them again. The directory comes last: its owner could
+    // put links in the place of files that are still to be handed over.
+    for (const std::string& path : {pattern + kCertificateFile, pattern + kKeyFile, pattern}) {
+      if (nobody == nullptr || lchown(path.c_str(), nobody->pw_uid, nobody->pw_gid) == 0) continue;
       const int error_number = errno;
       return fail(ErrorKind::kSystem, "cannot give {} to {}: {}", path, kUnprivileged,
                   errno_text(error_number));

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -18,6 +19,7 @@
 #include "shared/base/file.h"
 #include "shared/base/program.h"
 #include "shared/base/secrets.h"
+#include "shared/log/log.h"
 #include "shared/worker/context.h"
 
 namespace restante::master {
@@ -94,10 +96,19 @@ std::string advice_to_let_read(const std::string& path, int error_number) {
       user_name(), group_name(), path);
 }
 
+void warn_if_readable_by_all(const std::filesystem::path& file) {
+  struct stat status{};
+  if (stat(file.c_str(), &status) != 0 || (status.st_mode & S_IROTH) == 0) return;
+  if (!is_open_to_all(std::filesystem::absolute(file).parent_path())) return;
+  log::warning("secrets_readable_by_all",
+               {{"file", file.string()}, {"advice", fmt::format("chmod o= {}", file.string())}});
+}
+
 Result<void> read_key_file(config::Config& config) {
   if (config.api_key_file.empty()) return {};
   auto text = read_file("api_key_file", config.api_key_file, "create it, one key a line");
   if (!text) return std::unexpected(text.error());
+  warn_if_readable_by_all(config.api_key_file);
   std::string keys;
   const WipedAtEnd are_secret(keys), so_is_this(*text);
   for (std::string_view rest = *text; !rest.empty();) {
@@ -125,6 +136,7 @@ Result<std::vector<TlsFds>> load_tls_pairs(const config::Config& config) {
     if (!certificate) return std::unexpected(certificate.error());
     auto key = load_pem("tls_key", config.tls_key[i], worker::fd_name::kTlsKey);
     if (!key) return std::unexpected(key.error());
+    warn_if_readable_by_all(config.tls_key[i]);
     pairs.push_back({.certificate = std::move(*certificate), .key = std::move(*key)});
   }
   return pairs;

@@ -31,6 +31,9 @@ struct TlsFds {
                                                   const std::vector<TlsFds>& pairs,
                                                   const std::filesystem::path& programs);
 
+// Logs a warning if every user of the machine may read the file.
+void warn_if_readable_by_all(const std::filesystem::path& file);
+
 // Returns advice for EACCES, beginning with "; ", and an empty string for any other error.
 [[nodiscard]] std::string advice_to_let_read(const std::string& path, int error_number);
 

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "shared/base/program.h"
-#include "shared/memory/ticket_keys.h"
 
 namespace restante::master {
 namespace {
@@ -52,10 +51,15 @@ Result<Service> Service::make_as_root(const config::Config& config, const Identi
   return service;
 }
 
-Result<void> Service::make_as_user() { return into(ticket_keys_, memory::TicketKeys::create()); }
+Result<void> Service::make_as_user() {
+  auto keys = memory::TicketKeys::create();
+  if (!keys) return std::unexpected(keys.error());
+  ticket_keys_ = std::move(*keys);
+  return {};
+}
 
 std::vector<Inherited> Service::for_smtpd() const {
-  std::vector<Inherited> result = {{worker::fd_name::kTicketKeys, ticket_keys_.get()},
+  std::vector<Inherited> result = {{worker::fd_name::kTicketKeys, ticket_keys_->fd()},
                                    {worker::fd_name::kSegment, segment_.get()}};
   for (const worker::NamedFd& listener : listeners_.fds) {
     if (is_smtp(listener.name)) result.push_back({listener.name, listener.fd.get()});
@@ -109,10 +113,7 @@ std::vector<Role> Service::auxiliary(const config::Config& config) {
            .one_for_each = {}}};
 }
 
-void Service::rotate_ticket_keys() {
-  auto keys = memory::TicketKeys::map(ticket_keys_.get(), /*writable=*/true);
-  if (keys) keys->rotate();
-}
+void Service::rotate_ticket_keys() { ticket_keys_->rotate(); }
 
 void Service::remove_sockets(const config::Config& config) const {
   if (!listeners_.passed(worker::fd_name::kHttpApi)) remove_unix_sockets(config);

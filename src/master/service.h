@@ -15,6 +15,7 @@
 #include "shared/base/unique_fd.h"
 #include "shared/config/config.h"
 #include "shared/memory/segment.h"
+#include "shared/memory/ticket_keys.h"
 
 namespace restante::master {
 
@@ -52,7 +53,7 @@ class Service {
   Listeners listeners_;
   UniqueFd segment_;
   std::optional<memory::Segment> segment_map_;
-  UniqueFd ticket_keys_;
+  std::optional<memory::TicketKeys> ticket_keys_;  // since make_as_user()
 };
 
 // Returns kConfig if the configuration says redis = private and PATH has no redis-server.

@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "master/key_files.h"
 #include "shared/config/api_key.h"
 #include "shared/log/log.h"
@@ -10,9 +12,17 @@
 namespace restante::master {
 namespace {
 
+// Whether there is an API key that does not stand as its hash, or a password of Redis.
+bool has_secrets(const config::Config& config) {
+  return config.redis.contains('@') || !std::ranges::all_of(config.api_key, config::is_key_hash);
+}
+
 Result<void> read_config_file(config::Loader& reader, const Options& options) {
   if (options.demo && !options.file) return {};
   auto read = reader.load_file(options.file);
+  if (read && has_secrets(reader.config())) {
+    warn_if_readable_by_all(options.file.value_or(config::kDefaultFile));
+  }
   if (!read && options.file && access(options.file->c_str(), R_OK) != 0) {
     read.error().what += advice_to_let_read(*options.file, errno);
   }

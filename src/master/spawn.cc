@@ -2,6 +2,7 @@
 #include "master/spawn.h"
 
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -76,6 +77,9 @@ void become(const std::vector<std::string>& arguments, std::span<const Inherited
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
   if (!place_descriptors(inherited)) return;
+  // Every descriptor is made close-on-exec, but a library may forget to. Before Linux 5.11 the call
+  // fails, and nothing is lost.
+  close_range(kFirst + static_cast<unsigned>(inherited.size()), ~0U, CLOSE_RANGE_CLOEXEC);
   const std::vector<std::string> environment = child_environment(inherited);
   execvpe(arguments.front().c_str(), pointers(arguments).data(), pointers(environment).data());
 }

@@ -73,7 +73,7 @@ Result<std::unique_ptr<Worker>> Worker::make(worker::Context context) {
   if (!tls) return std::unexpected(tls.error());
   for (worker::TlsPair& pair : context.tls_pairs) wipe(pair.key);
   if (context.ticket_keys) {
-    auto keys = memory::TicketKeys::map(context.ticket_keys.get(), /*writable=*/false);
+    auto keys = memory::TicketKeys::map(context.ticket_keys.get());
     if (!keys) return std::unexpected(keys.error());
     tls->share_tickets(std::move(*keys));
   }

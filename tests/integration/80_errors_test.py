@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
 # What is wrong in the configuration or on the machine is said in one clear line, with a fit status.
 import contextlib
+import pathlib
 import re
 import socket
 import subprocess
+import tempfile
 
 import pytest
 
@@ -245,9 +247,9 @@ def test_options_go_over_environment_over_file_over_defaults(tmp_path):
             ) == ("environment.example", "3h", "7", "50")
 
 
-def test_a_weak_key_is_warned_of_but_taken():
-    with subprocess.Popen([programs() / "restante", *settings(api_key="short")],
-                          stderr=subprocess.PIPE, text=True, env=environment()) as daemon:
+def lines_until_ready(*arguments):
+    with subprocess.Popen([programs() / "restante", *arguments], stderr=subprocess.PIPE, text=True,
+                          env=environment()) as daemon:
         with contextlib.closing(daemon.stderr):
             lines = []
             for line in daemon.stderr:
@@ -255,6 +257,30 @@ def test_a_weak_key_is_warned_of_but_taken():
                 if "event=ready " in line:
                     break
             daemon.terminate()
-            assert any("event=weak_api_key" in line for line in lines)
-            assert not any("short" in line for line in lines)
             assert daemon.wait(seconds(20)) == OK
+    return lines
+
+
+def test_a_weak_key_is_warned_of_but_taken():
+    lines = lines_until_ready(*settings(api_key="short"))
+    assert any("event=weak_api_key" in line for line in lines)
+    assert not any("short" in line for line in lines)
+
+
+@pytest.mark.parametrize("mode, secret, is_warned_of", [
+    (0o644, f"api_key = {KEY}", True), (0o640, f"api_key = {KEY}", False),
+    (0o644, "redis = redis://user:secret@127.0.0.1:1", True),
+    (0o644, "api_key = sha256:" + 64 * "0", False),
+])
+def test_a_secret_that_all_may_read_is_warned_of(mode, secret, is_warned_of):
+    with tempfile.TemporaryDirectory() as directory:
+        pathlib.Path(directory).chmod(0o755)
+        file = pathlib.Path(directory, "restante.conf")
+        file.write_text(secret + "\n")
+        file.chmod(mode)
+        result = run_restante("-t", "-c", file, *settings(api_key=None, redis=None),
+                              API_KEY=f"sha256:{64 * '1'}")
+    found = [line for line in complaints(result) if "event=secrets_readable_by_all" in line]
+    assert len(found) == is_warned_of
+    assert all(f"file={file}" in line for line in found)
+    assert result.returncode == OK, result

@@ -79,6 +79,13 @@ STAND_INS = {
 }
 
 
+def close_to_others(file):
+    """As the package leaves a file with a secret: its own user may read it, others may not."""
+    file.chmod(0o640)
+    if IS_ROOT:
+        shutil.chown(file, UNPRIVILEGED)
+
+
 class Machine:
     """One on which the lines of the manual are typed: mail.example.com, for example.com."""
 
@@ -92,7 +99,7 @@ class Machine:
         for source, name in zip(certificate(HOST), ("fullchain.pem", "privkey.pem")):
             for place in (self.etc / "tls", self.home):
                 shutil.copy(source, place / name)
-                (place / name).chmod(0o644)
+                close_to_others(place / name)
         if IS_ROOT:
             shutil.chown(self.root, UNPRIVILEGED)
         self.journal = self.root / "journal"
@@ -111,6 +118,7 @@ class Machine:
         (self.etc / "restante.conf").write_text("".join(
             line for line in conf.read_text().splitlines(keepends=True)
             if "_rate_limit" not in line))  # those have their defaults
+        close_to_others(self.etc / "restante.conf")
         conf.unlink()
         conf.symlink_to(self.etc / "restante.conf")
         self._make_programs()
@@ -179,7 +187,7 @@ class Machine:
                 ("/etc/restante", f"{self.etc}"), ("/var/lib/restante", f"{self.var}"),
                 ("/run/restante", f"{self.run}"), ("/root/", f"{self.home}/"),
                 ("tar -C / ", f"tar -C {self.root} "), ("restante:restante", owner),
-                ("-o root -g restante -m 640", "-m 644"),
+                ("-o root -g restante -m 640", f"-o {owner} -m 640"),
                 # Half a minute is long for a test.
                 ("?wait=10\"", "?wait=1\""), ("wait=60", "wait=1"), ("curl -N", "curl -N -m 4"),
                 # The demo of README.md.

@@ -57,5 +57,13 @@ Result<std::string> read_all(int fd) {
   }
 }
 
+bool is_open_to_all(std::filesystem::path directory) {
+  for (; directory.has_relative_path(); directory = directory.parent_path()) {
+    struct stat status{};
+    if (stat(directory.c_str(), &status) != 0 || (status.st_mode & S_IXOTH) == 0) return false;
+  }
+  return true;
+}
+
 }  // namespace base
 }  // namespace restante

@@ -2,6 +2,7 @@
 // Files by descriptor: read and written as a whole.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 
@@ -20,6 +21,10 @@ inline namespace base {
 // Reads a whole file, from its start, and leaves the offset where it was. Leaves no other copy of
 // the content in memory.
 [[nodiscard]] Result<std::string> read_all(int fd);
+
+// Whether any user may pass through `directory` and all that are above it. False if one of them
+// cannot be looked at.
+[[nodiscard]] bool is_open_to_all(std::filesystem::path directory);
 
 }  // namespace base
 }  // namespace restante

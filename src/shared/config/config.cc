@@ -126,7 +126,7 @@ Loader::Loader() {
 }
 
 Result<void> Loader::load_file(const std::optional<std::string>& name) {
-  const std::string path = name.value_or(RESTANTE_SYSCONFDIR "/restante.conf");
+  const std::string path = name.value_or(kDefaultFile);
   const UniqueFd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd) {
     const int error_number = errno;

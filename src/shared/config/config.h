@@ -105,13 +105,15 @@ struct LocalListen {
 // `unix:/path`, `127.0.0.1:port` or `[::1]:port`. The error says why no other address will do.
 [[nodiscard]] Result<LocalListen> parse_local_listen(std::string_view text);
 
+inline constexpr const char* kDefaultFile = RESTANTE_SYSCONFDIR "/restante.conf";
+
 // Gathers settings from its sources in order of precedence and checks each where it is read, so
 // that every error names its place. `finish` checks what can only be known at the end.
 class Loader {
  public:
   Loader();
 
-  // Reads the file of this name; without a name /etc/restante/restante.conf, which may be missing.
+  // Reads the file of this name; without a name kDefaultFile, which may be missing.
   [[nodiscard]] Result<void> load_file(const std::optional<std::string>& name);
   // `text` is the content of `file`; errors name file and line.
   [[nodiscard]] Result<void> read_file(std::string_view text, std::string_view file);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include "shared/memory/ticket_keys.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 
@@ -8,6 +9,7 @@
 #include <atomic>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "shared/base/secrets.h"
 
@@ -24,20 +26,27 @@ void TicketKeys::Unmap::operator()(Ring* ring) const noexcept {
   munmap(static_cast<void*>(ring), sizeof(Ring));
 }
 
-Result<UniqueFd> TicketKeys::create() {
-  UniqueFd fd(memfd_create("ticket_keys", MFD_CLOEXEC));
+Result<TicketKeys> TicketKeys::create() {
+  // The mapping that is there before the seal stays writable.
+  constexpr int kSeals = F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL;
+  UniqueFd fd(memfd_create("ticket_keys", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd || ftruncate(fd.get(), sizeof(Ring)) != 0) {
     return fail(ErrorKind::kSystem, "memfd for ticket keys: {}", errno_text());
   }
-  auto keys = map(fd.get(), /*writable=*/true);
-  if (!keys) return std::unexpected(keys.error());
-  // Every place gets a key, so that none is ever found by a name of zeros.
+  auto keys = map_as(fd.get(), PROT_READ | PROT_WRITE);
+  if (!keys) return keys;
+  if (fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) {
+    return fail(ErrorKind::kSystem, "seals of the ticket keys: {}", errno_text());
+  }
+  keys->fd_ = std::move(fd);
+  // Every place gets a key, so that no key is ever found by a name of zeros.
   for (std::size_t i = 0; i < kKept; ++i) keys->rotate();
-  return fd;
+  return keys;
 }
 
-Result<TicketKeys> TicketKeys::map(int fd, bool writable) {
-  const int access = writable ? PROT_READ | PROT_WRITE : PROT_READ;
+Result<TicketKeys> TicketKeys::map(int fd) { return map_as(fd, PROT_READ); }
+
+Result<TicketKeys> TicketKeys::map_as(int fd, int access) {
   void* memory = mmap(nullptr, sizeof(Ring), access, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return fail(ErrorKind::kSystem, "ticket keys: {}", errno_text());
   lock_memory(memory, sizeof(Ring));

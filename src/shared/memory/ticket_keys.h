@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: ISC
 // The keys of TLS session tickets (RFC 5077), which all smtpd workers share, so that a client
-// resumes with any of them. The master makes and rotates them in a memfd that smtpd alone inherits;
-// they are in no file, and not in the shared segment.
+// resumes with any of them. The master makes and rotates them in a memfd that smtpd alone inherits.
+// They are in no file, and not in the shared segment. A seal of the memfd (F_SEAL_FUTURE_WRITE, see
+// fcntl(2)) lets nobody but the master write to it, so a worker that was taken over cannot replace
+// the keys of the others.
 #pragma once
 
 #include <array>
@@ -23,13 +25,16 @@ struct TicketKey {
 
 class TicketKeys {
  public:
-  // A memfd with one fresh key.
-  [[nodiscard]] static Result<UniqueFd> create();
-  // Maps what create() made: the master to write, a worker to read.
-  [[nodiscard]] static Result<TicketKeys> map(int fd, bool writable);
+  // Makes fresh keys in a memfd of its own, and maps it for writing.
+  [[nodiscard]] static Result<TicketKeys> create();
+  // Maps the memfd of another process's keys for reading. `fd` may be closed afterwards.
+  [[nodiscard]] static Result<TicketKeys> map(int fd);
 
-  // A fresh key becomes the current one; the oldest goes. Only where mapped writable.
+  // A fresh key becomes the current one, and the oldest is removed. Only for keys of create().
   void rotate();
+
+  // The memfd of keys of create(), for map(). This object owns it.
+  [[nodiscard]] int fd() const { return fd_.get(); }
 
   // The key for new tickets; nothing in the moment of a rotation.
   [[nodiscard]] std::optional<TicketKey> current() const;
@@ -42,9 +47,11 @@ class TicketKeys {
   struct Unmap {
     void operator()(Ring* ring) const noexcept;
   };
+  [[nodiscard]] static Result<TicketKeys> map_as(int fd, int access);
   explicit TicketKeys(Ring* ring) : ring_(ring) {}
   [[nodiscard]] std::optional<std::array<TicketKey, kKept>> read() const;
   std::unique_ptr<Ring, Unmap> ring_;
+  UniqueFd fd_;  // of keys of create()
 };
 
 }  // namespace restante::memory
