@@ -78,7 +78,7 @@ class Mail : public store::Reader,
     answer(box, std::move(done), Result<bool>(true));
   }
   void clear(std::string_view box, std::function<void(Result<void>)> done) override {
-    answer(box, std::move(done), Result<void>());
+    answer(box, [done = std::move(done)](bool) { done({}); }, true);
   }
   void remove(std::string_view box, store::MailId,
               std::function<void(Result<bool>)> done) override {
