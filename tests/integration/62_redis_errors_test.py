@@ -175,10 +175,10 @@ def test_with_redis_strict_nothing_is_taken_before_redis_has_told(fake):
     may_answer = threading.Event()
 
     def held_back():
-        may_answer.wait(seconds(20))
+        may_answer.wait(40)
         return bulk(INFO)
     with Restante(f"{LOCAL}:{fake.server_address[1]}", redis_strict="yes",
-                  redis_timeout=f"{seconds(20):.0f}s") as strict:
+                  redis_timeout="1m") as strict:
         assert answers_of_all(strict) == {(250, "2.0.0")}
         fake.faults = {"INFO": held_back}
         fake.cut_off_all()
