@@ -229,7 +229,8 @@ Result<void> run_worker(worker::Context context) {
   raise_descriptor_limit();
   Result<config::RedisAddress> redis = redis::address_of(context.config);
   if (!redis) return std::unexpected(std::move(redis).error());
-  Result<memory::Segment> segment = memory::Segment::map(context.segment.get());
+  Result<memory::Segment> segment =
+      memory::Segment::map(context.segment.get(), context.segment_head.get());
   if (!segment) return std::unexpected(std::move(segment).error());
   Worker worker(context, *std::move(redis), *segment);
   if (auto entered = worker::enter_sandbox(Program::kApid, context.config); !entered)

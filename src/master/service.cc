@@ -47,6 +47,9 @@ Result<Service> Service::make_as_root(const config::Config& config, const Identi
   }
   auto mapped = memory::Segment::map(service.segment_.get());
   if (!mapped) return std::unexpected(mapped.error());
+  if (auto done = into(service.segment_head_, mapped->seal_head()); !done) {
+    return std::unexpected(done.error());
+  }
   service.segment_map_ = std::move(*mapped);
   return service;
 }
@@ -60,7 +63,8 @@ Result<void> Service::make_as_user() {
 
 std::vector<Inherited> Service::for_smtpd() const {
   std::vector<Inherited> result = {{worker::fd_name::kTicketKeys, ticket_keys_->fd()},
-                                   {worker::fd_name::kSegment, segment_.get()}};
+                                   {worker::fd_name::kSegment, segment_.get()},
+                                   {worker::fd_name::kSegmentHead, segment_head_.get()}};
   for (const worker::NamedFd& listener : listeners_.fds) {
     if (is_smtp(listener.name)) result.push_back({listener.name, listener.fd.get()});
   }
@@ -68,7 +72,8 @@ std::vector<Inherited> Service::for_smtpd() const {
 }
 
 std::vector<Inherited> Service::for_apid() const {
-  std::vector<Inherited> result = {{worker::fd_name::kSegment, segment_.get()}};
+  std::vector<Inherited> result = {{worker::fd_name::kSegment, segment_.get()},
+                                   {worker::fd_name::kSegmentHead, segment_head_.get()}};
   for (const worker::NamedFd& listener : listeners_.fds) {
     if (!is_smtp(listener.name)) result.push_back({listener.name, listener.fd.get()});
   }

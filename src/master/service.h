@@ -51,7 +51,7 @@ class Service {
   Service() = default;
 
   Listeners listeners_;
-  UniqueFd segment_;
+  UniqueFd segment_, segment_head_;
   std::optional<memory::Segment> segment_map_;
   std::optional<memory::TicketKeys> ticket_keys_;  // since make_as_user()
 };

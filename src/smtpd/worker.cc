@@ -77,7 +77,7 @@ Result<std::unique_ptr<Worker>> Worker::make(worker::Context context) {
     if (!keys) return std::unexpected(keys.error());
     tls->share_tickets(std::move(*keys));
   }
-  auto segment = memory::Segment::map(context.segment.get());
+  auto segment = memory::Segment::map(context.segment.get(), context.segment_head.get());
   if (!segment) return std::unexpected(segment.error());
   auto redis = redis::address_of(context.config);
   if (!redis) return std::unexpected(redis.error());

@@ -10,6 +10,8 @@
 #include <array>
 #include <new>
 
+#include "shared/base/file.h"
+
 namespace restante::memory {
 namespace {
 
@@ -20,14 +22,6 @@ constexpr std::uint64_t kLayoutVersion = 4;
 constexpr std::size_t kRateWords = std::size_t{1} << 20;
 
 using RateWords = std::array<RateTable::Word, kRateWords>;
-
-struct Header {
-  std::uint64_t magic;
-  std::uint64_t version;
-  std::uint64_t size;
-  RateTable::HashKey hash_key;
-  std::array<char, 32> program_version;  // of the master, with a NUL
-};
 
 struct flock whole_file() {
   struct flock lock{};
@@ -45,6 +39,8 @@ struct Segment::Layout {
   alignas(64) RateWords smtp_words;
   alignas(64) RateWords api_words;
 };
+
+Segment::Segment(Layout* layout) : layout_(layout), header_(layout->header) {}
 
 void Segment::Unmap::operator()(Layout* layout) const noexcept {
   munmap(static_cast<void*>(layout), sizeof(Layout));
@@ -82,7 +78,27 @@ Result<UniqueFd> Segment::create(const std::string& path, uid_t owner, gid_t gro
   return fd;
 }
 
-Result<Segment> Segment::map(int fd) { return map_as(fd, PROT_READ | PROT_WRITE); }
+Result<Segment> Segment::map(int fd) {
+  auto segment = map_as(fd, PROT_READ | PROT_WRITE);
+  if (!segment) return segment;
+  if (auto checked = check(segment->header_); !checked) return std::unexpected(checked.error());
+  return segment;
+}
+
+Result<Segment> Segment::map(int fd, int head) {
+  auto segment = map_as(fd, PROT_READ | PROT_WRITE);
+  if (!segment) return segment;
+  if (pread(head, &segment->header_, sizeof(Header), 0) != static_cast<ssize_t>(sizeof(Header))) {
+    return fail(ErrorKind::kSystem, "shared segment: no header was handed over");
+  }
+  if (auto checked = check(segment->header_); !checked) return std::unexpected(checked.error());
+  return segment;
+}
+
+Result<UniqueFd> Segment::seal_head() const {
+  return make_sealed_memfd("segment_head",
+                           {reinterpret_cast<const char*>(&header_), sizeof header_});
+}
 
 Result<Segment> Segment::open(const std::string& path, pid_t& master) {
   const UniqueFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
@@ -106,7 +122,10 @@ Result<Segment> Segment::open(const std::string& path, pid_t& master) {
                 path);
   }
   master = lock.l_pid;
-  return map_as(fd.get(), PROT_READ);
+  auto segment = map_as(fd.get(), PROT_READ);
+  if (!segment) return segment;
+  if (auto checked = check(segment->header_); !checked) return std::unexpected(checked.error());
+  return segment;
 }
 
 Result<Segment> Segment::map_as(int fd, int protection) {
@@ -116,22 +135,22 @@ Result<Segment> Segment::map_as(int fd, int protection) {
   }
   void* memory = mmap(nullptr, sizeof(Layout), protection, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return fail(ErrorKind::kSystem, "shared segment: {}", errno_text());
-  Segment segment(static_cast<Layout*>(memory));
-  if (segment.layout_->header.magic != kMagic ||
-      segment.layout_->header.version != kLayoutVersion) {
-    return fail(ErrorKind::kSystem, "shared segment: of another layout than this build's");
-  }
-  return segment;
+  return Segment(static_cast<Layout*>(memory));
 }
 
-RateTable Segment::smtp_rates() const { return {layout_->smtp_words, layout_->header.hash_key}; }
-RateTable Segment::api_rates() const { return {layout_->api_words, layout_->header.hash_key}; }
+Result<void> Segment::check(const Header& header) {
+  if (header.magic == kMagic && header.version == kLayoutVersion) return {};
+  return fail(ErrorKind::kSystem, "shared segment: of another layout than this build's");
+}
+
+RateTable Segment::smtp_rates() const { return {layout_->smtp_words, header_.hash_key}; }
+RateTable Segment::api_rates() const { return {layout_->api_words, header_.hash_key}; }
 RedisOutage& Segment::redis_outage() const { return layout_->redis_outage; }
 Scoreboard Segment::scoreboard() const { return Scoreboard(layout_->score); }
 std::string_view Segment::program_version() const {
   constexpr std::string_view kCharacters =
       "0123456789.+-~abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
-  const auto& bytes = layout_->header.program_version;
+  const auto& bytes = header_.program_version;
   const std::string_view all(bytes.data(), bytes.size());
   return all.substr(0, all.find_first_not_of(kCharacters));
 }

@@ -5,6 +5,8 @@
 // when it is killed is valid.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,8 +27,14 @@ class Segment {
   // as this process lives and closes no other descriptor of it: so open() knows that it runs.
   [[nodiscard]] static Result<UniqueFd> create(const std::string& path, uid_t owner, gid_t group);
 
-  // Maps what create() made; refuses a file of another layout.
+  // Maps what create() made, and refuses a file of another layout. `fd` may be closed afterwards.
   [[nodiscard]] static Result<Segment> map(int fd);
+  // The same for a worker: `head` is seal_head() of the master. The header of the file itself is
+  // not read, because another worker that was taken over could have written to it.
+  [[nodiscard]] static Result<Segment> map(int fd, int head);
+
+  // A sealed memfd with the header, for workers to inherit.
+  [[nodiscard]] Result<UniqueFd> seal_head() const;
 
   // Maps that of a running master for reading alone; nothing but what only reads may be called
   // then. `master` becomes its pid. kUnavailable: none runs; kSystem: it cannot be looked at.
@@ -39,17 +47,27 @@ class Segment {
   [[nodiscard]] RateTable api_rates() const;
   [[nodiscard]] RedisOutage& redis_outage() const;
   [[nodiscard]] Scoreboard scoreboard() const;
-  // Of the master, and only what may stand in one: workers could write there. Lives as this does.
+  // Of the master. Only characters that a version may have: workers could write to the header of a
+  // file that open() maps. Valid as long as this object lives.
   [[nodiscard]] std::string_view program_version() const;
 
  private:
   struct Layout;
+  struct Header {
+    std::uint64_t magic;
+    std::uint64_t version;
+    std::uint64_t size;
+    RateTable::HashKey hash_key;
+    std::array<char, 32> program_version;  // of the master, with a NUL
+  };
   [[nodiscard]] static Result<Segment> map_as(int fd, int protection);
   struct Unmap {
     void operator()(Layout* layout) const noexcept;
   };
-  explicit Segment(Layout* layout) : layout_(layout) {}
+  [[nodiscard]] static Result<void> check(const Header& header);
+  explicit Segment(Layout* layout);
   std::unique_ptr<Layout, Unmap> layout_;
+  Header header_;
 };
 
 }  // namespace restante::memory

@@ -103,6 +103,7 @@ Result<Context> Context::unpack() {
   if (!pairs) return std::unexpected(pairs.error());
   context.tls_pairs = std::move(*pairs);
   context.segment = extract(fds, fd_name::kSegment);
+  context.segment_head = extract(fds, fd_name::kSegmentHead);
   context.ticket_keys = extract(fds, fd_name::kTicketKeys);
   context.log_file = extract(fds, fd_name::kLog);
   context.life = extract(fds, fd_name::kLife);

@@ -31,8 +31,9 @@ inline constexpr std::string_view kMime = "mime";             // listening, SOCK
 inline constexpr std::string_view kConfig = "config";  // memfd: format_config() for this program
 inline constexpr std::string_view kTlsCertificate = "tls_certificate";  // memfd: PEM, one a pair
 inline constexpr std::string_view kTlsKey = "tls_key";                  // the same, in order
-inline constexpr std::string_view kTicketKeys = "ticket_keys";  // memfd: TicketKeys, smtpd only
-inline constexpr std::string_view kSegment = "segment";         // the shared segment
+inline constexpr std::string_view kTicketKeys = "ticket_keys";    // memfd: TicketKeys, smtpd only
+inline constexpr std::string_view kSegment = "segment";           // the shared segment
+inline constexpr std::string_view kSegmentHead = "segment_head";  // memfd: Segment::seal_head()
 inline constexpr std::string_view kLog = "log";  // log::SharedFile, if the log is a file
 // pipe: a byte means "others take your place", end of file "finish and go"
 inline constexpr std::string_view kLife = "life";
@@ -63,7 +64,7 @@ struct Context {
   std::vector<NamedFd>
       listeners;  // kSmtp, kSmtpProxy, kHttp, kHttps, kHttpApi, kMime; non-blocking
   std::vector<TlsPair> tls_pairs;  // as configured; empty where the program has no use for them
-  UniqueFd segment;
+  UniqueFd segment, segment_head;
   UniqueFd ticket_keys;
   UniqueFd log_file;
   UniqueFd life;

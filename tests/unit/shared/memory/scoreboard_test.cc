@@ -223,6 +223,21 @@ Opened open_while_a_master_lives(const std::string& path) {
   return seen;
 }
 
+TEST(a_worker_needs_nothing_that_another_could_have_written_over) {
+  const TemporaryDirectory directory;
+  const std::string path = directory.path() + "/segment";
+  const auto fd = memory::Segment::create(path, static_cast<uid_t>(-1), static_cast<gid_t>(-1));
+  const auto head = memory::Segment::map(fd->get())->seal_head();
+  assert_true(head.has_value());
+  const std::string zeros(64, '\0');
+  assert_int_equal(pwrite(head->get(), zeros.data(), zeros.size(), 0), -1);
+  assert_int_equal(pwrite(fd->get(), zeros.data(), zeros.size(), 0), zeros.size());
+  assert_false(memory::Segment::map(fd->get()).has_value());
+  const auto segment = memory::Segment::map(fd->get(), head->get());
+  assert_true(segment.has_value());
+  assert_same(segment->program_version(), RESTANTE_VERSION);
+}
+
 TEST(a_segment_is_opened_only_while_its_master_lives) {
   const TemporaryDirectory directory;
   const std::string path = directory.path() + "/segment";
