@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
+#include "apid/http/catching.h"
 #include "shared/base/clock.h"
 
 namespace restante::apid {
@@ -31,7 +33,24 @@ Connection::Connection(MHD_Connection* library, ServerContext& server, List::ite
   if (!server.tls) return;
   const MHD_ConnectionInfo* tls =
       MHD_get_connection_info(library, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-  transport_.emplace(static_cast<gnutls_session_int*>(tls->tls_session), fd_);
+  transport_.emplace(static_cast<gnutls_session_int*>(tls->tls_session), fd_, [this] {
+    if (exchange_.has_begun() || is_starving_) return;
+    is_starving_ = catching([this] { server_.starving.push_back(this); });
+  });
+}
+
+Connection::~Connection() { std::erase(server_.starving, this); }
+
+void Connection::wait_for_bytes() {
+  is_starving_ = false;
+  if (exchange_.has_begun() || is_suspended_) return;
+  catching([this] {
+    bytes_.emplace(server_.base, fd_, [this] {
+      bytes_->stop();
+      resume();
+    });
+    suspend();
+  });
 }
 
 void Connection::end_exchange(bool sent) noexcept {

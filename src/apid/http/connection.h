@@ -11,6 +11,7 @@
 #include "apid/http/server_context.h"
 #include "apid/http/tls_transport.h"
 #include "shared/net/client_address.h"
+#include "shared/net/event_loop.h"
 
 struct MHD_Connection;
 
@@ -26,6 +27,7 @@ class Connection {
   // `position` is where the server's list has, or will have, this connection. `server` outlives it.
   // The client has the server's timeout for its first request.
   Connection(MHD_Connection* library, ServerContext& server, List::iterator position);
+  ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
@@ -45,6 +47,9 @@ class Connection {
   // Closes the connection in half a second if it is idle. Asks the handler to answer a held request
   // now, and ends a stream.
   void drain(std::chrono::milliseconds now);
+  // Takes the connection from the library until the client sends something. The library would ask
+  // GnuTLS for the rest of a handshake again and again, because it waits for no descriptor then.
+  void wait_for_bytes();
   // Answers nothing more, because the server is being destroyed.
   void abort();
 
@@ -72,10 +77,11 @@ class Connection {
   int fd_;
   net::ClientAddress peer_;
   std::chrono::milliseconds deadline_;
-  bool is_suspended_ = false, is_cut_ = false;
+  bool is_suspended_ = false, is_cut_ = false, is_starving_ = false;
   bool has_answered_ = false;  // a request
   Exchange exchange_;
   std::optional<TlsTransport> transport_;
+  std::optional<net::ReadWatch> bytes_;  // while the handshake waits for the client
 };
 
 }  // namespace restante::apid

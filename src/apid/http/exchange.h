@@ -40,6 +40,8 @@ class Exchange {
   [[nodiscard]] bool waits_for_request() const { return stage_ == Stage::kReading; }
   // The handler has a request that it has not answered.
   [[nodiscard]] bool waits_for_handler() const { return stage_ == Stage::kAsked; }
+  // A first request has begun to come, so there is no handshake any more.
+  [[nodiscard]] bool has_begun() const { return serial_ > 0; }
   // The client has to send its request or to read its response, and that is not a stream.
   [[nodiscard]] bool waits_for_client() const {
     return (stage_ == Stage::kReading || stage_ == Stage::kSending) && !stream_;

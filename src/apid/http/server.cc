@@ -47,8 +47,7 @@ constexpr unsigned kInOurLoop = MHD_USE_EPOLL;
 #endif
 
 // The library runs again while it has work, but after this time the loop serves its other
-// descriptors. The library also has work while a client has not sent its part of a handshake: it
-// asks for that again and again, and with a thousand such clients one run takes longer than this.
+// descriptors.
 constexpr std::chrono::microseconds kLongestRun{500};
 
 // TLS 1.2 and 1.3. GnuTLS allows 1.0 and 1.1 by default. By default it also refuses insecure
@@ -236,6 +235,8 @@ void HttpServer::run() {
   const auto end = precise_now() + kLongestRun;
   do {
     MHD_run(library_.get());
+    for (Connection* connection : std::exchange(context_.starving, {}))
+      connection->wait_for_bytes();
   } while (has_work(library_.get()) && precise_now() < end);
   if (has_work(library_.get())) run_later_.start(milliseconds{0});
   if (context_.draining && connections_.empty() && drained_) std::exchange(drained_, nullptr)();

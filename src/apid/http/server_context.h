@@ -5,12 +5,15 @@
 #include <chrono>
 #include <functional>
 #include <string_view>
+#include <vector>
 
 #include "apid/http/responder.h"
 #include "shared/net/client_address.h"
 #include "shared/net/event_loop.h"
 
 namespace restante::apid {
+
+class Connection;
 
 // Called once for each request that is answered, when the sending of its response begins. `took` is
 // the time since the request's first line came.
@@ -33,6 +36,8 @@ struct ServerContext {
   net::Timer
       run_library;  // start it when the library has something to do that no descriptor tells it
   bool draining = false;
+  // Connections whose handshake waits for the client, since the library last ran.
+  std::vector<Connection*> starving = {};
 };
 
 }  // namespace restante::apid

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "apid/http/catching.h"
 
@@ -21,7 +22,8 @@ constexpr std::size_t kMostPieces = 16;  // of one system call
 
 }  // namespace
 
-TlsTransport::TlsTransport(gnutls_session_int* session, int fd) : fd_(fd) {
+TlsTransport::TlsTransport(gnutls_session_int* session, int fd, std::function<void()> ran_dry)
+    : fd_(fd), ran_dry_(std::move(ran_dry)) {
   gnutls_transport_set_ptr(session, this);
   gnutls_transport_set_pull_function(
       session, [](gnutls_transport_ptr_t self, void* room, std::size_t size) {
@@ -33,10 +35,18 @@ TlsTransport::TlsTransport(gnutls_session_int* session, int fd) : fd_(fd) {
       });
 }
 
+ssize_t TlsTransport::receive(char* room, std::size_t size) {
+  const ssize_t got = ::recv(fd_, room, size, 0);
+  const int error_number = errno;
+  if (got < 0 && (error_number == EAGAIN || error_number == EWOULDBLOCK)) ran_dry_();
+  errno = error_number;
+  return got;
+}
+
 ssize_t TlsTransport::read(char* room, std::size_t size) {
   if (ahead_from_ == ahead_to_) {
-    if (size >= ahead_.size()) return ::recv(fd_, room, size, 0);
-    const ssize_t got = ::recv(fd_, ahead_.data(), ahead_.size(), 0);
+    if (size >= ahead_.size()) return receive(room, size);
+    const ssize_t got = receive(ahead_.data(), ahead_.size());
     if (got <= 0) return got;
     ahead_from_ = 0;
     ahead_to_ = static_cast<std::size_t>(got);

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -21,8 +22,9 @@ namespace restante::apid {
 class TlsTransport {
  public:
   // Installs itself in `session`, whose socket is `fd`. Both must be open when this object is made,
-  // and GnuTLS must not use the session after this object is destroyed.
-  TlsTransport(gnutls_session_int* session, int fd);
+  // and GnuTLS must not use the session after this object is destroyed. Calls `ran_dry` from within
+  // read() whenever GnuTLS asks for more than the client has sent.
+  TlsTransport(gnutls_session_int* session, int fd, std::function<void()> ran_dry);
   TlsTransport(const TlsTransport&) = delete;
   TlsTransport& operator=(const TlsTransport&) = delete;
 
@@ -36,7 +38,10 @@ class TlsTransport {
  private:
   [[nodiscard]] bool hold(std::span<const iovec> pieces, std::size_t size);
 
+  [[nodiscard]] ssize_t receive(char* room, std::size_t size);
+
   int fd_;
+  std::function<void()> ran_dry_;
   std::array<char, 1024> ahead_;  // fits the record of a usual request
   std::size_t ahead_from_ = 0, ahead_to_ = 0;
   std::string held_;            // records that have not been sent
