@@ -14,6 +14,9 @@ namespace {
 constexpr std::size_t kWordsAround = 16;    // that are looked at on either side
 constexpr std::size_t kReach = 160;         // bytes: words farther away do not count
 constexpr std::size_t kLinkWordsBack = 12;  // between a word and the code that is tied to it
+constexpr std::size_t kShortest = 4, kLongest = 8;  // digits of a code
+// Different codes that are weighed. A text with more of them is a table of numbers.
+constexpr std::size_t kWeighed = 1000;
 constexpr std::size_t kSubjectLimit = std::size_t{4} * 1024;
 
 // Scores. A candidate is a code from kNeeded on; letters and digits mixed need more.
@@ -81,7 +84,7 @@ class Finder {
 
   // Adds to the scores of codes, and to `order` those that are new.
   void find(std::map<std::string, int>& scores, std::vector<std::string>& order) {
-    for (std::size_t i = 0; i < words_.size();) {
+    for (std::size_t i = 0; i < words_.size() && order.size() < kWeighed;) {
       if (!words_[i].capital) {
         ++i;
         continue;
@@ -135,15 +138,18 @@ class Finder {
     return true;
   }
 
-  // 4 9 3 8 1 7, each in a cell or on a line of its own; gives the word behind, or `i`.
+  // 4 9 3 8 1 7, each in a cell or on a line of its own; gives the word behind, or `i`. A longer
+  // row of digits is passed over as a whole, so that no digit is looked at again.
   std::size_t cells_at(std::size_t i, Candidate& candidate) const {
     std::string code;
     std::size_t next = i;
     while (next < words_.size() && words_[next].digits && words_[next].text.size() == 1 &&
            (next == i || std::ranges::all_of(between(next - 1), is_space))) {
-      code += words_[next++].text;
+      if (next - i <= kLongest) code += words_[next].text;
+      ++next;
     }
-    if (code.size() < 4 || code.size() > 8 || !stands_free(i, next - 1)) return i;
+    if (next - i > kLongest) return next;
+    if (code.size() < kShortest || !stands_free(i, next - 1)) return i;
     candidate = {i, next - 1, std::move(code), true};
     return next;
   }
@@ -166,7 +172,7 @@ class Finder {
       if (is_year(word.text) && is_year(words_[last].text)) return last + 1;
       code += words_[last].text;
     }
-    const bool right_size = code.size() >= 4 && code.size() <= 8;
+    const bool right_size = code.size() >= kShortest && code.size() <= kLongest;
     if (last <= i + 1 && right_size && stands_free(i, last)) {
       candidate = {i, last, std::move(code), false};
     }

@@ -291,7 +291,11 @@ Extraction extract_attachment(const Part& root, CharsetConverter& converter, std
 }
 
 void assemble_roughly(std::string_view body, CharsetConverter& converter, mail::Message& message) {
-  for (std::size_t step = 0; step < kRoughSteps; ++step) {
+  // The search for the end of a part may reach over others, so the bytes that it reads have a
+  // bound.
+  const std::size_t most = 4 * body.size();
+  std::size_t searched = 0;
+  for (std::size_t step = 0; step < kRoughSteps && searched <= most; ++step) {
     const std::size_t start = find_line(body, "--");
     if (start == std::string_view::npos) return;
     body.remove_prefix(start);
@@ -308,6 +312,7 @@ void assemble_roughly(std::string_view body, CharsetConverter& converter, mail::
     body = content;
     if (!is_text(part) || is_attachment(part)) continue;
     part.content = content.substr(0, kRoughTextLimit);
+    searched += part.content.size();
     part.content = part.content.substr(0, find_line(part.content, boundary));
     std::string& text = part.type.value == "text/plain" ? message.body_text : message.body_html;
     if (text.empty()) text = text_of(part, converter);

@@ -116,10 +116,16 @@ TEST(there_are_ten_at_most) {
   assert_int_equal(find_codes("", text).size(), 10);
 }
 
+TEST(a_long_row_of_digits_holds_no_code) {
+  assert_int_equal(find_codes("", "Your code is\n4 9 3 8 1 7\n").size(), 1);
+  assert_int_equal(find_codes("", "Your code is\n1 2 3 4 5 6 7 8 9 4 9 3 8 1 7\n").size(), 0);
+}
+
 TEST(hostile_texts_are_read_in_linear_time) {
   for (const std::string_view piece :
-       {"1", "1 ", "123 ", "123-", "123456 ", "code ", "code: ", "123456\n", "A1B2C", "A1B2C ",
-        "is 1234 ", "-", "\xC3\xA9", "\xC3", "order ", "a-1234 ", "code is ", "code 123456 is "}) {
+       {"1",        "1 ",    "123 ",   "123-",    "123456 ",  "code ",          "code: ",
+        "123456\n", "A1B2C", "A1B2C ", "1\r\n",   "1\t",      "is 1234 ",       "-",
+        "\xC3\xA9", "\xC3",  "order ", "a-1234 ", "code is ", "code 123456 is "}) {
     std::string text;
     while (text.size() < std::size_t{256} * 1024) text += piece;
     const auto [count, seconds] = timed([&text] { return find_codes(text, text).size(); });
