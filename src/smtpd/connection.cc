@@ -12,6 +12,14 @@
 
 namespace restante::smtpd {
 
+namespace {
+
+std::string seconds_text(std::chrono::milliseconds time) {
+  return std::to_string(std::chrono::ceil<std::chrono::seconds>(time).count());
+}
+
+}  // namespace
+
 Connection::Connection(Services& services, UniqueFd socket, Peer peer, std::string id,
                        std::function<void(Connection&)> gone)
     : services_(services),
@@ -49,8 +57,15 @@ void Connection::read_proxy_header() {
 // The client is known now. `early` is what has been read of it already.
 void Connection::begin(std::string_view early) {
   log::debug("client_connected", {{"sid", id_}, {"ip", client_.text}});
-  client_slot_ =
-      services_.clients.admit(client_.rate_key, services_.config.smtp_client_connection_limit);
+  if (net::is_in(services_.blocked, client_.text)) {
+    reason_ = "client_blocked";
+    services_.counters.add(memory::Count::kSmtpTurnedAway);
+    session_.end(Reply::kBlocked, client_.text);
+    return run_session();
+  }
+  is_trusted_ = net::is_in(services_.trusted, client_.text);
+  client_slot_ = services_.clients.admit(
+      client_.rate_key, is_trusted_ ? 0 : services_.config.smtp_client_connection_limit);
   if (!client_slot_) {
     reason_ = "smtp_client_connection_limit";
     services_.counters.add(memory::Count::kSmtpTurnedAway);
@@ -218,7 +233,8 @@ bool Connection::act(AdmitSender) {
     session_.answer(store == StoreState::kAway   ? Reply::kStoreAway
                     : store == StoreState::kFull ? Reply::kStoreFull
                                                  : Reply::kStoreUnsafe);
-  } else if (services_.bytes_held() >= services_.config.data_memory_limit) {
+  } else if (services_.bytes_held() >= services_.config.data_memory_limit &&
+             !services_.has_share(client_.rate_key)) {
     session_.answer(Reply::kBusy);
   } else {
     session_.answer(Reply::kOk);
@@ -226,25 +242,41 @@ bool Connection::act(AdmitSender) {
   return true;
 }
 
+// What counts towards one limit. Anybody may claim any sender address, so a sender is counted for
+// each network of clients: a forged one uses up nothing of the true one's. The null sender is
+// everybody's, and is counted by client.
+std::string Connection::sender_subject(const mail::Address& sender) const {
+  if (sender.is_null()) return "client " + client_.rate_key;
+  return mail::recipient_name(sender, mail::MailboxCase::kFold) + " " + client_.network;
+}
+
+// Only a look: a message is counted when it is there as a whole.
 bool Connection::act(const AdmitMessage& question) {
-  const mail::Address& sender = question.envelope.reverse_path;
-  // The null sender is everybody's: it is counted by client.
-  const std::string subject = sender.is_null()
-                                  ? "client " + client_.rate_key
-                                  : mail::recipient_name(sender, mail::MailboxCase::kFold);
-  const auto limit = static_cast<std::uint32_t>(services_.config.smtp_rate_limit);
-  const memory::RateVerdict verdict = services_.sender_rates.admit(subject, limit, monotonic_now());
-  if (verdict.admitted) {
+  const std::optional<std::chrono::milliseconds> wait = services_.sender_rates.used_up(
+      sender_subject(question.envelope.reverse_path), sender_limit(), monotonic_now());
+  if (wait) {
+    session_.answer(Reply::kRateLimited, seconds_text(*wait));
+  } else {
     session_.answer(Reply::kOk);
-    return true;
   }
-  const auto seconds = std::chrono::ceil<std::chrono::seconds>(verdict.reset_in).count();
-  session_.answer(Reply::kRateLimited, std::to_string(seconds));
   return true;
 }
 
 bool Connection::act(Deliver& mail) {
+  const mail::Address& sender = mail.envelope.reverse_path;
+  const memory::RateVerdict verdict =
+      services_.sender_rates.admit(sender_subject(sender), sender_limit(), monotonic_now());
+  if (!verdict.admitted) {
+    log::info("mail_deferred", {{"sid", id_},
+                                {"ip", client_.text},
+                                {"from", sender.text()},
+                                {"reply", reply_row(Reply::kRateLimited).name},
+                                {"reason", "smtp_rate_limit"}});
+    session_.answer(Reply::kRateLimited, seconds_text(verdict.reset_in));
+    return true;
+  }
   phase_ = Phase::kWaiting;
+  delivering_ = mail.data.size();
   wait_limit_.wait_for(waits_for(), monotonic_now());
   const Arrival arrival{.envelope = mail.envelope,
                         .client_address = client_.text,
@@ -292,6 +324,7 @@ void Connection::note_delivery(const DeliveryReport& report, std::chrono::micros
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   for (const DeliveryReport::Stored& mail : report.stored) {
     log::info("mail_stored", {{"sid", id_},
+                              {"ip", client_.text},
                               {"from", report.from},
                               {"to", mail.to},
                               {"id", mail.id},
@@ -302,12 +335,14 @@ void Connection::note_delivery(const DeliveryReport& report, std::chrono::micros
   }
   if (report.reply == Reply::kOk) return;
   log::info("mail_deferred", {{"sid", id_},
+                              {"ip", client_.text},
                               {"from", report.from},
                               {"reply", reply_row(report.reply).name},
                               {"reason", report.reason}});
 }
 
 void Connection::delivered(Reply reply) {
+  delivering_ = 0;
   if (phase_ != Phase::kWaiting) return;  // the client has left: the mail is kept all the same
   phase_ = Phase::kTalking;
   session_.answer(reply);

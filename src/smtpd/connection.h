@@ -7,11 +7,13 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "shared/base/unique_fd.h"
 #include "shared/config/config.h"
 #include "shared/memory/rate_table.h"
 #include "shared/memory/scoreboard.h"
+#include "shared/net/address_range.h"
 #include "shared/net/client_address.h"
 #include "shared/net/event_loop.h"
 #include "smtpd/delivery.h"
@@ -29,12 +31,15 @@ struct Services {
   const SessionSettings& session;
   const TlsContext& tls;
   memory::RateTable sender_rates;
+  std::vector<net::AddressRange> trusted, blocked;
   const DurabilityMonitor& durability;
   Delivery& delivery;
   ClientTable& clients;
   const memory::Counters& counters;
-  std::span<char> buffer;          // for reading: used and emptied within one event
-  std::function<void()> relieve;   // called when data_memory_limit has been passed
+  std::span<char> buffer;         // for reading: used and emptied within one event
+  std::function<void()> relieve;  // called when data_memory_limit has been passed
+  // Then, whether this client (ClientAddress::rate_key) holds less than its share of it.
+  std::function<bool(std::string_view client)> has_share;
   std::size_t bytes_arriving = 0;  // of messages whose end is not there yet, over all connections
   // The same, and of those that are being stored.
   [[nodiscard]] std::size_t bytes_held() const { return bytes_arriving + delivery.bytes_held(); }
@@ -70,7 +75,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
     return phase_ == Phase::kWaiting ? 0 : counted_as_held_;
   }
 
+  // The same, and that of the message that is being stored.
+  [[nodiscard]] std::size_t holds() const { return counted_as_held_ + delivering_; }
+
   [[nodiscard]] const std::string& id() const { return id_; }
+  [[nodiscard]] const net::ClientAddress& client() const { return client_; }
 
  private:
   enum class Phase : std::uint8_t {
@@ -96,6 +105,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool act(StartTls);
   bool act(AdmitSender);
   bool act(const AdmitMessage& question);
+  [[nodiscard]] std::string sender_subject(const mail::Address& sender) const;
+  [[nodiscard]] std::uint32_t sender_limit() const {
+    return is_trusted_ ? 0 : static_cast<std::uint32_t>(services_.config.smtp_rate_limit);
+  }
   bool act(Deliver& mail);
   bool act(Close);
   void log_refusals();
@@ -118,9 +131,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
   short watched_ = 0;
   Phase phase_ = Phase::kTalking;
   bool is_proxied_;
+  bool is_trusted_ = false;
   bool draining_ = false;
   std::string output_;               // what the client has not taken yet
   std::size_t counted_as_held_ = 0;  // of services_.bytes_arriving
+  std::size_t delivering_ = 0;       // bytes of the message that is being stored
   std::string header_;               // what has come of the PROXY header
   std::string_view reason_;          // why it is closed, where the session does not know: a literal
   std::optional<ClientTable::Slot> client_slot_;

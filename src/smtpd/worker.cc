@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <functional>
+#include <map>
 #include <utility>
 
 #include "shared/base/clock.h"
@@ -111,12 +112,15 @@ Worker::Worker(worker::Context context, TlsContext tls, memory::Segment segment,
           session_settings_,
           tls_,
           segment_.smtp_rates(),
+          net::parse_ranges(context_.config.client_trusted),
+          net::parse_ranges(context_.config.client_blocked),
           durability_,
           delivery_,
           clients_,
           counters_,
           buffer_,
           [this] { relieve(); },
+          [this](std::string_view client) { return has_share(client); },
       },
       balancers_(net::parse_ranges(context_.config.proxy_allow)),
       spare_(open_spare()),
@@ -244,16 +248,38 @@ bool Worker::make_room() {
   return true;
 }
 
-// The largest message that is arriving is given up, so that small ones still come through while
-// somebody fills the memory. The only one there is goes on, whatever its size.
-void Worker::relieve() {
-  std::shared_ptr<Connection> largest;
+std::map<std::string_view, std::size_t> Worker::held_by_client() const {
+  std::map<std::string_view, std::size_t> held;
   for (const auto& [key, connection] : connections_) {
-    if (!largest || connection->arriving() > largest->arriving()) largest = connection;
+    if (connection->holds() > 0) held[connection->client().rate_key] += connection->holds();
   }
-  const std::size_t most = largest ? largest->arriving() : 0;
-  if (most == 0 || most == services_.bytes_held()) return;
-  largest->expire("data_memory_limit", Reply::kBusy);
+  return held;
+}
+
+// Of the client who holds most, the largest message that is arriving is given up, so that others
+// still come through while it fills the memory. The only message there is goes on, whatever its
+// size.
+void Worker::relieve() {
+  const auto held = held_by_client();
+  std::shared_ptr<Connection> greediest;
+  const auto rank = [&held](const Connection& connection) {
+    return std::pair(held.at(connection.client().rate_key), connection.arriving());
+  };
+  for (const auto& [key, connection] : connections_) {
+    if (connection->arriving() == 0) continue;
+    if (!greediest || rank(*connection) > rank(*greediest)) greediest = connection;
+  }
+  if (!greediest || greediest->arriving() == services_.bytes_held()) return;
+  greediest->expire("data_memory_limit", Reply::kBusy);
+}
+
+// One share for each client that holds something, and one for the client itself. So all clients
+// together hold at most twice the limit.
+bool Worker::has_share(std::string_view client) {
+  const auto held = held_by_client();
+  const auto own = held.find(client);
+  if (own == held.end()) return true;
+  return own->second < context_.config.data_memory_limit / (held.size() + 1);
 }
 
 // One timer for all: a timer for each would be set anew with every read.

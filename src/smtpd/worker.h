@@ -44,7 +44,9 @@ class Worker {
   void welcome(UniqueFd socket, Peer peer);
   void sweep() noexcept;
   [[nodiscard]] bool make_room();
+  [[nodiscard]] std::map<std::string_view, std::size_t> held_by_client() const;
   void relieve();
+  [[nodiscard]] bool has_share(std::string_view client);
   void connection_gone(Connection& connection);
   void stop_listening();
   void hand_over();

@@ -75,6 +75,50 @@ def test_the_null_sender_is_counted_by_client():
         assert [mail["from"] for mail in restante.mails("bounces")].count("") == 6
 
 
+def test_a_sender_is_counted_for_each_network_of_clients():
+    with Restante(smtp_rate_limit=2) as restante:
+        for source, expected in [("127.1.1.1", [250, 250, 450]), ("127.1.1.2", [450]),
+                                 ("127.1.2.1", [250, 250, 450])]:
+            with restante.smtp(source) as client:
+                assert [deliver(client, "a@example.com")[0] for _ in expected] == expected
+
+
+def test_a_message_that_never_comes_costs_its_sender_nothing():
+    with Restante(smtp_rate_limit=2, smtp_tls="optional") as restante:
+        with restante.dialogue("127.1.1.1") as client:
+            client.greet()
+            for _ in range(10):
+                codes = [client.say(command) for command in
+                         ("MAIL FROM:<bob@example.org>", "RCPT TO:<a@example.com>", "BDAT 0", "RSET")]
+                assert codes == [250] * 4
+        with restante.smtp("127.1.1.2") as client:
+            assert [deliver(client, "a@example.com")[0] for _ in range(3)] == [250, 250, 450]
+
+
+def test_of_messages_at_once_the_last_is_refused_as_a_whole():
+    """All of them were let in at DATA, when none had come as a whole."""
+    with Restante(smtp_rate_limit=2, smtp_tls="optional") as restante, \
+            contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(restante.dialogue("127.1.1.1")).greet() for _ in range(4)]
+        for client in clients:
+            client.start_mail("a@example.com").send("Subject: x\r\n\r\n")
+        assert sorted(client.say(".") for client in clients) == [250, 250, 450, 450]
+        restante.log.wait_for("event=mail_deferred .*reason=smtp_rate_limit", 2)
+        assert len(restante.mails("a")) == 2
+
+
+def test_a_trusted_client_has_no_limits_and_a_blocked_one_is_refused():
+    with Restante(smtp_rate_limit=1, smtp_client_connection_limit=1, smtp_tls="optional",
+                  client_trusted="127.1.1.0/24 ::1", client_blocked="127.1.2.0/24") as restante:
+        with restante.smtp("127.1.1.1") as one, restante.smtp("127.1.1.1") as other:
+            for client in (one, other):
+                assert [deliver(client, "a@example.com")[0] for _ in range(3)] == [250] * 3
+        with restante.dialogue("127.1.2.9") as client:
+            assert client.line() == b"554 5.7.1 Mail from 127.1.2.9 is not accepted here"
+            assert client.line() == b""
+        assert "reason=client_blocked" in restante.closing_line(client)
+
+
 def test_mail_that_is_refused_before_data_costs_nothing():
     with Restante(smtp_rate_limit=2) as restante, restante.smtp() as client:
         for _ in range(5):

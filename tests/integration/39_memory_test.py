@@ -30,23 +30,43 @@ def noise(count):
     return b"\r\n".join(os.urandom(500).hex().encode() for _ in range(count // 1000))
 
 
-def test_the_largest_message_is_given_up_when_memory_is_full():
+def test_the_only_message_may_be_larger_than_the_memory():
+    with Restante(smtpd_workers=1, data_memory_limit="2M", smtp_tls="optional") as restante, \
+            restante.dialogue("127.0.0.2") as large, restante.dialogue("127.0.0.2") as another:
+        large.greet().start_mail("large@example.com").send(lines(3 * MIB))
+        another.greet()
+        wait_until(lambda: another.say("RSET") and another.say("MAIL FROM:<b@example.org>") == 452,
+                   "the client has its share")
+        assert large.say(".") == 250
+
+
+def test_who_holds_most_gives_up_its_largest_message_when_memory_is_full():
     with Restante(smtpd_workers=1, data_memory_limit="2M", smtp_tls="optional") as restante, \
             restante.dialogue("127.0.0.2") as large, restante.dialogue("127.0.0.3") as small:
-        large.greet().start_mail("large@example.com").send(lines(3 * MIB))  # alone it may
-        small.greet()
-        wait_until(lambda: small.say("RSET") and small.say("MAIL FROM:<bob@example.org>") == 452,
-                   "memory is full")
-        assert large.say(".") == 250
-        large.start_mail("large@example.com").send(lines(3 * MIB // 2))
-        small.start_mail("small@example.com")
+        large.greet().start_mail("large@example.com").send(lines(3 * MIB // 2))
+        small.greet().start_mail("small@example.com")
         for _ in range(8):
             small.send(lines(MIB // 8))
         assert large.line() == b"452 4.3.1 Too much mail at once: try again later"
         assert large.line() == b""
         assert "reason=data_memory_limit" in restante.closing_line(large)
         assert small.say(".") == 250
-        assert len(restante.mails("small")) == len(restante.mails("large")) == 1
+        assert len(restante.mails("small")) == 1 and restante.mails("large") == []
+
+
+def test_many_small_messages_of_one_client_do_not_drive_out_a_large_one():
+    others = [f"127.0.1.{n}" for n in range(1, 6)]
+    with Restante(smtpd_workers=1, data_memory_limit="8M", smtp_tls="optional",
+                  smtp_client_connection_limit=0) as restante, contextlib.ExitStack() as stack:
+        trickling = [stack.enter_context(restante.dialogue("127.0.0.2")) for _ in range(50)]
+        for client in trickling:
+            client.greet().start_mail("trickle@example.com").send(lines(150 * 1024))
+        for source in others:
+            client = stack.enter_context(restante.dialogue(source)).greet()
+            client.start_mail("large@example.com").send(lines(MIB))
+            assert client.say(".") == 250
+        assert len(restante.mails("large")) == len(others)
+        assert restante.log.find("event=client_closed .*ip=127.0.0.2 .*reason=data_memory_limit")
 
 
 def test_recipients_count_as_message_data():

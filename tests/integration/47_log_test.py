@@ -25,13 +25,6 @@ TWO_PARTS = ("Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\nthe wo
 as_root = pytest.mark.skipif(not IS_ROOT, reason="needs root")
 
 
-def readable_key():
-    key = new_directory() / "privkey.pem"
-    shutil.copy(certificate()[1], key)
-    key.chmod(0o644)
-    return key
-
-
 def writable_directory():
     directory = new_directory()
     if IS_ROOT:
@@ -44,7 +37,7 @@ class ToFile(Restante):
 
     def __init__(self, file, **settings):
         self.file = file
-        super().__init__(log_to=file, tls_key=readable_key(), **settings)
+        super().__init__(log_to=file, **settings)
 
     def open_log(self):
         self.standard_error = Lines(self.process.stderr)

@@ -164,8 +164,10 @@ def test_no_more_than_the_limit_are_admitted_while_workers_are_killed():
                             assert client.say("MAIL FROM:<busy@example.org>") == 250
                             assert client.say("RCPT TO:<busy@example.com>") == 250
                             code = client.say("DATA")
+                            if code == 354:
+                                code = client.say("\r\n.")
                             heard[code] += 1
-                            assert code == 354 and client.say("\r\n.") == 250
+                            assert code == 250
             return heard
 
         def kill():
@@ -181,6 +183,6 @@ def test_no_more_than_the_limit_are_admitted_while_workers_are_killed():
                 stopping.set()
             return collections.Counter()
         heard = sum(at_once([send, send, send, kill]), collections.Counter())
-        assert heard[354] <= limit
-        assert heard[354] + heard[None] >= limit
+        assert heard[250] <= limit
+        assert heard[250] + heard[None] >= limit
         assert heard[450] > 0

@@ -279,15 +279,20 @@ def test_a_bad_configuration_changes_nothing_but_the_log(tmp_path):
         assert len(restante.log.find("event=reload_failed")) == 6
 
 
+def close_to_all_but_root(file):
+    shutil.chown(file, "root")
+    file.chmod(0o600)
+
+
 @pytest.mark.skipif(not IS_ROOT, reason="not started as root: the files are the user's own")
 def test_a_file_that_only_root_can_read_is_named_with_the_way_out():
     files = Files()
-    files.key.chmod(0o600)
+    close_to_all_but_root(files.key)
     with Restante(**files.settings()) as restante:  # at start it is read as root
         line = failed_reload(restante, "tls_key", files.key, "runs as nobody",
                              f"chown root:nogroup {files.key}", "640", "deploy hook")
         assert "Permission denied" in line
-        (restante.directory / "restante.conf").chmod(0o600)
+        close_to_all_but_root(restante.directory / "restante.conf")
         failed_reload(restante, "restante.conf", "runs as nobody", "chown root:nogroup")
 
 

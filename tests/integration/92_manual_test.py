@@ -17,7 +17,7 @@ from testbed.api import KEY
 from testbed.build import SOURCE, programs, run_restante
 from testbed.certificates import certificate
 from testbed.daemon import Restante
-from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED, free_ports, new_directory
+from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED, close_to_others, free_ports, new_directory
 from testbed.processes import Lines, environment, installed
 from testbed.waiting import seconds
 
@@ -77,13 +77,6 @@ STAND_INS = {
     "openssl": 'for word; do shift; [ "$word" != {host}:25 ] || word=' + LOCAL + ":{smtp}\n"
                'set -- "$@" "$word"; done\nexec {openssl} "$@"\n',
 }
-
-
-def close_to_others(file):
-    """As the package leaves a file with a secret: its own user may read it, others may not."""
-    file.chmod(0o640)
-    if IS_ROOT:
-        shutil.chown(file, UNPRIVILEGED)
 
 
 class Machine:

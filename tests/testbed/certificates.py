@@ -5,7 +5,7 @@ import shutil
 import ssl
 import subprocess
 
-from testbed.machine import LOCAL, new_directory
+from testbed.machine import LOCAL, close_to_others, new_directory
 
 NEW_KEY = {"ec": ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"],
            "rsa": ["-newkey", "rsa:2048"]}  # options of openssl req
@@ -21,6 +21,7 @@ def certificate(name="localhost", kind="ec"):
          "-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name},IP:{LOCAL}",
          "-out", files[0], "-keyout", files[1]],
         check=True, capture_output=True)
+    close_to_others(files[1])
     return files
 
 
@@ -33,12 +34,15 @@ class Files:
         self.key = self.directory / "privkey.pem"
         self.put(certificate())
 
-    def put(self, pair, mode=0o644):
+    def put(self, pair, mode=None):
         """Replaces both files with copies of `pair`, each by rename(2)."""
         for source, place in zip(pair, (self.certificate, self.key)):
             fresh = place.with_suffix(".new")
             shutil.copy(source, fresh)
-            fresh.chmod(mode)
+            if mode is None:
+                close_to_others(fresh)
+            else:
+                fresh.chmod(mode)
             fresh.replace(place)
 
     def settings(self):

@@ -13,7 +13,7 @@ import subprocess
 from testbed import build
 from testbed.api import KEY, ask
 from testbed.certificates import certificate, tls
-from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED, new_directory
+from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED, close_to_others, new_directory
 from testbed.processes import Lines, environment, run
 from testbed.redis import Redis
 from testbed.smtp import Dialogue, deliver
@@ -71,6 +71,7 @@ class Restante:
     def write_settings(self):
         self.configuration.write_text(
             "".join(f"{name} = {value}\n" for name, value in self.settings.items()))
+        close_to_others(self.configuration)
 
     def open_log(self):
         return Lines(self.process.stderr)

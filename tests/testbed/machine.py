@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import pathlib
+import shutil
 import socket
 import tempfile
 
@@ -26,6 +27,13 @@ def new_directory():
     directory = pathlib.Path(tempfile.mkdtemp(dir=scratch()))
     directory.chmod(0o755)
     return directory
+
+
+def close_to_others(file):
+    """As the package leaves a file with a secret: the daemon may read it, and other users may not."""
+    file.chmod(0o640)
+    if IS_ROOT:
+        shutil.chown(file, UNPRIVILEGED)
 
 
 def free_ports(count):

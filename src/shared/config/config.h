@@ -49,6 +49,7 @@ struct Config {
   std::vector<std::string> http_api_listen;    // loopback:port or unix:/path, behind a proxy
   std::vector<std::string> api_cors_origin;    // https://host[:port], or *
   std::vector<std::string> proxy_allow;        // addresses and networks of such balancers, proxies
+  std::vector<std::string> client_blocked, client_trusted;  // addresses and networks
   SmtpTls smtp_tls{};
   BareNewline smtp_bare_newline{};
   std::vector<std::string> tls_certificate, tls_key;  // paths of PEM files, in pairs

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <cstring>
 #include <optional>
 
@@ -71,6 +72,22 @@ Result<AddressRange> AddressRange::parse(std::string_view text) {
 bool AddressRange::contains(const sockaddr* address) const {
   const auto bytes = bytes_of(address);
   return bytes && same_start(*bytes, address_, bits_);
+}
+
+bool AddressRange::contains(const std::string& address) const {
+  Bytes bytes{};
+  in_addr ipv4{};
+  if (inet_pton(AF_INET, address.c_str(), &ipv4) == 1) {
+    bytes = map_ipv4(ipv4);
+  } else if (inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) {
+    return false;
+  }
+  return same_start(bytes, address_, bits_);
+}
+
+bool is_in(const std::vector<AddressRange>& ranges, const std::string& address) {
+  return std::ranges::any_of(
+      ranges, [&address](const AddressRange& range) { return range.contains(address); });
 }
 
 std::vector<AddressRange> parse_ranges(const std::vector<std::string>& texts) {

@@ -15,7 +15,9 @@ namespace restante::net {
 ClientAddress describe_ipv4(const void* bytes) {
   char text[INET_ADDRSTRLEN] = {};
   inet_ntop(AF_INET, bytes, text, sizeof text);
-  return {text, text};
+  ClientAddress client{.text = text, .rate_key = text, .network = {}};
+  client.network = client.text.substr(0, client.text.rfind('.')) + ".0/24";
+  return client;
 }
 
 ClientAddress describe_ipv6(const void* bytes) {
@@ -24,10 +26,10 @@ ClientAddress describe_ipv6(const void* bytes) {
   if (IN6_IS_ADDR_V4MAPPED(&address)) return describe_ipv4(&address.s6_addr[12]);
   char text[INET6_ADDRSTRLEN] = {};
   inet_ntop(AF_INET6, &address, text, sizeof text);
-  ClientAddress client{.text = text, .rate_key = {}};
+  ClientAddress client{.text = text, .rate_key = {}, .network = {}};
   std::fill_n(&address.s6_addr[8], 8, std::uint8_t{0});
   inet_ntop(AF_INET6, &address, text, sizeof text);
-  client.rate_key = std::string(text) + "/64";
+  client.rate_key = client.network = std::string(text) + "/64";
   return client;
 }
 
@@ -40,9 +42,9 @@ ClientAddress describe_client(const sockaddr* address) {
       return describe_ipv6(reinterpret_cast<const char*>(address) +
                            offsetof(sockaddr_in6, sin6_addr));
     case AF_UNIX:
-      return {.text = std::string(kUnixClient), .rate_key = std::string(kUnixClient)};
+      return {std::string(kUnixClient), std::string(kUnixClient), std::string(kUnixClient)};
     default:
-      return {"unknown", "unknown"};
+      return {"unknown", "unknown", "unknown"};
   }
 }
 

@@ -70,6 +70,7 @@ constexpr auto kReplies = std::to_array<ReplyRow>({
     {Reply::kEarlyTalk, "early_talk", 554, "5.5.0", "Wait for the greeting"},
     {Reply::kPipelining, "pipelining", 554, "5.5.0", "Improper command pipelining"},
     {Reply::kNoRecipients, "no_recipients", 554, "5.5.1", "No valid recipients"},
+    {Reply::kBlocked, "client_blocked", 554, "5.7.1", "Mail from {} is not accepted here"},
     {Reply::kLoop, "loop", 554, "5.4.6", "Too many Received fields: the mail goes in circles"},
     {Reply::kUnknownParameter, "unknown_parameter", 555, "5.5.4", "Parameter not recognized"},
 });

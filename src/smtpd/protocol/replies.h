@@ -68,6 +68,7 @@ enum class Reply : std::uint8_t {
   kEarlyTalk,
   kPipelining,
   kNoRecipients,
+  kBlocked,
   kLoop,
   kUnknownParameter,
 };

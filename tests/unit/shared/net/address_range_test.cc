@@ -57,4 +57,15 @@ TEST(any_other_text_is_refused) {
   }
 }
 
+TEST(an_address_may_be_given_as_text) {
+  const std::vector<AddressRange> ranges = restante::net::parse_ranges({"192.0.2.0/24", "2001:db8::/32"});
+  assert_true(restante::net::is_in(ranges, "192.0.2.7"));
+  assert_true(restante::net::is_in(ranges, "::ffff:192.0.2.7"));
+  assert_true(restante::net::is_in(ranges, "2001:db8:1::1"));
+  assert_false(restante::net::is_in(ranges, "192.0.3.7"));
+  assert_false(restante::net::is_in(ranges, "2001:db9::1"));
+  assert_false(restante::net::is_in(ranges, "unix"));
+  assert_false(restante::net::is_in({}, "192.0.2.7"));
+}
+
 }  // namespace
