@@ -31,7 +31,7 @@ Result<void> read_config_file(config::Loader& reader, const Options& options) {
 
 void warn_of_weak_keys(const config::Config& config) {
   for (const std::string& key : config.api_key) {
-    if (!config::is_key_hash(key) && key.size() < 16) {
+    if (!config::is_key_hash(key) && key.size() < config::kStrongKey) {
       log::warning("weak_api_key", {{"characters", key.size()},
                                     {"advice", "use the output of openssl rand -hex 24"}});
     }

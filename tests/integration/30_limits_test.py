@@ -6,7 +6,7 @@ import http.client
 import re
 import socket
 
-from testbed.api import ask
+from testbed.api import ANOTHER_KEY, ask
 from testbed.certificates import tls
 from testbed.daemon import Restante
 from testbed.machine import LOCAL
@@ -20,7 +20,7 @@ def test_of_60_mails_at_once_from_one_sender_exactly_50_are_taken(limited):
     for code, text in answers:
         wait = re.fullmatch(r"4\.7\.1 Rate limit exceeded .* in (\d+) seconds", text)
         assert code == 250 or 0 < int(wait[1]) <= 60
-    assert len(limited.daemon.mails("limited", source="127.0.0.2")) == 50
+    assert len(limited.daemon.api("/emails/limited", key=ANOTHER_KEY).json()) == 50
     assert len({line.split("sid=")[1].split(".")[0] for line in
                 limited.daemon.log.find("event=mail_stored .*from=limited@")}) == 4  # workers
 
@@ -62,7 +62,9 @@ def test_others_are_not_affected(limited):
         assert deliver(client, "a@example.com", sender="free@example.org")[0] == 250
         assert deliver(client, "a@example.com", sender="limited@example.net")[0] == 250
     assert limited.daemon.api("/emails/a").status == 429
-    assert limited.daemon.api("/emails/a", source="127.0.0.2").status == 200
+    assert limited.daemon.api("/emails/a", source="127.0.0.2").status == 429  # it is the key's
+    assert limited.daemon.api("/emails/a", key=ANOTHER_KEY).status == 200
+    assert limited.daemon.api("/emails/a", key="another").status == 401
 
 
 def test_the_null_sender_is_counted_by_client():
@@ -126,13 +128,34 @@ def test_mail_that_is_refused_before_data_costs_nothing():
         assert [deliver(client, "alice@example.com")[0] for _ in range(3)] == [250, 250, 450]
 
 
+def test_who_shares_an_address_does_not_lock_out_who_has_a_key():
+    with Restante(api_rate_limit=5, api_key_failure_limit=5) as restante:
+        without = [restante.api("/emails/a", key=None).status for _ in range(10)]
+        assert without == [401] * 5 + [429] * 5
+        wrong = [restante.api("/emails/a", key="wrong", source="127.0.0.2").status
+                 for _ in range(10)]
+        assert wrong == [401] * 5 + [429] * 5
+        for source in ("127.0.0.1", "127.0.0.2"):
+            assert restante.api("/emails/a", source=source).status == 200
+
+
+def test_a_blocked_client_is_refused_and_a_trusted_one_has_no_limit():
+    with Restante(api_rate_limit=1, client_blocked="127.1.2.0/24",
+                  client_trusted="127.1.1.1") as restante:
+        assert [restante.api("/emails/a", source="127.1.1.1").status for _ in range(3)] == [200] * 3
+        refused = restante.api("/emails/a", source="127.1.2.9")
+        assert refused.status == 403
+        assert refused.json() == {"error": "requests from 127.1.2.9 are not accepted here"}
+
+
 def test_who_guesses_keys_is_made_to_wait_and_others_are_not():
-    with Restante(api_key_failure_limit=5, apid_workers=2, api_rate_limit=0) as restante:
+    with Restante(api_key_failure_limit=5, apid_workers=2, api_rate_limit=0,
+                  api_key="weak-key") as restante:
         guesses = at_once([lambda: restante.api("/emails/a", key="guess", source="127.0.0.2")] * 12)
         assert collections.Counter(answer.status for answer in guesses) == {401: 5, 429: 7}
-        locked = restante.api("/emails/a", source="127.0.0.2")
+        locked = restante.api("/emails/a", key="weak-key", source="127.0.0.2")
         assert locked.status == 429 and 0 < int(locked.headers["Retry-After"]) <= 60
-        assert restante.api("/emails/a").status == 200
+        assert restante.api("/emails/a", key="weak-key").status == 200
         assert restante.api("/healthz", key=None, source="127.0.0.2").status == 200
         line, = restante.log.find("event=wrong_keys")
         assert "ip=127.0.0.2 limit=5" in line and "warning" in line

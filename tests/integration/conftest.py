@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from testbed.api import ask
+from testbed.api import ANOTHER_KEY, KEY, ask
 from testbed.daemon import Restante
 from testbed.smtp import deliver
 from testbed.waiting import at_once
@@ -44,5 +44,5 @@ class Limited:
 @pytest.fixture(scope="session")
 def limited():
     with Restante(smtpd_workers=4, apid_workers=4, smtp_rate_limit=50,
-                  api_rate_limit=100) as daemon:
+                  api_rate_limit=100, api_key=f"{KEY} {ANOTHER_KEY}") as daemon:
         yield Limited(daemon)

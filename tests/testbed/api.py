@@ -3,7 +3,7 @@
 import collections
 import json
 
-KEY = "integration-tests-know-this-key"
+KEY, ANOTHER_KEY = "integration-tests-know-this-key", "another-key-with-a-limit-of-its-own"
 FIELDS = ["id", "from", "to", "subject", "body_text", "body_html", "attachments", "received_at"]
 
 

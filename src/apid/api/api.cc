@@ -32,6 +32,8 @@ void bound(Response& response, DownloadRoom& downloads) {
 Api::Api(const config::Config& config, Backend backend, memory::RateTable rates)
     : services_(config, std::move(backend)),
       rates_(rates),
+      trusted_(net::parse_ranges(config.client_trusted)),
+      blocked_(net::parse_ranges(config.client_blocked)),
       authenticator_(config, rates),
       cors_(std::make_shared<Cors>(config.api_cors_origin)),
       gzip_(std::make_shared<Gzip>()) {}
@@ -47,35 +49,47 @@ Responder Api::finishing(const Request& request, const Responder& respond) const
       });
 }
 
+// A right key is counted for itself, wherever it comes from. Everything else is counted for the
+// address of the client, so that others behind the same address do not lock out who has a key.
 void Api::handle(const Request& request, std::chrono::milliseconds now, const Responder& asker) {
   const Responder respond = finishing(request, asker);
+  if (net::is_in(blocked_, request.client.text)) {
+    return respond(refuse(403, "requests from {} are not accepted here", request.client.text));
+  }
   const Route route = find_route(all_routes(), request.method, request.path);
   const auto* match = std::get_if<RouteMatch>(&route);
-  const bool is_counted = match == nullptr || match->row->access != Access::kAnyoneUncounted;
+  // Without a key nothing is said about paths and methods, except those that are for anyone.
+  const Access access = match == nullptr ? Access::kWithKey : match->row->access;
+  const std::optional<KnownKey> key = authenticator_.identify(request, access, now);
   const std::uint64_t limit_set = services_.config.api_rate_limit;
-  if (limit_set == 0 || !is_counted) return dispatch(request, route, now, respond);
+  if (limit_set == 0 || access == Access::kAnyoneUncounted ||
+      net::is_in(trusted_, request.client.text)) {
+    return dispatch(request, route, key, now, respond);
+  }
   const auto limit =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(limit_set, memory::RateTable::kMaxLimit));
-  const memory::RateVerdict verdict = rates_.admit(request.client.rate_key, limit, now);
+  const std::string subject = key ? "key " + key->fingerprint : request.client.rate_key;
+  const memory::RateVerdict verdict = rates_.admit(subject, limit, now);
   const Responder respond_with_limit = respond.with(
       [verdict, limit](Response& response) { add_rate_headers(response, verdict, limit); });
-  if (verdict.admitted) return dispatch(request, route, now, respond_with_limit);
+  if (verdict.admitted) return dispatch(request, route, key, now, respond_with_limit);
   services_.counters.add(memory::Count::kApiRateLimited);
   respond_with_limit(too_many_requests("rate limit exceeded", verdict.reset_in));
 }
 
-void Api::dispatch(const Request& request, const Route& route, std::chrono::milliseconds now,
-                   const Responder& respond) {
+void Api::dispatch(const Request& request, const Route& route, const std::optional<KnownKey>& key,
+                   std::chrono::milliseconds now, const Responder& respond) {
   const auto* match = std::get_if<RouteMatch>(&route);
   const auto* no_method = std::get_if<NoSuchMethod>(&route);
   if (no_method != nullptr && request.method == "OPTIONS") {
     // Browsers ask without the key, and which paths there are is in the manual.
     return respond(cors_->answer_options(request, no_method->allow));
   }
-  // Without a key nothing is said about paths and methods, except those that are for anyone.
   const Access access = match == nullptr ? Access::kWithKey : match->row->access;
-  if (auto refusal = authenticator_.refusal(request, access, now)) {
-    return respond(std::move(*refusal));
+  if (!key) {
+    if (auto refusal = authenticator_.refusal(request, access, now)) {
+      return respond(std::move(*refusal));
+    }
   }
   if (no_method != nullptr) {
     Response response = refuse(405, "method not allowed; there is {}", no_method->allow);

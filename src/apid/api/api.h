@@ -5,7 +5,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "apid/api/authenticator.h"
 #include "apid/api/router.h"
@@ -16,6 +18,7 @@
 #include "apid/http/responder.h"
 #include "shared/config/config.h"
 #include "shared/memory/rate_table.h"
+#include "shared/net/address_range.h"
 
 namespace restante::apid {
 
@@ -24,9 +27,10 @@ class Api {
   // `config`, the memory of `rates` and all that `backend` refers to outlive the object.
   Api(const config::Config& config, Backend backend, memory::RateTable rates);
 
-  // Checks rate limit and key, unless the route is exempt, then path, method and arguments, in this
-  // order. OPTIONS of an existing path needs no key. `now` is monotonic_now(). May respond before
-  // it returns; a response may also come after the end of this object.
+  // Refuses a client of client_blocked. Checks rate limit and key, unless the route is exempt, then
+  // path, method and arguments, in this order. OPTIONS of an existing path needs no key. `now` is
+  // monotonic_now(). May respond before it returns; a response may also come after the end of this
+  // object.
   void handle(const Request& request, std::chrono::milliseconds now, const Responder& respond);
 
   // See Settlements::when_settled().
@@ -37,12 +41,13 @@ class Api {
  private:
   // Adds to each response what does not depend on the route: CORS, compression, bounded memory.
   [[nodiscard]] Responder finishing(const Request& request, const Responder& respond) const;
-  // Checks all but the rate limit.
-  void dispatch(const Request& request, const Route& route, std::chrono::milliseconds now,
-                const Responder& respond);
+  // Checks all but the rate limit. `key` is the right key of the request, if it has one.
+  void dispatch(const Request& request, const Route& route, const std::optional<KnownKey>& key,
+                std::chrono::milliseconds now, const Responder& respond);
 
   Services services_;
   memory::RateTable rates_;
+  std::vector<net::AddressRange> trusted_, blocked_;  // clients
   Authenticator authenticator_;
   // Shared with responses that come after the end of this object.
   std::shared_ptr<const Cors> cors_;

@@ -31,21 +31,36 @@ Response too_often(std::chrono::milliseconds left) {
   return too_many_requests("too many wrong API keys from this address", left);
 }
 
+std::string subject_of(const Request& request) { return "wrong key " + request.client.rate_key; }
+
+std::uint32_t limit_of(const config::Config& config) {
+  return static_cast<std::uint32_t>(config.api_key_failure_limit);
+}
+
 }  // namespace
 
 Authenticator::Authenticator(const config::Config& config, memory::RateTable rates)
     : config_(config), rates_(rates), keys_(config.api_key) {}
 
+std::optional<std::chrono::milliseconds> Authenticator::locked_for(
+    const Request& request, std::chrono::milliseconds now) const {
+  return rates_.used_up(subject_of(request), limit_of(config_), now);
+}
+
+std::optional<KnownKey> Authenticator::identify(const Request& request, Access access,
+                                                std::chrono::milliseconds now) const {
+  std::optional<KnownKey> key = keys_.find(key_of(request, access));
+  if (key && !key->is_strong && locked_for(request, now)) return {};
+  return key;
+}
+
 std::optional<Response> Authenticator::refusal(const Request& request, Access access,
                                                std::chrono::milliseconds now) {
   if (access == Access::kAnyone || access == Access::kAnyoneUncounted) return {};
-  const auto limit = static_cast<std::uint32_t>(config_.api_key_failure_limit);
-  const std::string subject = "wrong key " + request.client.rate_key;
-  if (const auto left = rates_.used_up(subject, limit, now)) return too_often(*left);
-  const std::string_view key = key_of(request, access);
-  if (keys_.contains(key)) return {};
-  if (key.empty()) return no_key();  // no key is not a guess
-  const memory::RateVerdict verdict = rates_.admit(subject, limit, now);
+  if (const auto left = locked_for(request, now)) return too_often(*left);
+  if (key_of(request, access).empty()) return no_key();  // no key is not a guess
+  const std::uint32_t limit = limit_of(config_);
+  const memory::RateVerdict verdict = rates_.admit(subject_of(request), limit, now);
   if (!verdict.admitted) return too_often(verdict.reset_in);  // another worker counted first
   if (verdict.remaining == 0) {
     log::warning("wrong_keys", {{"ip", request.client.text}, {"limit", limit}});

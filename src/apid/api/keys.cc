@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "shared/base/hex.h"
+
 namespace restante::apid {
 namespace {
 
@@ -25,14 +27,16 @@ ApiKeys::ApiKeys(std::span<const std::string> configured) {
   }
 }
 
-bool ApiKeys::contains(std::string_view offered) const {
+std::optional<KnownKey> ApiKeys::find(std::string_view offered) const {
   const auto hash = hash_of(offered);
-  if (!hash || offered.empty()) return false;
+  if (!hash || offered.empty()) return {};
   unsigned found = 0;
   for (const config::KeyHash& key : hashes_) {
     found |= static_cast<unsigned>(gnutls_memcmp(hash->data(), key.data(), key.size()) == 0);
   }
-  return found != 0;
+  if (found == 0) return {};
+  return KnownKey{.fingerprint = to_hex(std::span(*hash).first(4)),
+                  .is_strong = offered.size() >= config::kStrongKey};
 }
 
 }  // namespace restante::apid

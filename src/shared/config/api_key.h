@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -11,6 +12,10 @@ namespace restante::config {
 
 inline constexpr std::string_view kHashPrefix = "sha256:";
 using KeyHash = std::array<std::uint8_t, 32>;  // SHA-256. A key is random, so there is no salt.
+
+// Characters of a strong key. A random key of so many base64 or hexadecimal digits has at least
+// 88 bits, which nobody guesses over a network.
+inline constexpr std::size_t kStrongKey = 22;
 
 [[nodiscard]] constexpr bool is_key_hash(std::string_view configured) {
   return configured.starts_with(kHashPrefix);

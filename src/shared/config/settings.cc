@@ -119,7 +119,7 @@ constexpr std::array kSettings = {
   Setting{"api_key_file", Type::kText, &Config::api_key_file, "", 0, 0, 0, false, check_path,
           "file with more API keys, one a line"},
   Setting{"api_rate_limit", Type::kCount, &Config::api_rate_limit, "100", 0, 1048575, kApid, false, nullptr,
-          "API requests a minute and client address (IPv6: /64); 0 is no limit"},
+          "API requests a minute of one key, or of one client address without one; 0 is no limit"},
   Setting{"api_timeout", Type::kDuration, &Config::api_timeout, "10s", 100, kHour, kApid, false, nullptr,
           "time for an API client to send its request, and for an idle connection"},
   Setting{"apid_workers", Type::kCount, &Config::apid_workers, "0", 0, 1024, 0, false, nullptr,

@@ -9,12 +9,24 @@ namespace {
 TEST(checks_come_in_their_order) {
   Setup setup;
   setup.config.api_rate_limit = 5;
-  assert_int_equal(status_of(setup, "PUT", "/nope", "bad"), 401);
+  assert_int_equal(status_of(setup, "PUT", "/nope"), 404);
   assert_int_equal(status_of(setup, "PUT", "/nope"), 404);
   assert_int_equal(status_of(setup, "PUT", "/emails/%zz?x"), 405);
   assert_int_equal(status_of(setup, "GET", "/emails/%zz?x"), 400);
   assert_int_equal(status_of(setup, "GET", "/emails/a"), 200);
-  assert_int_equal(status_of(setup, "PUT", "/nope", "bad"), 429);
+  assert_int_equal(status_of(setup, "PUT", "/nope"), 429);
+  assert_int_equal(status_of(setup, "PUT", "/nope", "bad"), 401);
+}
+
+TEST(the_limit_of_a_key_is_its_own) {
+  Setup setup;
+  setup.config.api_rate_limit = 1;
+  assert_int_equal(status_of(setup, "GET", "/emails/a", ""), 401);
+  assert_int_equal(status_of(setup, "GET", "/emails/a", "bad"), 429);
+  for (const char* key : {"first-key", "second-key-that-is-longer"}) {
+    assert_int_equal(status_of(setup, "GET", "/emails/a", key), 200);
+    assert_int_equal(status_of(setup, "GET", "/emails/a", key), 429);
+  }
 }
 
 TEST(a_refused_method_names_the_others) {
@@ -29,7 +41,7 @@ TEST(the_rate_limit_is_told_on_every_answer) {
   same(header(response, "RateLimit-Limit"), "2;");
   same(header(response, "RateLimit-Remaining"), "1;");
   assert_true(std::stoi(header(response, "RateLimit-Reset")) >= 60);
-  response = answer_of(setup, "GET", "/emails/bob", "bad");
+  response = answer_of(setup, "GET", "/nope");
   same(header(response, "RateLimit-Remaining"), "0;");
   response = answer_of(setup, "GET", "/emails/bob");
   assert_int_equal(response.status, 429);
