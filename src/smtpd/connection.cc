@@ -287,7 +287,7 @@ bool Connection::act(Deliver& mail) {
   std::string trace = trace_header(arrival);
   mail::Transport transport = transport_of(arrival);
   services_.delivery.start(
-      std::move(mail), std::move(trace), std::move(transport),
+      client_.rate_key, std::move(mail), std::move(trace), std::move(transport),
       [self = shared_from_this(), since = precise_now()](const DeliveryReport& report) {
         self->note_delivery(report, precise_now() - since);
         self->delivered(report.reply);

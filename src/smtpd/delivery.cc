@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "shared/parser/protocol.h"
 #include "smtpd/fingerprint.h"
 #include "smtpd/protocol/release_memory.h"
 #include "smtpd/trace.h"
@@ -13,8 +14,11 @@ namespace {
 
 // Bytes that are sent to Redis at once, beside one copy of each mail.
 constexpr std::size_t kCopies = std::size_t{16} * 1024 * 1024;
-// Bytes of mails that are parsed and stored at once, if it is more than one mail. These are in
-// memory several times, while the waiting ones are there once.
+// Small mails that the parsers have at once. With more of them, the turns would be taken in the
+// parsers' own queues, where all clients are one.
+constexpr std::size_t kParsing = 12;
+// Bytes of large mails that are parsed and stored at once, if it is more than one mail. These are
+// in memory several times, while the waiting ones are there once.
 constexpr std::size_t kAtOnce = std::size_t{8} * 1024 * 1024;
 
 // The same mail to one mailbox under two addresses is two deliveries.
@@ -42,7 +46,7 @@ struct Delivery::Job {
   std::size_t asked = 0;      // recipients for whom put() was called
   std::size_t under_way = 0;  // recipients without a reply of Redis
   bool is_asking = false;
-  Share counted = {}, held = {}, in_hand = {};
+  Share counted = {}, held = {}, parsing = {}, in_hand = {};
   DeliveryReport report;
 };
 
@@ -50,7 +54,8 @@ Delivery::Delivery(parser::Client& mime, store::Writer& writer, const Durability
                    const mail::MailboxNaming& naming)
     : mime_(mime), writer_(writer), durability_(durability), naming_(naming) {}
 
-void Delivery::start(Deliver mail, std::string trace, mail::Transport transport, Done done) {
+void Delivery::start(const std::string& client, Deliver mail, std::string trace,
+                     mail::Transport transport, Done done) {
   auto job = std::make_shared<Job>();
   job->mail = std::move(mail);
   job->mail.data = without_return_path(std::move(job->mail.data));
@@ -63,29 +68,55 @@ void Delivery::start(Deliver mail, std::string trace, mail::Transport transport,
   job->report.bare_newlines = bare.lf + bare.cr;
   job->counted = share(under_way_, 1);
   job->held = share(bytes_held_, job->report.bytes);
-  waiting_.push_back(std::move(job));
-  start_waiting();
+  if (job->report.bytes <= parser::kInlineLimit) {
+    if (small_.empty() && *parsing_ < kParsing) return start_small(job);
+    small_.push(client, std::move(job));
+    start_small();
+  } else {
+    large_.push(client, std::move(job));
+    start_large();
+  }
 }
 
-void Delivery::start_waiting() {
-  while (!waiting_.empty()) {
-    const std::size_t bytes = waiting_.front()->report.bytes;
+void Delivery::start_small() {
+  while (!small_.empty() && *parsing_ < kParsing) {
+    start_small(small_.pop());
+  }
+}
+
+void Delivery::start_small(const std::shared_ptr<Job>& job) {
+  job->parsing = share(parsing_, 1);
+  parse(job);
+}
+
+void Delivery::start_large() {
+  while (!large_.empty()) {
+    const std::size_t bytes = large_.front()->report.bytes;
     if (*bytes_in_hand_ > 0 && *bytes_in_hand_ + bytes > kAtOnce) return;
-    const std::shared_ptr<Job> job = std::move(waiting_.front());
-    waiting_.pop_front();
+    const std::shared_ptr<Job> job = large_.pop();
     job->in_hand = share(bytes_in_hand_, bytes);
     parse(job);
   }
 }
 
 void Delivery::parse(const std::shared_ptr<Job>& job) {
-  mime_.parse(job->mail.data, [this, job](std::optional<mail::Fragments> fragments) {
-    job->fragments = fragments
-                         ? std::move(*fragments)
-                         : mail::make_fragments({.size = job->report.bytes, .parse_error = true});
-    job->report.parse_error = job->fragments.parse_error;
-    store(job);
-  });
+  mime_.parse(
+      job->mail.data, [this, job](std::expected<mail::Fragments, parser::Failure> fragments) {
+        if (job->parsing) {
+          job->parsing.reset();
+          start_small();
+        }
+        if (!fragments && fragments.error() == parser::Failure::kUnavailable) {
+          job->report.reply = Reply::kParserAway;
+          job->report.reason = "no parser was available in time";
+          return finish(*job);
+        }
+        job->fragments =
+            fragments ? std::move(*fragments)
+                      : mail::make_fragments({.size = job->report.bytes, .parse_error = true});
+        job->report.parse_error = job->fragments.parse_error;
+        store(job);
+      });
 }
 
 void Delivery::store(const std::shared_ptr<Job>& job) {
@@ -165,9 +196,10 @@ void Delivery::conclude(Job& job) {
 void Delivery::finish(Job& job) {
   job.counted.reset();
   job.held.reset();
+  const bool was_large = job.in_hand != nullptr;
   job.in_hand.reset();
   job.done(job.report);
-  start_waiting();
+  if (was_large) start_large();
 }
 
 }  // namespace restante::smtpd

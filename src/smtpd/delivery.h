@@ -2,7 +2,6 @@
 // Delivers a message: parses it, compresses it, and writes it to each mailbox in one atomic step.
 #pragma once
 
-#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -15,6 +14,7 @@
 #include "shared/store/writer.h"
 #include "smtpd/durability_monitor.h"
 #include "smtpd/protocol/session.h"
+#include "smtpd/turns.h"
 
 namespace restante::smtpd {
 
@@ -40,9 +40,11 @@ class Delivery {
            const mail::MailboxNaming& naming);
 
   // Stores `mail` in the mailbox of each recipient, with `trace` (trace.h) on top and `transport`
-  // in its details. Continues when the client has disconnected. Calls `done` once, after start()
-  // has returned.
-  void start(Deliver mail, std::string trace, mail::Transport transport, Done done);
+  // in its details. Deliveries of different clients (ClientAddress::rate_key) take turns, and a
+  // small one, of at most parser::kInlineLimit bytes, does not wait for a large one. Continues when
+  // the client has disconnected. Calls `done` once, after start() has returned.
+  void start(const std::string& client, Deliver mail, std::string trace, mail::Transport transport,
+             Done done);
 
   // Deliveries in progress, and the bytes of message data that they hold.
   [[nodiscard]] std::size_t under_way() const { return *under_way_; }
@@ -54,7 +56,9 @@ class Delivery {
   using Share = std::shared_ptr<void>;
   using Sum = std::shared_ptr<std::size_t>;
   [[nodiscard]] static Share share(const Sum& sum, std::size_t part);
-  void start_waiting();
+  void start_small();
+  void start_small(const std::shared_ptr<Job>& job);
+  void start_large();
   void parse(const std::shared_ptr<Job>& job);
   void store(const std::shared_ptr<Job>& job);
   void store_more(const std::shared_ptr<Job>& job);
@@ -71,8 +75,9 @@ class Delivery {
   Sum under_way_ = std::make_shared<std::size_t>(0);
   Sum bytes_held_ = std::make_shared<std::size_t>(0);
   Sum copies_ = std::make_shared<std::size_t>(0);         // bytes being sent to Redis
-  Sum bytes_in_hand_ = std::make_shared<std::size_t>(0);  // of deliveries that have begun
-  std::deque<std::shared_ptr<Job>> waiting_;              // until others are stored
+  Sum parsing_ = std::make_shared<std::size_t>(0);        // small ones that are being parsed
+  Sum bytes_in_hand_ = std::make_shared<std::size_t>(0);  // of large ones that have begun
+  Turns<std::shared_ptr<Job>> small_, large_;             // that wait for their turn
 };
 
 }  // namespace restante::smtpd

@@ -230,7 +230,8 @@ Result<Config> Loader::finish() const {
     name = mail::domain_to_ascii(name).value_or("");  // checked
   const std::uint64_t cpus = std::max(1U, std::thread::hardware_concurrency());
   if (config.smtpd_workers == 0) config.smtpd_workers = cpus;
-  if (config.mimed_workers == 0) config.mimed_workers = cpus;
+  // Two at least: one of them reads no large mails (parser/client.h).
+  if (config.mimed_workers == 0) config.mimed_workers = std::max<std::uint64_t>(cpus, 2);
   if (config.apid_workers == 0) config.apid_workers = std::max<std::uint64_t>(1, cpus / 2);
   if (config.hostname.empty()) config.hostname = machine_name(config);
   if (!is_ascii(config.hostname))

@@ -175,7 +175,7 @@ constexpr std::array kSettings = {
   Setting{"mime_timeout", Type::kDuration, &Config::mime_timeout, "2s", 100, 60 * kSecond, kAll, false, nullptr,
           "CPU time to parse one message; past it the message is stored unparsed"},
   Setting{"mimed_workers", Type::kCount, &Config::mimed_workers, "0", 0, 1024, kSmtpd | kApid, false, nullptr,
-          "number of MIME parsers; 0 is the number of CPUs"},
+          "number of MIME parsers; 0 is the number of CPUs, at least 2"},
   Setting{"mta_sts", Type::kChoice, &Config::mta_sts, "none", 0, 0, kApid, false, nullptr,
           "MTA-STS policy that senders are given: none, testing or enforce; needs DNS records"},
   Setting{"page_size_limit", Type::kSize, &Config::page_size_limit, "32M", kKiB, kGiB, kApid, false, nullptr,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include "shared/parser/client.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -11,12 +12,15 @@
 #include <deque>
 #include <expected>
 #include <span>
+#include <tuple>
 #include <utility>
 
 #include "shared/base/clock.h"
 #include "shared/base/file.h"
 #include "shared/base/packet_socket.h"
+#include "shared/base/utf8.h"
 #include "shared/log/log.h"
+#include "shared/mail/fragment_form.h"
 #include "shared/net/event_loop.h"
 #include "shared/net/socket_address.h"
 #include "shared/parser/progress.h"
@@ -70,15 +74,29 @@ struct Packet {
   UniqueFd memfd;     // or where they are
 };
 
-// Whether it is an answer, and the pieces are all that there is.
-bool is_sound(const Packet& packet) {
+// The size of a memfd that nobody can change any more. Nothing for any other file.
+std::optional<std::uint64_t> sealed_size(int fd) {
+  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  const int seals = fcntl(fd, F_GET_SEALS);
+  struct stat status{};
+  if (seals < 0 || (seals & kSeals) != kSeals || fstat(fd, &status) != 0) return {};
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+// Bytes of the largest answer to a request for `size` bytes of mail. Each byte of a mail may stand
+// in a fragment twice, with an escape of six bytes.
+std::uint64_t answer_limit(std::uint64_t size) { return 16 * size + kLongestHead; }
+
+// Whether it is an answer of at most `limit` bytes, and the pieces are all that there is.
+bool is_sound(const Packet& packet, std::uint64_t limit) {
   if (packet.header.kind != PacketKind::kAnswer) return false;
   std::uint64_t rest = packet.bytes.size();
   if (packet.memfd) {
-    struct stat status{};
-    if (fstat(packet.memfd.get(), &status) != 0 || !packet.bytes.empty()) return false;
-    rest = static_cast<std::uint64_t>(status.st_size);
+    const auto size = sealed_size(packet.memfd.get());
+    if (!size || !packet.bytes.empty()) return false;
+    rest = *size;
   }
+  if (rest > limit) return false;
   for (const std::uint64_t piece : packet.header.pieces) {
     if (piece > rest) return false;
     rest -= piece;
@@ -98,10 +116,10 @@ std::optional<Packet> receive_answer(int fd, std::span<char, kInlineLimit> body)
   if (received.size < static_cast<ssize_t>(sizeof packet.header) || received.cut) return {};
   packet.memfd = std::move(received.passed);
   packet.bytes.assign(body.data(), static_cast<std::size_t>(received.size) - sizeof packet.header);
-  if (!is_sound(packet)) return {};
   return packet;
 }
 
+// Nothing if they do not have the form of fragments.
 std::optional<mail::Fragments> fragments_of(Packet packet) {
   if (packet.memfd) {
     auto content = read_all(packet.memfd.get());
@@ -110,10 +128,12 @@ std::optional<mail::Fragments> fragments_of(Packet packet) {
   }
   const auto& [summary, bodies, details] = packet.header.pieces;
   if (packet.bytes.size() != summary + bodies + details) return {};
-  return mail::Fragments{.summary = packet.bytes.substr(0, summary),
-                         .bodies = packet.bytes.substr(summary, bodies),
-                         .details = packet.bytes.substr(summary + bodies),
-                         .parse_error = packet.header.outcome == Outcome::kInPart};
+  mail::Fragments fragments{.summary = packet.bytes.substr(0, summary),
+                            .bodies = packet.bytes.substr(summary, bodies),
+                            .details = packet.bytes.substr(summary + bodies),
+                            .parse_error = packet.header.outcome == Outcome::kInPart};
+  if (!mail::have_form(fragments)) return {};
+  return fragments;
 }
 
 // Its name and type are short; its bytes stay in the memfd.
@@ -132,6 +152,9 @@ Client::Extraction extraction_of(Packet packet) {
   if (pread(packet.memfd.get(), head.data(), head.size(), 0) != static_cast<ssize_t>(head.size())) {
     return Failure::kFailed;
   }
+  if (!is_valid_utf8(head) ||
+      std::ranges::any_of(head, [](unsigned char c) { return c < 0x20 || c == 0x7f; }))
+    return Failure::kFailed;
   return ExtractedAttachment{.name = head.substr(0, name),
                              .type = head.substr(name),
                              .fd = std::make_shared<const UniqueFd>(std::move(packet.memfd)),
@@ -142,22 +165,29 @@ Client::Extraction extraction_of(Packet packet) {
 }  // namespace
 
 struct Client::Request {
-  using Done = std::function<void(std::expected<Packet, Failure>)>;
-
-  std::uint64_t number;
+  std::uint64_t number;  // 0: to parse
   std::string_view raw;
   std::shared_ptr<const UniqueFd> memfd;  // instead of it
   std::uint64_t size;
-  Done done;
+  ParseDone parsed;  // one of the two
+  ExtractDone extracted;
   milliseconds deadline;  // past it no further parser is asked
   unsigned tries = 0;     // parsers that died or were too slow with this mail in hand
+
+  [[nodiscard]] bool is_large() const { return size > kInlineLimit; }
+  void give_up() const {
+    const Failure failure = tries > 0 ? Failure::kFailed : Failure::kUnavailable;
+    if (parsed) return parsed(std::unexpected(failure));
+    extracted(failure);
+  }
 };
 
 // One parser: a connection that is made when needed, and the requests that were given to it.
 class Client::Lane {
  public:
-  Lane(Client& client, event_base* base, std::string path)
-      : client_(client),
+  Lane(Client& client, event_base* base, std::string path, bool may_be_large)
+      : takes_large(may_be_large),
+        client_(client),
         base_(base),
         path_(std::move(path)),
         overdue_(base, [this] { check_overdue(); }),
@@ -165,7 +195,14 @@ class Client::Lane {
     open();  // so that a parser that is told to go knows that it still has a client
   }
 
+  const bool takes_large;
+
   [[nodiscard]] std::size_t load() const { return sent_.size() + waiting_.size(); }
+  [[nodiscard]] bool has_large() const {
+    const auto is_large = [](const RequestPtr& request) { return request->is_large(); };
+    return takes_large &&
+           (std::ranges::any_of(sent_, is_large) || std::ranges::any_of(waiting_, is_large));
+  }
 
   void enqueue(RequestPtr request) {
     waiting_.push_back(std::move(request));
@@ -196,12 +233,12 @@ class Client::Lane {
                         request.memfd ? request.memfd->get() : -1, request.size);
   }
 
-  // With no parser to be had a mail does not wait for ever: it is stored unparsed.
+  // With no parser to be had a mail does not wait for ever.
   bool drop_overdue() {
     if (waiting_.front()->deadline > monotonic_now()) return false;
     const RequestPtr request = std::move(waiting_.front());
     waiting_.pop_front();
-    request->done(std::unexpected(Failure::kUnavailable));
+    request->give_up();
     return true;
   }
 
@@ -224,12 +261,32 @@ class Client::Lane {
         return;
       }
       if (sent_.empty()) return lost("an answer that nobody asked for");
-      const RequestPtr request = std::move(sent_.front());
-      sent_.pop_front();
-      ++answered_;
-      since_ = monotonic_now();
-      request->done(*std::move(packet));
+      if (!is_sound(*packet, answer_limit(sent_.front()->size))) {
+        return lost("an answer that is too large or not sealed", sent_.front().get());
+      }
+      if (!answer(*std::move(packet))) {
+        return lost("an answer that does not have the form", sent_.front().get());
+      }
     } while (fd_ && progress_->answered.load(std::memory_order_acquire) > answered_);
+  }
+
+  // Passes the packet to the first request; false if it does not have the form of an answer.
+  bool answer(Packet packet) {
+    std::optional<mail::Fragments> fragments;
+    if (sent_.front()->parsed) {
+      fragments = fragments_of(std::move(packet));
+      if (!fragments) return false;
+    }
+    const RequestPtr request = std::move(sent_.front());
+    sent_.pop_front();
+    ++answered_;
+    since_ = monotonic_now();
+    if (fragments) {
+      request->parsed(*std::move(fragments));
+    } else {
+      request->extracted(extraction_of(std::move(packet)));
+    }
+    return true;
   }
 
   // The timer is not set anew with each mail: it sees for itself what has come meanwhile.
@@ -261,11 +318,12 @@ class Client::Lane {
   [[nodiscard]] milliseconds wait_limit() const { return client_.time_limit_ + kGrace; }
 
   // The parser is gone or hangs. Only the mail that it had in hand has had a try.
-  void lost(std::string_view reason) {
+  void lost(std::string_view reason) { lost(reason, in_hand()); }
+  void lost(std::string_view reason, Request* tried) {
     client_.counters_.add(memory::Count::kParserLosses);
     log::warning("parser_lost", {{"parser", path_}, {"reason", reason}, {"mails", load()}});
     overdue_.stop();
-    if (Request* const tried = in_hand()) ++tried->tries;
+    if (tried != nullptr) ++tried->tries;
     if (readable_) readable_->stop();
     fd_.reset();
     progress_ = {};
@@ -297,7 +355,9 @@ Client::Client(event_base* base, const std::vector<std::string>& sockets, std::u
                milliseconds time_limit, memory::Counters counters)
     : time_limit_(time_limit), counters_(std::move(counters)) {
   for (std::uint64_t i = 0; i < std::min(sockets.size(), kMostLanes); ++i) {
-    lanes_.push_back(std::make_unique<Lane>(*this, base, sockets[(first + i) % sockets.size()]));
+    const std::uint64_t number = (first + i) % sockets.size();
+    const bool takes_large = number > 0 || sockets.size() == 1;
+    lanes_.push_back(std::make_unique<Lane>(*this, base, sockets[number], takes_large));
   }
 }
 
@@ -306,49 +366,49 @@ Client::~Client() = default;
 milliseconds Client::longest_wait(milliseconds time_limit) { return 4 * (time_limit + kGrace); }
 
 void Client::parse(std::string_view raw, ParseDone done) {
-  dispatch(std::make_unique<Request>(
-      Request{.number = 0,
-              .raw = raw,
-              .memfd = {},
-              .size = raw.size(),
-              .done =
-                  [done = std::move(done)](std::expected<Packet, Failure> packet) {
-                    done(packet ? fragments_of(*std::move(packet)) : std::nullopt);
-                  },
-              .deadline = monotonic_now() + longest_wait(time_limit_)}));
+  dispatch(
+      std::make_unique<Request>(Request{.number = 0,
+                                        .raw = raw,
+                                        .memfd = {},
+                                        .size = raw.size(),
+                                        .parsed = std::move(done),
+                                        .extracted = {},
+                                        .deadline = monotonic_now() + longest_wait(time_limit_)}));
 }
 
 void Client::extract(std::shared_ptr<const UniqueFd> memfd, std::uint64_t size,
                      std::uint64_t number, ExtractDone done) {
-  dispatch(std::make_unique<Request>(
-      Request{.number = number,
-              .raw = {},
-              .memfd = std::move(memfd),
-              .size = size,
-              .done =
-                  [done = std::move(done)](std::expected<Packet, Failure> packet) {
-                    done(packet ? extraction_of(*std::move(packet)) : packet.error());
-                  },
-              .deadline = monotonic_now() + longest_wait(time_limit_)}));
+  dispatch(
+      std::make_unique<Request>(Request{.number = number,
+                                        .raw = {},
+                                        .memfd = std::move(memfd),
+                                        .size = size,
+                                        .parsed = {},
+                                        .extracted = std::move(done),
+                                        .deadline = monotonic_now() + longest_wait(time_limit_)}));
+}
+
+// The least busy parser that may have the request, but not one that has a large mail to read if the
+// request is small, and not `avoided` where there is another.
+Client::Lane& Client::lane_for(const Request& request, const Lane* avoided) const {
+  const auto rank = [&request, avoided](const std::unique_ptr<Lane>& lane) {
+    return std::tuple(request.is_large() && !lane->takes_large, lane.get() == avoided,
+                      !request.is_large() && lane->has_large(), lane->load());
+  };
+  return **std::ranges::min_element(lanes_, {}, rank);
 }
 
 void Client::dispatch(RequestPtr request) {
-  const auto lane = std::ranges::min_element(
-      lanes_, {}, [](const std::unique_ptr<Lane>& candidate) { return candidate->load(); });
-  (*lane)->enqueue(std::move(request));
+  Lane& lane = lane_for(*request, nullptr);
+  lane.enqueue(std::move(request));
 }
 
 void Client::reassign(Lane& from, std::vector<RequestPtr> requests) {
-  // Another parser where there is one: the lost one has to be started first.
-  const auto other = std::ranges::find_if(
-      lanes_, [&](const std::unique_ptr<Lane>& candidate) { return candidate.get() != &from; });
-  Lane& next = other != lanes_.end() ? **other : from;
   for (RequestPtr& request : requests) {
-    if (request->tries >= kTries) {
-      request->done(std::unexpected(Failure::kFailed));
-    } else if (request->deadline <= monotonic_now()) {
-      request->done(std::unexpected(Failure::kUnavailable));
+    if (request->tries >= kTries || request->deadline <= monotonic_now()) {
+      request->give_up();
     } else {
+      Lane& next = lane_for(*request, &from);
       next.enqueue(std::move(request));
     }
   }

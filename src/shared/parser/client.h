@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -53,18 +54,23 @@ class Extractor {
 
 class Client : public Extractor {
  public:
-  // nullopt: the mail could not be parsed.
-  using ParseDone = std::function<void(std::optional<mail::Fragments>)>;
+  // kFailed: two parsers died of this mail or were too slow with it, or one was and no other was to
+  // be had in time. kUnavailable: no parser has tried it.
+  using ParseDone = std::function<void(std::expected<mail::Fragments, Failure>)>;
 
   // Keeps a connection to up to four of the parsers that listen at the paths `sockets`, from number
-  // `first` on, so that workers with different numbers begin with different parsers.
+  // `first` on, so that workers with different numbers begin with different parsers. Where there
+  // are several, the parser at the first path gets no request of more than kInlineLimit bytes
+  // (protocol.h), so that a small mail never has to wait for a large one.
   Client(event_base* base, const std::vector<std::string>& sockets, std::uint64_t first,
          std::chrono::milliseconds time_limit, memory::Counters counters = {});
   ~Client() override;
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // `raw` has to live until `done` is called, which is never before parse() returns.
+  // What a parser answers is checked (mail/fragment_form.h): a parser whose answer does not have
+  // the form counts as one that died of the mail. `raw` has to live until `done` is called, which
+  // is never before parse() returns.
   void parse(std::string_view raw, ParseDone done);
 
   void extract(std::shared_ptr<const UniqueFd> memfd, std::uint64_t size, std::uint64_t number,
@@ -78,6 +84,7 @@ class Client : public Extractor {
   struct Request;
   using RequestPtr = std::unique_ptr<Request>;
 
+  [[nodiscard]] Lane& lane_for(const Request& request, const Lane* avoided) const;
   void dispatch(RequestPtr request);
   void reassign(Lane& from, std::vector<RequestPtr> requests);
 

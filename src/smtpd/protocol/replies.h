@@ -34,6 +34,7 @@ enum class Reply : std::uint8_t {
   kStoreAway,
   kStoreFull,
   kStoreUnsafe,
+  kParserAway,
   kBusy,
   kTooManyRecipients,
   kTlsUnavailable,

@@ -3,11 +3,15 @@
 #include "shared/parser/client.h"
 
 #include <event2/event.h>
+#include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdlib>
+#include <expected>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -46,12 +50,26 @@ struct Connection {
     ++progress->taken;
   }
 
-  void answer(std::string_view summary) const {
-    parser::PacketHeader header{.kind = parser::PacketKind::kAnswer,
-                                .pieces = {summary.size(), 0, 0}};
-    iovec parts[] = {{&header, sizeof header}, {const_cast<char*>(summary.data()), summary.size()}};
-    if (!send_packet(fd.get(), parts, -1)) std::abort();
+  // The fragments of a mail with this subject.
+  void answer(std::string_view subject) const {
+    const mail::Fragments made = mail::make_fragments({.subject = std::string(subject)});
+    send({made.summary, made.bodies, made.details});
     ++progress->answered;
+  }
+
+  // Any pieces, in the packet or in `memfd`.
+  void send(const std::array<std::string, 3>& pieces, int memfd = -1) const {
+    parser::PacketHeader header{.kind = parser::PacketKind::kAnswer};
+    std::string all;
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+      header.pieces[i] = pieces[i].size();
+      all += pieces[i];
+    }
+    send(header, memfd < 0 ? all : "", memfd);
+  }
+  void send(parser::PacketHeader header, std::string bytes, int memfd) const {
+    iovec parts[] = {{&header, sizeof header}, {bytes.data(), bytes.size()}};
+    if (!send_packet(fd.get(), parts, memfd)) std::abort();
   }
 };
 
@@ -71,10 +89,13 @@ class Bench {
     client_.emplace(loop_.base(), std::vector{directory_.path() + "/mimed.sock"}, 0, time_limit);
   }
 
-  // Outcomes are gathered in `outcomes`: of a mail that was parsed its summary.
+  // Outcomes are gathered in `outcomes`: of a mail that was parsed its subject.
   void parse(std::string_view mail) {
-    client_->parse(mail, [this](const std::optional<mail::Fragments>& made) {
-      outcomes += (made ? made->summary : "failed") + " ";
+    client_->parse(mail, [this](const std::expected<mail::Fragments, parser::Failure>& made) {
+      outcomes += made                                       ? subject_of(made->summary)
+                  : made.error() == parser::Failure::kFailed ? "failed"
+                                                             : "unavailable";
+      outcomes += ' ';
     });
   }
 
@@ -102,6 +123,11 @@ class Bench {
   std::string outcomes;
 
  private:
+  static std::string subject_of(std::string_view summary) {
+    const std::size_t start = std::string_view("\"subject\":\"").size();
+    return std::string(summary.substr(start, summary.find('"', start) - start));
+  }
+
   net::EventLoop loop_;
   TemporaryDirectory directory_;
   UniqueFd listener_;
@@ -205,6 +231,65 @@ TEST(a_parser_that_hangs_is_left_in_time) {
   }
   assert_same(bench.outcomes, "failed ");
   assert_true(monotonic_now() - start >= 2 * milliseconds(600));
+}
+
+TEST(a_mail_that_no_parser_has_tried_is_not_a_failed_one) {
+  Bench bench(milliseconds(100));
+  bench.parse("mail");  // nobody accepts
+  while (bench.outcomes.empty()) bench.wait();
+  assert_same(bench.outcomes, "unavailable ");
+}
+
+// A memfd of `size` bytes, perhaps with seals.
+UniqueFd memfd_of(off_t size, int seals) {
+  UniqueFd fd(memfd_create("answer", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (!fd || ftruncate(fd.get(), size) != 0) std::abort();
+  if (seals != 0 && fcntl(fd.get(), F_ADD_SEALS, seals) != 0) std::abort();
+  return fd;
+}
+
+// Answers that only a parser sends that was taken over.
+void answer_badly(const Connection& parser, int how) {
+  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+  constexpr off_t kHuge = off_t{1} << 62, kLarge = off_t{1} << 31;
+  const mail::Fragments good = mail::make_fragments({.subject = "good"});
+  const auto pieces_of = [](off_t size) {
+    return parser::PacketHeader{.kind = parser::PacketKind::kAnswer,
+                                .pieces = {static_cast<std::uint64_t>(size), 0, 0}};
+  };
+  switch (how) {
+    case 0:
+      return parser.send(pieces_of(kHuge), "", memfd_of(kHuge, 0).get());
+    case 1:
+      return parser.send(pieces_of(kLarge), "", memfd_of(kLarge, kSeals).get());
+    case 2: {
+      const UniqueFd memfd = memfd_of(0, 0);
+      const std::string all = good.summary + good.bodies + good.details;
+      if (write(memfd.get(), all.data(), all.size()) < 0) std::abort();
+      return parser.send({good.summary, good.bodies, good.details}, memfd.get());
+    }
+    case 3:
+      return parser.send(pieces_of(0), "", UniqueFd(open("/dev/zero", O_RDONLY)).get());
+    case 4:
+      return parser.send(
+          {good.summary + ",\"from\":\"forged@example.org\"", good.bodies, good.details});
+    default:
+      return parser.send({good.summary, good.bodies + "}", good.details});
+  }
+}
+
+TEST(a_bad_answer_is_a_failed_try) {
+  for (int how = 0; how < 6; ++how) {
+    Bench bench(milliseconds(2000));
+    for (int tries = 0; tries < 2; ++tries) {
+      const Connection parser = bench.accept();
+      if (tries == 0) bench.parse("mail");
+      assert_same(parser.request(), "mail");
+      answer_badly(parser, how);
+      while (!net::has_hung_up(parser.fd.get())) bench.wait();
+    }
+    assert_same(bench.outcomes, "failed ");
+  }
 }
 
 }  // namespace

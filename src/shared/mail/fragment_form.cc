@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: ISC
+#include "shared/mail/fragment_form.h"
+
+#include <cstring>
+
+#include "shared/base/ascii.h"
+#include "shared/base/utf8.h"
+
+namespace restante::mail {
+namespace {
+
+// A form is the text itself but for: S, a string; O, a string or null; N, a number; [x], an array
+// whose elements have the form x; ? at its end, the member parse_error or nothing.
+constexpr std::string_view kSummary = "\"subject\":S\n\"size\":N,\"snippet\":S,\"attachments\":N?";
+constexpr std::string_view kBodies = R"("body_text":S,"body_html":S,"attachments":[S]?)";
+constexpr std::string_view kDetails =
+    R"("size":N,"message_id":O,"date":O,"headers":[{"name":S,"value":S}],"addresses":{)"
+    R"("from":[{"name":S,"address":S}],"sender":[{"name":S,"address":S}],)"
+    R"("reply_to":[{"name":S,"address":S}],"to":[{"name":S,"address":S}],)"
+    R"("cc":[{"name":S,"address":S}],"bcc":[{"name":S,"address":S}]},)"
+    R"("attachment_details":[{"number":N,"name":S,"type":S,"size":N,"content_id":O,)"
+    R"("disposition":O,"sha256":S}],"links":[{"url":S,"text":S}],"codes":[S])";
+constexpr std::string_view kParseError = R"(,"parse_error":true)";
+
+constexpr std::size_t kLongestNumber = 20;  // digits
+
+constexpr std::uint64_t repeated(unsigned char byte) { return 0x0101010101010101ULL * byte; }
+
+// Whether one of eight bytes is a control byte, a quote or a backslash. Bytes beyond ASCII are not.
+bool has_special(std::uint64_t bytes) {
+  constexpr std::uint64_t kHigh = repeated(0x80);
+  const auto has_zero = [](std::uint64_t value) { return (value - repeated(1)) & ~value & kHigh; };
+  const std::uint64_t control = (bytes - repeated(0x20)) & ~bytes & kHigh;
+  return (control | has_zero(bytes ^ repeated('"')) | has_zero(bytes ^ repeated('\\'))) != 0;
+}
+
+class Matcher {
+ public:
+  explicit Matcher(std::string_view text) : at_(text.begin()), end_(text.end()) {}
+
+  [[nodiscard]] bool is_at_end() const { return at_ == end_; }
+
+  // `form` has no `]` but those of its own arrays.
+  bool match(std::string_view form) {
+    for (std::size_t i = 0; i < form.size(); ++i) {
+      if (form[i] == '[') {
+        const std::size_t close = form.find(']', i);  // no array is inside another
+        if (!match_array(form.substr(i + 1, close - i - 1))) return false;
+        i = close;
+      } else if (!match_one(form[i])) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+ private:
+  bool match_one(char form) {
+    switch (form) {
+      case 'S':
+        return match_string();
+      case 'O':
+        return skip("null") || match_string();
+      case 'N':
+        return match_number();
+      case '?':
+        return skip(kParseError) || is_at_end();
+      default:
+        if (at_ == end_ || *at_ != form) return false;
+        ++at_;
+        return true;
+    }
+  }
+
+  bool match_array(std::string_view element) {
+    if (!match_one('[')) return false;
+    if (match_one(']')) return true;
+    do {
+      if (!match(element)) return false;
+    } while (match_one(','));
+    return match_one(']');
+  }
+
+  bool match_number() {
+    const char* const start = at_;
+    while (at_ != end_ && is_digit(*at_)) ++at_;
+    const auto digits = static_cast<std::size_t>(at_ - start);
+    return digits == 1 || (digits > 1 && digits <= kLongestNumber && *start != '0');
+  }
+
+  bool match_string() {
+    if (!match_one('"')) return false;
+    for (;;) {
+      skip_plain();
+      if (at_ == end_) return false;
+      const char c = *at_++;
+      if (c == '"') return true;
+      if (static_cast<unsigned char>(c) < 0x20) return false;
+      if (c == '\\' && !match_escape()) return false;
+    }
+  }
+
+  void skip_plain() {
+    std::uint64_t bytes = 0;
+    while (static_cast<std::size_t>(end_ - at_) >= sizeof bytes) {
+      std::memcpy(&bytes, at_, sizeof bytes);
+      if (has_special(bytes)) return;
+      at_ += sizeof bytes;
+    }
+  }
+
+  // Behind the backslash. Beyond control bytes nothing needs \u, so no half of a surrogate is
+  // there.
+  bool match_escape() {
+    if (at_ == end_) return false;
+    if (*at_ != 'u') return std::string_view("\"\\/bfnrt").contains(*at_++);
+    ++at_;
+    return skip("00") && match_hex() && match_hex();
+  }
+
+  bool match_hex() {
+    if (at_ == end_ || !std::string_view("0123456789abcdefABCDEF").contains(*at_)) return false;
+    ++at_;
+    return true;
+  }
+
+  bool skip(std::string_view text) {
+    if (!std::string_view(at_, static_cast<std::size_t>(end_ - at_)).starts_with(text))
+      return false;
+    at_ += text.size();
+    return true;
+  }
+
+  const char *at_, *end_;
+};
+
+bool has_form(std::string_view text, std::string_view form) {
+  Matcher matcher(text);
+  return matcher.match(form) && matcher.is_at_end() && is_valid_utf8(text);
+}
+
+}  // namespace
+
+bool have_form(const Fragments& fragments) {
+  return has_form(fragments.summary, kSummary) && has_form(fragments.bodies, kBodies) &&
+         has_form(fragments.details, kDetails);
+}
+
+}  // namespace restante::mail
