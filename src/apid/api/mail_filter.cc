@@ -2,6 +2,7 @@
 #include "apid/api/mail_filter.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "shared/base/ascii.h"
 #include "shared/mail/message.h"
@@ -27,10 +28,16 @@ std::optional<std::string_view> consume_string(std::string_view& text) {
   return inside;
 }
 
-bool starts_with_needle(std::string_view text, std::string_view needle) {
-  return text.size() >= needle.size() &&
-         std::equal(needle.begin(), needle.end(), text.begin(),
-                    [](char wanted, char given) { return wanted == ascii_lower(given); });
+// For each prefix of `needle`, the length of its longest border: of what is both its beginning and
+// its end, but not all of it (Knuth, Morris and Pratt, 1977).
+std::vector<std::size_t> borders_of(std::string_view needle) {
+  std::vector<std::size_t> borders(needle.size(), 0);
+  for (std::size_t i = 1, border = 0; i < needle.size(); ++i) {
+    while (border > 0 && needle[i] != needle[border]) border = borders[border - 1];
+    if (needle[i] == needle[border]) ++border;
+    borders[i] = border;
+  }
+  return borders;
 }
 
 bool member_holds(std::string_view summary, std::string_view name, std::string_view needle) {
@@ -60,11 +67,21 @@ std::optional<std::string_view> text_member(std::string_view fragment, std::stri
   }
 }
 
+// Each byte of the text is looked at twice at most, whatever the needle.
 bool holds(std::string_view json_text, std::string_view needle) {
-  while (json_text.size() >= needle.size()) {
-    if (starts_with_needle(json_text, needle)) return true;
-    if (json_text.empty()) return false;
-    json_text.remove_prefix(std::min(json_text.size(), unit_size(json_text)));
+  if (needle.empty()) return true;
+  if (json_text.size() < needle.size()) return false;
+  const std::vector<std::size_t> borders = borders_of(needle);
+  std::size_t matched = 0, unit = 0;  // unit: where a character begins
+  for (std::size_t i = 0; i < json_text.size(); ++i) {
+    const char c = ascii_lower(json_text[i]);
+    while (matched > 0 && needle[matched] != c) matched = borders[matched - 1];
+    if (needle[matched] == c) ++matched;
+    if (matched < needle.size()) continue;
+    const std::size_t start = i + 1 - matched;
+    while (unit < start) unit += unit_size(json_text.substr(unit));
+    if (unit == start) return true;
+    matched = borders[matched - 1];
   }
   return false;
 }

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "shared/base/utf8.h"
+
 namespace restante::mail {
 namespace {
 
@@ -162,7 +164,7 @@ Fragments make_fragments(const Message& message) {
   std::string& summary = made.summary;
   summary.reserve(kUsualSummary);
   summary += "\"subject\":";
-  append_json_string(summary, message.subject);
+  append_json_string(summary, cut_utf8(message.subject, kListedSubject));
   summary += "\n\"size\":" + std::to_string(message.size) + ",\"snippet\":";
   append_json_string(summary, message.snippet);
   summary += ",\"attachments\":" + std::to_string(message.attachments.size());

@@ -70,6 +70,10 @@ struct Message {
   std::vector<std::string> codes;  // best first
 };
 
+// Bytes of the subject in a summary; a longer one is cut. It is what a line of a mail may have (RFC
+// 5322 section 2.1.1). The headers in the details have all of it.
+inline constexpr std::size_t kListedSubject = 998;
+
 struct Fragments {
   std::string summary;
   std::string bodies;

@@ -85,6 +85,22 @@ TEST(nothing_fits_across_the_border_of_a_field) {
   assert_false(fits("", "x", forged));
 }
 
+TEST(a_hostile_filter_is_searched_for_in_linear_time) {
+  const std::string text(std::size_t{250} * 1024, 'a');
+  const auto [found, seconds] = timed([&text] {
+    bool any = false;
+    for (int mail = 0; mail < 100; ++mail) any |= holds(text, std::string(299, 'a') + "b");
+    return any;
+  });
+  assert_false(found);
+  assert_true(seconds < 1);
+  assert_true(holds(text + "b", std::string(299, 'a') + "b"));
+  // What is found in the middle of an escape is not there, and what overlaps it may be.
+  assert_true(holds("\\\\n", "\\n") == holds("\\\\n", make_needle("\n")));
+  assert_false(holds("x\\nn", "nn"));
+  assert_true(holds("abababac", "ababac"));
+}
+
 TEST(the_null_sender_has_no_text) { assert_false(fits("a", "", summary_of("", "a"))); }
 
 TEST(what_is_no_fragment_fits_nothing) {

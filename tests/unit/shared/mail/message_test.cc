@@ -127,6 +127,14 @@ TEST(only_the_first_half_of_a_summary_has_no_newline) {
   assert_int_equal(made.bodies.find('\n'), std::string::npos);
 }
 
+TEST(a_long_subject_is_cut_in_a_summary) {
+  std::string subject;
+  while (subject.size() < 250'000) subject += "\xC3\xA9";
+  const mail::Fragments made = mail::make_fragments({.subject = "x" + subject});
+  assert_true(made.summary.starts_with("\"subject\":\"x" + subject.substr(0, 996) + "\"\n"));
+  assert_int_equal(mail::make_fragments({.subject = "short"}).summary.find("short\""), 11);
+}
+
 TEST(a_listed_message_is_an_object_with_all_fields) {
   const mail::Fragments made = mail::make_fragments(small_message());
   const std::string summary =
