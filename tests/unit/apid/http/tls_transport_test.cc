@@ -35,8 +35,10 @@ class Pair {
     gnutls_session_t made = nullptr;
     if (gnutls_init(&made, GNUTLS_SERVER) != 0) fail_test("no session");
     session_.reset(made);
-    transport_.emplace(made, near_.get());
+    transport_.emplace(made, near_.get(), [this] { ++times_dry; });
   }
+
+  int times_dry = 0;  // read() found nothing
 
   void expect_body(std::uint64_t bytes) { transport_->expect_body(bytes); }
 
@@ -143,6 +145,7 @@ TEST(what_does_not_fit_is_sent_later) {
 TEST(what_was_read_ahead_comes_first) {
   Pair pair(SOCK_STREAM);
   assert_same(pair.read(5), "again");
+  assert_int_equal(pair.times_dry, 1);
   pair.hear("12345abcdefg");
   assert_same(pair.read(5), "12345");
   pair.hear("hi");
