@@ -65,6 +65,7 @@ TEST(health_is_told_to_anyone_and_not_counted) {
   same(ask(setup, "GET", "/healthz", ""), "200 {\"status\":\"ok\"}");
   same(ask(setup, "GET", "/readyz", ""),
        "503 {\"error\":\"mail store is not available, try again later\"}");
+  assert_int_equal(status_of(setup, "POST", "/healthz", ""), 401);
   assert_int_equal(status_of(setup, "POST", "/healthz", ""), 429);
 }
 
