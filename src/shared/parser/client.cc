@@ -272,21 +272,22 @@ class Client::Lane {
 
   // Passes the packet to the first request; false if it does not have the form of an answer.
   bool answer(Packet packet) {
-    std::optional<mail::Fragments> fragments;
-    if (sent_.front()->parsed) {
-      fragments = fragments_of(std::move(packet));
-      if (!fragments) return false;
+    if (!sent_.front()->parsed) {
+      pop_answered()->extracted(extraction_of(std::move(packet)));
+      return true;
     }
-    const RequestPtr request = std::move(sent_.front());
+    auto fragments = fragments_of(std::move(packet));
+    if (!fragments) return false;
+    pop_answered()->parsed(*std::move(fragments));
+    return true;
+  }
+
+  RequestPtr pop_answered() {
+    RequestPtr request = std::move(sent_.front());
     sent_.pop_front();
     ++answered_;
     since_ = monotonic_now();
-    if (fragments) {
-      request->parsed(*std::move(fragments));
-    } else {
-      request->extracted(extraction_of(std::move(packet)));
-    }
-    return true;
+    return request;
   }
 
   // The timer is not set anew with each mail: it sees for itself what has come meanwhile.
