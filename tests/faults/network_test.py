@@ -9,7 +9,7 @@ import pytest
 from faults.network import HERE, THERE, TUN, Network
 from faults.storm import Fault, Service, storm
 from faults.wire import Wire
-from testbed.machine import IS_ROOT, LOCAL
+from testbed.machine import IS_ROOT, LOCAL, free_ports
 from testbed.redis import Redis
 
 needs_network = pytest.mark.skipif(
@@ -177,9 +177,7 @@ def network():
 @contextlib.contextmanager
 def far(redis_timeout):
     """restante, with the network between it and Redis."""
-    with socket.socket() as probe:
-        probe.bind((HERE, 0))
-        port = probe.getsockname()[1]
+    port, = free_ports(1)
     options = ["--port", str(port), "--bind", HERE, "--protected-mode", "no"]
     with Redis(options=options), Service(
             f"{THERE}:{port}", redis_timeout=redis_timeout) as daemon:

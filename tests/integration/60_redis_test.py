@@ -4,14 +4,13 @@ import contextlib
 import os
 import random
 import signal
-import socket
 import time
 
 import pytest
 
 from testbed.api import ask
 from testbed.daemon import Restante
-from testbed.machine import LOCAL
+from testbed.machine import LOCAL, free_ports
 from testbed.redis import Redis
 from testbed.smtp import deliver
 from testbed.waiting import seconds, wait_until
@@ -130,9 +129,7 @@ def test_a_worker_that_stood_still_does_not_blame_redis(redis):
 
 def test_what_a_redis_that_hung_was_not_sent_it_does_not_get_later():
     """It would store the mail at some time, perhaps long after the sender's next try."""
-    with socket.socket() as probe:
-        probe.bind((LOCAL, 0))
-        port = probe.getsockname()[1]
+    port, = free_ports(1)
     noise = random.Random(5).randbytes(20_000).hex("\n", 35)  # a little more than a socket takes
     with Redis(options=["--port", str(port)]) as redis, Restante(
             f"{LOCAL}:{port}", redis_timeout="1s") as restante:

@@ -2,7 +2,6 @@
 # What of Redis could lose mail is said once, by name, and with redis_strict no mail is taken then.
 import json
 import re
-import socket
 import subprocess
 import time
 
@@ -10,7 +9,7 @@ import pytest
 
 from testbed.build import SOURCE, programs
 from testbed.daemon import Restante
-from testbed.machine import new_directory
+from testbed.machine import free_ports, new_directory
 from testbed.processes import Lines, environment, run
 from testbed.redis import Redis
 from testbed.smtp import deliver
@@ -176,9 +175,7 @@ class RedisPort:
         self.redis = redis
 
     def __enter__(self):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port, = free_ports(1)
         self.redis.cli("CONFIG", "SET", "port", str(port))
         return port
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: ISC
 # Redis over TCP with what an address may name: a password, a user of an ACL, a database.
 import contextlib
-import socket
 
 import pytest
 
@@ -20,10 +19,8 @@ SECRET = "p:ss/w@rd"  # all that an address is cut at
 @pytest.fixture(scope="module")
 def redis():
     """On a port too; the user `mail` may do what it needs and see no key of others."""
-    with Redis() as server, socket.socket() as probe:
-        probe.bind((LOCAL, 0))
-        server.port = probe.getsockname()[1]
-        probe.close()
+    with Redis() as server:
+        server.port, = free_ports(1)
         server.cli("CONFIG", "SET", "port", server.port)
         server.cli("ACL", "SETUSER", "mail", "on", f">{SECRET}", "~inbox:*", "~mail:*", "~claimed:*",
                    "~seen:*", "&inbox:*", "&restante", "+@all", "-@dangerous", "+info", "+config|get")

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: ISC
 # Debian's HAProxy in front of the daemon.
 import contextlib
-import socket
 import subprocess
 
-from testbed.machine import LOCAL, new_directory
+from testbed.machine import LOCAL, free_ports, new_directory
 from testbed.processes import Lines, installed
 from testbed.waiting import seconds
 
@@ -13,9 +12,7 @@ from testbed.waiting import seconds
 def haproxy(mode, server, frontend=""):
     """Before `server`, the rest of a server line; its own port. More lines for the frontend are
     indented by four."""
-    with socket.socket() as probe:
-        probe.bind((LOCAL, 0))
-        own = probe.getsockname()[1]
+    own, = free_ports(1)
     file = new_directory() / "haproxy.cfg"
     file.write_text(f"""
 defaults
