@@ -23,7 +23,8 @@ struct Sources {
 [[nodiscard]] Result<config::Loader> read_sources(const Sources& sources);
 
 // Returns the whole configuration, with the API keys of api_key_file added to `api_key`. The error
-// (kConfig) names what is missing. Logs a warning for each key of fewer than config::kStrongKey characters.
+// (kConfig) names what is missing. Logs a warning for each key that is weak
+// (config::kStrongKey).
 [[nodiscard]] Result<config::Config> finish_config(const config::Loader& reader);
 
 }  // namespace restante::master

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 #include "mimed/packet.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -25,8 +24,7 @@ UniqueFd make_answer_memfd(const Answer& answer) {
   for (const std::string_view piece : answer.pieces) {
     if (!write_all(fd.get(), piece)) return {};
   }
-  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-  return fcntl(fd.get(), F_ADD_SEALS, kSeals) == 0 ? std::move(fd) : UniqueFd();
+  return seal(fd.get()) ? std::move(fd) : UniqueFd();
 }
 
 iovec piece_of(const void* data, std::size_t size) { return {const_cast<void*>(data), size}; }

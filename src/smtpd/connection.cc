@@ -242,18 +242,19 @@ bool Connection::act(AdmitSender) {
   return true;
 }
 
-// What counts towards one limit. Anybody may claim any sender address, so a sender is counted for
-// each network of clients: a forged one uses up nothing of the true one's. The null sender is
-// everybody's, and is counted by client.
-std::string Connection::sender_subject(const mail::Address& sender) const {
+// Anybody may claim any sender address, so a sender is counted for each network of clients: a
+// forged sender uses up nothing of the true one's limit. The null sender belongs to nobody, so it
+// is counted by client.
+std::string Connection::subject_of(const mail::Address& sender) const {
   if (sender.is_null()) return "client " + client_.rate_key;
-  return mail::recipient_name(sender, mail::MailboxCase::kFold) + " " + client_.network;
+  return mail::recipient_name(sender, mail::MailboxCase::kFold) + " " + client_.network();
 }
 
-// Only a look: a message is counted when it is there as a whole.
+// Counts nothing: act(Deliver) counts the message when it has come as a whole.
 bool Connection::act(const AdmitMessage& question) {
-  const std::optional<std::chrono::milliseconds> wait = services_.sender_rates.used_up(
-      sender_subject(question.envelope.reverse_path), sender_limit(), monotonic_now());
+  sender_subject_ = subject_of(question.envelope.reverse_path);
+  const std::optional<std::chrono::milliseconds> wait =
+      services_.sender_rates.used_up(sender_subject_, sender_limit(), monotonic_now());
   if (wait) {
     session_.answer(Reply::kRateLimited, seconds_text(*wait));
   } else {
@@ -263,15 +264,10 @@ bool Connection::act(const AdmitMessage& question) {
 }
 
 bool Connection::act(Deliver& mail) {
-  const mail::Address& sender = mail.envelope.reverse_path;
   const memory::RateVerdict verdict =
-      services_.sender_rates.admit(sender_subject(sender), sender_limit(), monotonic_now());
+      services_.sender_rates.admit(sender_subject_, sender_limit(), monotonic_now());
   if (!verdict.admitted) {
-    log::info("mail_deferred", {{"sid", id_},
-                                {"ip", client_.text},
-                                {"from", sender.text()},
-                                {"reply", reply_row(Reply::kRateLimited).name},
-                                {"reason", "smtp_rate_limit"}});
+    log_deferral(mail.envelope.reverse_path.text(), Reply::kRateLimited, "smtp_rate_limit");
     session_.answer(Reply::kRateLimited, seconds_text(verdict.reset_in));
     return true;
   }
@@ -333,12 +329,15 @@ void Connection::note_delivery(const DeliveryReport& report, std::chrono::micros
                               {"bare_newlines", report.bare_newlines},
                               {"ms", ms}});
   }
-  if (report.reply == Reply::kOk) return;
+  if (report.reply != Reply::kOk) log_deferral(report.from, report.reply, report.reason);
+}
+
+void Connection::log_deferral(std::string_view from, Reply reply, std::string_view reason) const {
   log::info("mail_deferred", {{"sid", id_},
                               {"ip", client_.text},
-                              {"from", report.from},
-                              {"reply", reply_row(report.reply).name},
-                              {"reason", report.reason}});
+                              {"from", from},
+                              {"reply", reply_row(reply).name},
+                              {"reason", reason}});
 }
 
 void Connection::delivered(Reply reply) {

@@ -38,7 +38,7 @@ struct Services {
   const memory::Counters& counters;
   std::span<char> buffer;         // for reading: used and emptied within one event
   std::function<void()> relieve;  // called when data_memory_limit has been passed
-  // Then, whether this client (ClientAddress::rate_key) holds less than its share of it.
+  // Whether a client (ClientAddress::rate_key) holds less than its share of data_memory_limit.
   std::function<bool(std::string_view client)> has_share;
   std::size_t bytes_arriving = 0;  // of messages whose end is not there yet, over all connections
   // The same, and of those that are being stored.
@@ -75,7 +75,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     return phase_ == Phase::kWaiting ? 0 : counted_as_held_;
   }
 
-  // The same, and that of the message that is being stored.
+  // Bytes of the messages that are arriving or being stored.
   [[nodiscard]] std::size_t holds() const { return counted_as_held_ + delivering_; }
 
   [[nodiscard]] const std::string& id() const { return id_; }
@@ -105,7 +105,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool act(StartTls);
   bool act(AdmitSender);
   bool act(const AdmitMessage& question);
-  [[nodiscard]] std::string sender_subject(const mail::Address& sender) const;
+  [[nodiscard]] std::string subject_of(const mail::Address& sender) const;
   [[nodiscard]] std::uint32_t sender_limit() const {
     return is_trusted_ ? 0 : static_cast<std::uint32_t>(services_.config.smtp_rate_limit);
   }
@@ -113,6 +113,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool act(Close);
   void log_refusals();
   void count_refusals();
+  void log_deferral(std::string_view from, Reply reply, std::string_view reason) const;
   void note_delivery(const DeliveryReport& report, std::chrono::microseconds took) const;
   void delivered(Reply reply);
   void count_held();
@@ -132,6 +133,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Phase phase_ = Phase::kTalking;
   bool is_proxied_;
   bool is_trusted_ = false;
+  std::string sender_subject_;  // what the message of the open transaction counts towards
   bool draining_ = false;
   std::string output_;               // what the client has not taken yet
   std::size_t counted_as_held_ = 0;  // of services_.bytes_arriving

@@ -69,7 +69,7 @@ void Delivery::start(const std::string& client, Deliver mail, std::string trace,
   job->counted = share(under_way_, 1);
   job->held = share(bytes_held_, job->report.bytes);
   if (job->report.bytes <= parser::kInlineLimit) {
-    if (small_.empty() && *parsing_ < kParsing) return start_small(job);
+    if (small_.empty() && *parsing_ < kParsing) return parse_small(job);
     small_.push(client, std::move(job));
     start_small();
   } else {
@@ -79,12 +79,10 @@ void Delivery::start(const std::string& client, Deliver mail, std::string trace,
 }
 
 void Delivery::start_small() {
-  while (!small_.empty() && *parsing_ < kParsing) {
-    start_small(small_.pop());
-  }
+  while (!small_.empty() && *parsing_ < kParsing) parse_small(small_.pop());
 }
 
-void Delivery::start_small(const std::shared_ptr<Job>& job) {
+void Delivery::parse_small(const std::shared_ptr<Job>& job) {
   job->parsing = share(parsing_, 1);
   parse(job);
 }

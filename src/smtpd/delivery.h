@@ -57,8 +57,8 @@ class Delivery {
   using Sum = std::shared_ptr<std::size_t>;
   [[nodiscard]] static Share share(const Sum& sum, std::size_t part);
   void start_small();
-  void start_small(const std::shared_ptr<Job>& job);
   void start_large();
+  void parse_small(const std::shared_ptr<Job>& job);
   void parse(const std::shared_ptr<Job>& job);
   void store(const std::shared_ptr<Job>& job);
   void store_more(const std::shared_ptr<Job>& job);

@@ -9,8 +9,9 @@
 
 namespace restante::smtpd {
 
-// However much one client has waiting, the next of another client waits for one of it at most. The
-// order within a client is kept. Takes memory for what waits alone.
+// An item waits for at most one item of each other client, and for the earlier items of its own
+// client. The queue holds no memory while it is empty. What it holds is bounded by its user: an
+// item is a message, and all messages together have data_memory_limit.
 template <class T>
 class Turns {
  public:

@@ -192,10 +192,7 @@ void Worker::pause_listening() {
 void Worker::arrive(const worker::NamedFd& listener, UniqueFd socket, const sockaddr* address) {
   Peer peer{.address = net::describe_client(address),
             .is_balancer = listener.name == worker::fd_name::kSmtpProxy};
-  const auto contains = [address](const net::AddressRange& network) {
-    return network.contains(address);
-  };
-  if (peer.is_balancer && std::ranges::none_of(balancers_, contains)) {
+  if (peer.is_balancer && !net::is_in(balancers_, address)) {
     counters_.add(memory::Count::kSmtpTurnedAway);
     return log::info("client_refused",
                      {{"ip", peer.address.text}, {"reason", "not in proxy_allow"}});
@@ -273,9 +270,9 @@ void Worker::relieve() {
   greediest->expire("data_memory_limit", Reply::kBusy);
 }
 
-// One share for each client that holds something, and one for the client itself. So all clients
-// together hold at most twice the limit.
-bool Worker::has_share(std::string_view client) {
+// There is one share for each client that holds something, and one for the next. A client that
+// holds nothing has its share.
+bool Worker::has_share(std::string_view client) const {
   const auto held = held_by_client();
   const auto own = held.find(client);
   if (own == held.end()) return true;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <map>
 #include <memory>
 #include <unordered_map>
 #include <vector>
@@ -46,7 +47,7 @@ class Worker {
   [[nodiscard]] bool make_room();
   [[nodiscard]] std::map<std::string_view, std::size_t> held_by_client() const;
   void relieve();
-  [[nodiscard]] bool has_share(std::string_view client);
+  [[nodiscard]] bool has_share(std::string_view client) const;
   void connection_gone(Connection& connection);
   void stop_listening();
   void hand_over();

@@ -5,7 +5,6 @@ import collections
 import contextlib
 import errno
 import itertools
-import math
 import pathlib
 import select
 import socket
@@ -18,7 +17,7 @@ import pytest
 from testbed.certificates import tls
 from testbed.daemon import Restante
 from testbed.machine import LOCAL
-from testbed.waiting import seconds, wait_until
+from testbed.waiting import p99, seconds, wait_until
 
 BURST = 5000
 PATIENCE = 1  # seconds, p99
@@ -31,10 +30,6 @@ def tcp_counters():
     lines = pathlib.Path("/proc/self/net/netstat").read_text().splitlines()
     names, numbers = (line.split()[1:] for line in lines if line.startswith("TcpExt:"))
     return dict(zip(names, map(int, numbers)))
-
-
-def p99(took):
-    return sorted(took)[math.ceil(0.99 * len(took)) - 1]
 
 
 class Burst:

@@ -1,22 +1,18 @@
 # SPDX-License-Identifier: ISC
 # Mail of one client that is heavy or large does not hold up that of others.
 import contextlib
-import math
 import threading
 import time
 
 from testbed.daemon import Restante
 from testbed.smtp import deliver
+from testbed.waiting import p99
 
 GREEDY, OTHERS = "127.8.1.1", [f"127.8.{2 + n}.1" for n in range(5)]
 MOST = 0.3  # seconds that others wait for their 250
 MAILS = 40  # of each of the others
 # Costs its parser more than most, for 64 KB.
 HEAVY = "Content-Type: text/html\r\n\r\n" + "AB1-CD2 &amp; <a href=x>" * 2600 + "\r\n"
-
-
-def p99(took):
-    return sorted(took)[math.ceil(0.99 * len(took)) - 1]
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 """Deadlines that fit the speed of the build under test, and ways to wait."""
+import math
 import os
 import threading
 import time
@@ -41,3 +42,8 @@ def at_once(jobs):
         thread.join(max(0, end - time.monotonic()))
     assert None not in results, "a thread has failed or hangs"
     return results
+
+
+def p99(took):
+    """The time that 99 of 100 measured ones do not exceed."""
+    return sorted(took)[math.ceil(0.99 * len(took)) - 1]

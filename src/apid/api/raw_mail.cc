@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: ISC
 #include "apid/api/raw_mail.h"
 
-#include <fcntl.h>
 #include <fmt/core.h>
 #include <sys/mman.h>
 
@@ -125,8 +124,7 @@ Response RawReader::finish() {
   }
   if (!state.file) return {.status = 200, .headers = {}, .body = std::move(state.text)};
   // mimed maps the file, and would be killed by SIGBUS if it shrank.
-  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-  fcntl(state.file.get(), F_ADD_SEALS, kSeals);
+  (void)seal(state.file.get());
   return {.status = 200,
           .headers = {},
           .body = {},

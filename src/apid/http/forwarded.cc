@@ -35,19 +35,8 @@ std::optional<std::string_view> bare_address(std::string_view element) {
   return host;
 }
 
-std::optional<net::SocketAddress> parse_address(std::string_view text) {
-  return net::SocketAddress::of_host(std::string(text), 0);
-}
-
-bool is_in(const net::SocketAddress& address, std::span<const net::AddressRange> ranges) {
-  return std::ranges::any_of(
-      ranges, [&](const net::AddressRange& range) { return range.contains(address.get()); });
-}
-
 bool is_trusted(const net::ClientAddress& peer, std::span<const net::AddressRange> trusted) {
-  if (peer.text == net::kUnixClient) return true;
-  const auto address = parse_address(peer.text);
-  return address && is_in(*address, trusted);
+  return peer.text == net::kUnixClient || net::is_in(trusted, peer.text);
 }
 
 }  // namespace
@@ -63,10 +52,10 @@ net::ClientAddress forwarded_client(const net::ClientAddress& peer, std::string_
     field = field.substr(0, comma == std::string_view::npos ? 0 : comma);
     if (element.empty()) continue;  // RFC 9110 section 5.6.1.2
     const auto host = bare_address(element);
-    const auto address = host ? parse_address(*host) : std::nullopt;
+    const auto address = host ? net::SocketAddress::of_host(std::string(*host), 0) : std::nullopt;
     if (!address) return peer;
     client = net::describe_client(address->get());
-    if (!is_in(*address, trusted)) break;
+    if (!net::is_in(trusted, address->get())) break;
   }
   return client;
 }

@@ -10,6 +10,11 @@
 
 namespace restante {
 inline namespace base {
+namespace {
+
+constexpr int kUnchanging = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
+
+}  // namespace
 
 Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view content) {
   UniqueFd fd(memfd_create(std::string(name).c_str(), MFD_CLOEXEC | MFD_ALLOW_SEALING));
@@ -17,11 +22,17 @@ Result<UniqueFd> make_sealed_memfd(std::string_view name, std::string_view conte
   if (!write_all(fd.get(), content)) {
     return fail(ErrorKind::kSystem, "memfd {}: {}", name, errno_text());
   }
-  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-  if (fcntl(fd.get(), F_ADD_SEALS, kSeals) != 0) {
-    return fail(ErrorKind::kSystem, "memfd {}: {}", name, errno_text());
-  }
+  if (!seal(fd.get())) return fail(ErrorKind::kSystem, "memfd {}: {}", name, errno_text());
   return fd;
+}
+
+bool seal(int fd) { return fcntl(fd, F_ADD_SEALS, kUnchanging | F_SEAL_SEAL) == 0; }
+
+std::optional<std::uint64_t> sealed_size(int fd) {
+  const int seals = fcntl(fd, F_GET_SEALS);
+  struct stat status{};
+  if (seals < 0 || (seals & kUnchanging) != kUnchanging || fstat(fd, &status) != 0) return {};
+  return static_cast<std::uint64_t>(status.st_size);
 }
 
 bool write_all(int fd, std::string_view bytes) {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: ISC
 #include "shared/mail/fragment_form.h"
 
-#include <cstring>
-
 #include "shared/base/ascii.h"
 #include "shared/base/utf8.h"
 
@@ -23,16 +21,6 @@ constexpr std::string_view kDetails =
 constexpr std::string_view kParseError = R"(,"parse_error":true)";
 
 constexpr std::size_t kLongestNumber = 20;  // digits
-
-constexpr std::uint64_t repeated(unsigned char byte) { return 0x0101010101010101ULL * byte; }
-
-// Whether one of eight bytes is a control byte, a quote or a backslash. Bytes beyond ASCII are not.
-bool has_special(std::uint64_t bytes) {
-  constexpr std::uint64_t kHigh = repeated(0x80);
-  const auto has_zero = [](std::uint64_t value) { return (value - repeated(1)) & ~value & kHigh; };
-  const std::uint64_t control = (bytes - repeated(0x20)) & ~bytes & kHigh;
-  return (control | has_zero(bytes ^ repeated('"')) | has_zero(bytes ^ repeated('\\'))) != 0;
-}
 
 class Matcher {
  public:
@@ -91,21 +79,9 @@ class Matcher {
   bool match_string() {
     if (!match_one('"')) return false;
     for (;;) {
-      skip_plain();
-      if (at_ == end_) return false;
-      const char c = *at_++;
-      if (c == '"') return true;
-      if (static_cast<unsigned char>(c) < 0x20) return false;
-      if (c == '\\' && !match_escape()) return false;
-    }
-  }
-
-  void skip_plain() {
-    std::uint64_t bytes = 0;
-    while (static_cast<std::size_t>(end_ - at_) >= sizeof bytes) {
-      std::memcpy(&bytes, at_, sizeof bytes);
-      if (has_special(bytes)) return;
-      at_ += sizeof bytes;
+      at_ += plain_json_size(rest());
+      if (match_one('"')) return true;
+      if (!match_one('\\') || !match_escape()) return false;
     }
   }
 
@@ -130,6 +106,8 @@ class Matcher {
     at_ += text.size();
     return true;
   }
+
+  [[nodiscard]] std::string_view rest() const { return {at_, end_}; }
 
   const char *at_, *end_;
 };

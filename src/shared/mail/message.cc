@@ -34,30 +34,11 @@ constexpr auto kEscapes = [] {
 
 char escape_of(char c) { return kEscapes[static_cast<unsigned char>(c)]; }
 
-// The bytes at the start of `text` that need no escape, eight at a time.
-std::size_t plain_size(std::string_view text) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101U;
-  // Some byte of `word` is below `limit`, which is at most 0x80.
-  const auto has_below = [](std::uint64_t word, std::uint64_t limit) {
-    return ((word - kOnes * limit) & ~word & (kOnes << 7)) != 0;
-  };
-  std::size_t at = 0;
-  for (std::uint64_t word = 0; at + sizeof word <= text.size(); at += sizeof word) {
-    std::memcpy(&word, text.data() + at, sizeof word);
-    if (has_below(word, 0x20) || has_below(word ^ kOnes * '"', 1) ||
-        has_below(word ^ kOnes * '\\', 1)) {
-      break;
-    }
-  }
-  while (at < text.size() && escape_of(text[at]) == 0) ++at;
-  return at;
-}
-
 // The one place that escapes.
 void append_json_string(std::string& out, std::string_view text) {
   out += '"';
   while (true) {
-    const std::size_t plain = plain_size(text);
+    const std::size_t plain = plain_json_size(text);
     out += text.substr(0, plain);
     if (plain == text.size()) break;
     const char escape = escape_of(text[plain]);
@@ -154,6 +135,25 @@ std::string details_of(const Message& message) {
 }
 
 }  // namespace
+
+// Looks at eight bytes at a time.
+std::size_t plain_json_size(std::string_view text) {
+  constexpr std::uint64_t kOnes = 0x0101010101010101U;
+  // Some byte of `word` is below `limit`, which is at most 0x80.
+  const auto has_below = [](std::uint64_t word, std::uint64_t limit) {
+    return ((word - kOnes * limit) & ~word & (kOnes << 7)) != 0;
+  };
+  std::size_t at = 0;
+  for (std::uint64_t word = 0; at + sizeof word <= text.size(); at += sizeof word) {
+    std::memcpy(&word, text.data() + at, sizeof word);
+    if (has_below(word, 0x20) || has_below(word ^ kOnes * '"', 1) ||
+        has_below(word ^ kOnes * '\\', 1)) {
+      break;
+    }
+  }
+  while (at < text.size() && escape_of(text[at]) == 0) ++at;
+  return at;
+}
 
 Fragments make_fragments(const Message& message) {
   const std::string_view parse_error = message.parse_error ? ",\"parse_error\":true" : "";

@@ -17,6 +17,7 @@
 //             "links":[{"url":"…","text":"…"},…],"codes":["123456",…]
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -85,6 +86,10 @@ struct Fragments {
 
 // What a summary, with its envelope or without, says of the bytes of the raw mail.
 [[nodiscard]] std::optional<std::uint64_t> size_in_summary(std::string_view summary);
+
+// Bytes at the start of `text` that stand in a JSON string as they are: up to the first control
+// byte, quote or backslash.
+[[nodiscard]] std::size_t plain_json_size(std::string_view text);
 
 // A JSON string with its quotes. `text` is valid UTF-8 without NUL.
 [[nodiscard]] std::string json_string(std::string_view text);

@@ -78,22 +78,9 @@ Result<UniqueFd> Segment::create(const std::string& path, uid_t owner, gid_t gro
   return fd;
 }
 
-Result<Segment> Segment::map(int fd) {
-  auto segment = map_as(fd, PROT_READ | PROT_WRITE);
-  if (!segment) return segment;
-  if (auto checked = check(segment->header_); !checked) return std::unexpected(checked.error());
-  return segment;
-}
+Result<Segment> Segment::map(int fd) { return map_as(fd, PROT_READ | PROT_WRITE); }
 
-Result<Segment> Segment::map(int fd, int head) {
-  auto segment = map_as(fd, PROT_READ | PROT_WRITE);
-  if (!segment) return segment;
-  if (pread(head, &segment->header_, sizeof(Header), 0) != static_cast<ssize_t>(sizeof(Header))) {
-    return fail(ErrorKind::kSystem, "shared segment: no header was handed over");
-  }
-  if (auto checked = check(segment->header_); !checked) return std::unexpected(checked.error());
-  return segment;
-}
+Result<Segment> Segment::map(int fd, int head) { return map_as(fd, PROT_READ | PROT_WRITE, head); }
 
 Result<UniqueFd> Segment::seal_head() const {
   return make_sealed_memfd("segment_head",
@@ -122,25 +109,25 @@ Result<Segment> Segment::open(const std::string& path, pid_t& master) {
                 path);
   }
   master = lock.l_pid;
-  auto segment = map_as(fd.get(), PROT_READ);
-  if (!segment) return segment;
-  if (auto checked = check(segment->header_); !checked) return std::unexpected(checked.error());
-  return segment;
+  return map_as(fd.get(), PROT_READ);
 }
 
-Result<Segment> Segment::map_as(int fd, int protection) {
+Result<Segment> Segment::map_as(int fd, int protection, std::optional<int> head) {
   struct stat status{};
   if (fstat(fd, &status) != 0 || status.st_size != static_cast<off_t>(sizeof(Layout))) {
     return fail(ErrorKind::kSystem, "shared segment: of another size than this build's");
   }
   void* memory = mmap(nullptr, sizeof(Layout), protection, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) return fail(ErrorKind::kSystem, "shared segment: {}", errno_text());
-  return Segment(static_cast<Layout*>(memory));
-}
-
-Result<void> Segment::check(const Header& header) {
-  if (header.magic == kMagic && header.version == kLayoutVersion) return {};
-  return fail(ErrorKind::kSystem, "shared segment: of another layout than this build's");
+  Segment segment(static_cast<Layout*>(memory));
+  Header& header = segment.header_;
+  if (head && pread(*head, &header, sizeof header, 0) != static_cast<ssize_t>(sizeof header)) {
+    return fail(ErrorKind::kSystem, "shared segment: no header was handed over");
+  }
+  if (header.magic != kMagic || header.version != kLayoutVersion) {
+    return fail(ErrorKind::kSystem, "shared segment: of another layout than this build's");
+  }
+  return segment;
 }
 
 RateTable Segment::smtp_rates() const { return {layout_->smtp_words, header_.hash_key}; }

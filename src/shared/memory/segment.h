@@ -8,6 +8,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -60,11 +61,11 @@ class Segment {
     RateTable::HashKey hash_key;
     std::array<char, 32> program_version;  // of the master, with a NUL
   };
-  [[nodiscard]] static Result<Segment> map_as(int fd, int protection);
+  // Reads the header from `head`, or without one from the file.
+  [[nodiscard]] static Result<Segment> map_as(int fd, int protection, std::optional<int> head = {});
   struct Unmap {
     void operator()(Layout* layout) const noexcept;
   };
-  [[nodiscard]] static Result<void> check(const Header& header);
   explicit Segment(Layout* layout);
   std::unique_ptr<Layout, Unmap> layout_;
   Header header_;

@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "shared/base/number.h"
+#include "shared/net/socket_address.h"
 
 namespace restante::net {
 namespace {
@@ -74,20 +75,15 @@ bool AddressRange::contains(const sockaddr* address) const {
   return bytes && same_start(*bytes, address_, bits_);
 }
 
-bool AddressRange::contains(const std::string& address) const {
-  Bytes bytes{};
-  in_addr ipv4{};
-  if (inet_pton(AF_INET, address.c_str(), &ipv4) == 1) {
-    bytes = map_ipv4(ipv4);
-  } else if (inet_pton(AF_INET6, address.c_str(), bytes.data()) != 1) {
-    return false;
-  }
-  return same_start(bytes, address_, bits_);
+bool is_in(std::span<const AddressRange> ranges, const sockaddr* address) {
+  return std::ranges::any_of(
+      ranges, [address](const AddressRange& range) { return range.contains(address); });
 }
 
-bool is_in(const std::vector<AddressRange>& ranges, const std::string& address) {
-  return std::ranges::any_of(
-      ranges, [&address](const AddressRange& range) { return range.contains(address); });
+bool is_in(std::span<const AddressRange> ranges, const std::string& text) {
+  if (ranges.empty()) return false;
+  const auto address = SocketAddress::of_host(text, 0);
+  return address && is_in(ranges, address->get());
 }
 
 std::vector<AddressRange> parse_ranges(const std::vector<std::string>& texts) {

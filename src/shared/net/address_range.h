@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,16 +21,16 @@ class AddressRange {
   // The error says what is wrong with the text.
   [[nodiscard]] static Result<AddressRange> parse(std::string_view text);
   [[nodiscard]] bool contains(const sockaddr* address) const;
-  // The same for the text of an address; false if `address` is not the text of one.
-  [[nodiscard]] bool contains(const std::string& address) const;
 
  private:
   std::array<std::uint8_t, 16> address_{};
   unsigned bits_ = 128;
 };
 
-// Whether one of `ranges` contains `address`.
-[[nodiscard]] bool is_in(const std::vector<AddressRange>& ranges, const std::string& address);
+// Whether one of `ranges` contains the address. `text` is a numeric address, IPv6 without brackets;
+// any other text is in no range.
+[[nodiscard]] bool is_in(std::span<const AddressRange> ranges, const sockaddr* address);
+[[nodiscard]] bool is_in(std::span<const AddressRange> ranges, const std::string& text);
 
 // Of texts that have been checked: one that is no network is left out.
 [[nodiscard]] std::vector<AddressRange> parse_ranges(const std::vector<std::string>& texts);

@@ -12,7 +12,9 @@ namespace restante::net {
 struct ClientAddress {
   std::string text;      // "192.0.2.1", "2001:db8::1"; an IPv4-mapped IPv6 address as IPv4
   std::string rate_key;  // the same, but of IPv6 only the /64, which is what one customer has
-  std::string network;   // of IPv4 the /24, "192.0.2.0/24"; of IPv6 the /64; else as rate_key
+
+  // Of IPv4 the /24, "192.0.2.0/24"; of IPv6 the /64; else rate_key.
+  [[nodiscard]] std::string network() const;
 };
 
 // The text of a client of a Unix socket.

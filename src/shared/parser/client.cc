@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include "shared/parser/client.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -73,15 +71,6 @@ struct Packet {
   std::string bytes;  // the pieces
   UniqueFd memfd;     // or where they are
 };
-
-// The size of a memfd that nobody can change any more. Nothing for any other file.
-std::optional<std::uint64_t> sealed_size(int fd) {
-  constexpr int kSeals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
-  const int seals = fcntl(fd, F_GET_SEALS);
-  struct stat status{};
-  if (seals < 0 || (seals & kSeals) != kSeals || fstat(fd, &status) != 0) return {};
-  return static_cast<std::uint64_t>(status.st_size);
-}
 
 // Bytes of the largest answer to a request for `size` bytes of mail. Each byte of a mail may stand
 // in a fragment twice, with an escape of six bytes.

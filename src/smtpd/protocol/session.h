@@ -70,8 +70,8 @@ struct Idle {};
 struct StartTls {};
 // At MAIL: may mail be taken now? answer().
 struct AdmitSender {};
-// At DATA or the first BDAT: take a token; answer(). The envelope is good until then. Refused, the
-// transaction stays as it was, and the client may send DATA again later; BDAT ends it.
+// At DATA or the first BDAT: may this message come? answer(). The envelope is valid until then.
+// Refused, the transaction stays as it was, and the client may send DATA again later; BDAT ends it.
 struct AdmitMessage {
   const Envelope& envelope;
 };
