@@ -43,6 +43,8 @@ struct Delivery::Job {
   mail::Fragments fragments;
   std::string digest;  // empty: the delivery has no fingerprint
   store::MailFrame frame;
+  std::string token = {};     // of the frame that all recipients share; empty: each has its own
+  std::size_t unused = 0;     // references to that frame that no mailbox has taken
   std::size_t asked = 0;      // recipients for whom put() was called
   std::size_t under_way = 0;  // recipients without a reply of Redis
   bool is_asking = false;
@@ -132,11 +134,30 @@ void Delivery::store(const std::shared_ptr<Job>& job) {
                               .data = job->mail.data});
   release_memory(job->mail.data);
   release_memory(job->fragments.bodies);
+  if (job->frame.is_large() && job->mail.envelope.recipients.size() > 1) return store_frame(job);
   store_more(job);
 }
 
-// A copy for each mailbox is sent to Redis, so the copies of a large mail are sent one by one.
-// After a failure no further copy is sent, because the sender will try again.
+void Delivery::store_frame(const std::shared_ptr<Job>& job) {
+  const std::size_t recipients = job->mail.envelope.recipients.size();
+  writer_.put_frame(job->frame, recipients,
+                    [this, job, recipients, sent = share(copies_, job->frame.bytes.size())](
+                        const Result<std::string>& token) mutable {
+                      sent.reset();
+                      if (!token) {
+                        note_failure(*job, token.error());
+                        return finish(*job);
+                      }
+                      job->token = *token;
+                      job->unused = recipients;
+                      store_more(job);
+                    });
+  release_memory(job->frame.bytes);
+}
+
+// Unless they share a frame, a copy for each mailbox is sent to Redis: those of a mail below the
+// limits of is_large() all at once, as far as there is room. After a failure no further copy is
+// sent, because the sender will try again.
 void Delivery::store_more(const std::shared_ptr<Job>& job) {
   const std::vector<mail::Address>& recipients = job->mail.envelope.recipients;
   const std::size_t copy = job->frame.bytes.size();
@@ -158,25 +179,33 @@ void Delivery::put(const std::shared_ptr<Job>& job, const mail::Address& recipie
   writer_.put({.mailbox = mail::mailbox_key(mail::mailbox_name(recipient, naming_)),
                .fingerprint = fingerprint_for(recipient, naming_, job->digest),
                .summary = summary,
-               .frame = job->frame},
+               .frame = job->frame,
+               .token = job->token},
               [this, job, to = std::move(to), sent = share(copies_, job->frame.bytes.size())](
-                  const Result<store::MailId>& id) mutable {
-                note(*job, to, id);
+                  const Result<store::StoredNow>& outcome) mutable {
+                note(*job, to, outcome);
                 --job->under_way;
                 sent.reset();
                 if (!job->is_asking) store_more(job);
               });
 }
 
-void Delivery::note(Job& job, const std::string& to, const Result<store::MailId>& id) {
-  DeliveryReport& report = job.report;
-  if (id) {
-    report.stored.push_back({to, id->text()});
-  } else if (report.reply != Reply::kStoreFull) {  // which tells the postmaster more than "away"
-    const bool full = id.error().kind == ErrorKind::kFull;
-    report.reply = full ? Reply::kStoreFull : Reply::kStoreAway;
-    report.reason = id.error().what;
+void Delivery::note(Job& job, const std::string& to, const Result<store::StoredNow>& outcome) {
+  if (outcome) {
+    job.report.stored.push_back({to, outcome->id.text()});
+    if (!outcome->is_repeated && job.unused > 0) --job.unused;
+  } else {
+    // A mailbox whose outcome is unknown may refer to the frame.
+    if (outcome.error().kind != ErrorKind::kFull && job.unused > 0) --job.unused;
+    note_failure(job, outcome.error());
   }
+}
+
+void Delivery::note_failure(Job& job, const Error& error) {
+  if (job.report.reply == Reply::kStoreFull) return;  // tells the postmaster more than "away"
+  const bool full = error.kind == ErrorKind::kFull;
+  job.report.reply = full ? Reply::kStoreFull : Reply::kStoreAway;
+  job.report.reason = error.what;
 }
 
 void Delivery::conclude(Job& job) {
@@ -188,6 +217,7 @@ void Delivery::conclude(Job& job) {
                      fingerprint_for(recipient, naming_, job.digest));
     }
   }
+  if (job.unused > 0) writer_.release_frame(job.token, job.unused);
   finish(job);
 }
 

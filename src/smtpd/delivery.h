@@ -61,9 +61,11 @@ class Delivery {
   void parse_small(const std::shared_ptr<Job>& job);
   void parse(const std::shared_ptr<Job>& job);
   void store(const std::shared_ptr<Job>& job);
+  void store_frame(const std::shared_ptr<Job>& job);
   void store_more(const std::shared_ptr<Job>& job);
   void put(const std::shared_ptr<Job>& job, const mail::Address& recipient);
-  static void note(Job& job, const std::string& to, const Result<store::MailId>& id);
+  static void note(Job& job, const std::string& to, const Result<store::StoredNow>& outcome);
+  static void note_failure(Job& job, const Error& error);
   void conclude(Job& job);
   void finish(Job& job);
 

@@ -53,10 +53,12 @@ class Load:
     def _send_one(self, client, user, dice):
         sender, subject = f"{user}@example.org", f"mail for {user}"
         body = dice.randbytes(dice.choice([10, 500, 20000])).hex("\n", 30) + "\n"
-        self.book[user] = sender, subject, body
-        code, _ = deliver(client, f"{user}@example.com", f"Subject: {subject}\n\n{body}", sender)
+        users = [user, f"{user}.copy"] if dice.random() < 0.3 else [user]
+        self.book |= dict.fromkeys(users, (sender, subject, body))
+        code, _ = deliver(client, [f"{user}@example.com" for user in users],
+                          f"Subject: {subject}\n\n{body}", sender)
         with self._changed:
-            self.answers[user] = code
+            self.answers |= dict.fromkeys(users, code)
             self._changed.notify_all()
 
     def _read(self):

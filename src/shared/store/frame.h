@@ -29,10 +29,17 @@ struct MailContent {
   std::string_view trace, data;         // the raw mail
 };
 
+// A mail above either limit is large, because XRANGE copies every entry that it returns.
+inline constexpr std::size_t kSmallBodies = 16 * 1024, kSmallFrame = 8 * 1024;
+
 struct MailFrame {
   std::string bytes;
   std::size_t head = 0;         // the first bytes, which FrameReader::head() needs at least
   std::size_t bodies_size = 0;  // bytes of MailContent::bodies
+
+  [[nodiscard]] bool is_large() const {
+    return bodies_size > kSmallBodies || bytes.size() > kSmallFrame;
+  }
 };
 
 // Compresses mails. Throws std::bad_alloc when zstd has no memory.

@@ -10,6 +10,7 @@ std::string mail_prefix(std::string_view mailbox) { return fmt::format("mail:{{{
 std::string mail_key(std::string_view mailbox, const MailId& id) {
   return mail_prefix(mailbox) + id.stream_id();
 }
+std::string frame_key(std::string_view token) { return fmt::format("frame:{{{}}}", token); }
 std::string claimed_key(std::string_view mailbox) { return fmt::format("claimed:{{{}}}", mailbox); }
 std::string seen_key(std::string_view mailbox, std::string_view fingerprint) {
   return fmt::format("seen:{{{}}}:{}", mailbox, fingerprint);

@@ -35,7 +35,11 @@ struct Listing {
   std::function<void(Result<Page>)> done;
 
   Page page;
-  std::vector<std::size_t> large;  // the large mails, by their index in the page
+  struct Large {
+    std::size_t index;  // in the page
+    std::string key;    // of the hash with its frame
+  };
+  std::vector<Large> large;
   std::uint64_t large_bytes = 0;
   ReadBudget::Reservation room;  // for the batches of the stream
   std::size_t bytes = 0, looked_at = 0, missing = 0;
@@ -86,7 +90,7 @@ bool Listing::add(const Entry& entry) {
   if (query.with_bodies) bytes += entry.large_size.value_or(0);
   if (bytes > query.page_bytes && !page.mails.empty()) return end_page();
   if (query.with_bodies && entry.large_size) {
-    large.push_back(page.mails.size());
+    large.push_back({page.mails.size(), hash_key(mailbox, entry.id, entry.token)});
     large_bytes += *entry.large_size;
   }
   page.mails.push_back(
@@ -103,16 +107,16 @@ void Listing::fetch_bodies(const std::shared_ptr<Listing>& work) {
   work->missing = work->large.size() + 1;
   if (work->large.empty()) return work->finish_one();
   work->budget.acquire(work->large_bytes, [work](const ReadBudget::Reservation& room) {
-    for (const std::size_t index : work->large) {
-      const std::string key = mail_key(work->mailbox, work->page.mails[index].id);
-      work->redis.command({"HGET", key, "z"}, [work, room, index](Result<redis::Reply> frame) {
-        if (!frame) {
-          work->error = frame.error();
-        } else if (frame->is_text()) {
-          work->page.mails[index].bodies = work->frames.read(frame->text()).bodies;
-        }
-        work->finish_one();
-      });
+    for (const auto& [index, key] : work->large) {
+      work->redis.command(
+          {"HGET", key, "z"}, [work, room, index = index](Result<redis::Reply> frame) {
+            if (!frame) {
+              work->error = frame.error();
+            } else if (frame->is_text()) {
+              work->page.mails[index].bodies = work->frames.read(frame->text()).bodies;
+            }
+            work->finish_one();
+          });
     }
     work->finish_one();
   });

@@ -26,12 +26,9 @@ constexpr std::string_view kLeaseMs = "30000";
 // Mails that are listed, and then tried, in one step.
 constexpr std::size_t kBatch = 100;
 
-std::optional<ClaimedMail> read_claimed(FrameCache& frames, redis::Reply reply) {
-  if (reply.size() != 3) return std::nullopt;
-  const auto entry = read_entry(reply.at(0));
-  if (!entry) return std::nullopt;
-  return ClaimedMail{.mail = read_mail(frames, entry->id, entry->summary, reply.at(2).text()),
-                     .lease = std::string(reply.at(1).text())};
+// What the claim script replies: an entry and its lease.
+std::optional<Entry> read_claimed(redis::Reply reply) {
+  return reply.size() == 3 ? read_entry(reply.at(0)) : std::nullopt;
 }
 
 // One claim in progress: lists a page of mails that fit, tries to claim one of them, and goes on
@@ -43,48 +40,76 @@ struct Claiming {
   std::function<void(Result<Claim>)> done;
   std::optional<milliseconds> free_in;
   std::optional<MailId> none_until = {};
+  Page page = {};  // whose mails are tried
   bool has_fitted = false;
 
   static void find(const std::shared_ptr<Claiming>& work);
-  static void attempt(const std::shared_ptr<Claiming>& work, const Page& page);
-  static void go_on(const std::shared_ptr<Claiming>& work, std::optional<MailId> next);
+  static void attempt(const std::shared_ptr<Claiming>& work);
+  static void fetch_frame(const std::shared_ptr<Claiming>& work, const Entry& entry,
+                          std::string lease);
+  static void go_on(const std::shared_ptr<Claiming>& work);
+  void succeed(MailId id, std::string_view summary, std::string_view frame,
+               std::string lease) const;
 };
 
 void Claiming::find(const std::shared_ptr<Claiming>& work) {
-  if (!work->query.fits) return attempt(work, {});
+  if (!work->query.fits) return attempt(work);
   list_mail(work->resources, work->mailbox, work->query, [work](Result<Page> page) {
     if (!page) return work->done(std::unexpected(page.error()));
-    work->has_fitted |= !page->mails.empty();
-    if (!work->has_fitted && page->newest) work->none_until = page->newest;
-    if (!page->mails.empty()) return attempt(work, *page);
-    go_on(work, page->next);
+    work->page = *std::move(page);
+    work->has_fitted |= !work->page.mails.empty();
+    if (!work->has_fitted && work->page.newest) work->none_until = work->page.newest;
+    if (!work->page.mails.empty()) return attempt(work);
+    go_on(work);
   });
 }
 
-void Claiming::attempt(const std::shared_ptr<Claiming>& work, const Page& page) {
+void Claiming::attempt(const std::shared_ptr<Claiming>& work) {
   const std::string inbox = inbox_key(work->mailbox);
   const std::string claimed = claimed_key(work->mailbox);
   const std::string prefix = mail_prefix(work->mailbox);
   const std::array<std::string_view, 2> keys = {inbox, claimed};
   std::vector<std::string> ids;
-  for (const ListedMail& mail : page.mails) ids.push_back(mail.id.stream_id());
+  for (const ListedMail& mail : work->page.mails) ids.push_back(mail.id.stream_id());
   std::vector<std::string_view> arguments = {prefix, kLeaseMs, work->first};
   arguments.insert(arguments.end(), ids.begin(), ids.end());
-  work->resources.redis.run_script(claim_script(), keys, arguments,
-                                   [work, next = page.next](Result<redis::Reply> reply) {
-                                     if (!reply) return work->done(std::unexpected(reply.error()));
-                                     if (auto found = read_claimed(work->resources.frames, *reply))
-                                       return work->done(Claim{std::move(found), {}});
-                                     const milliseconds left{reply->integer()};
-                                     if (left.count() > 0)
-                                       work->free_in = std::min(work->free_in.value_or(left), left);
-                                     go_on(work, next);
-                                   });
+  work->resources.redis.run_script(
+      claim_script(), keys, arguments, [work](Result<redis::Reply> reply) {
+        if (!reply) return work->done(std::unexpected(reply.error()));
+        if (const auto entry = read_claimed(*reply)) {
+          std::string lease(reply->at(1).text());
+          if (!entry->token.empty()) return fetch_frame(work, *entry, std::move(lease));
+          return work->succeed(entry->id, entry->summary, reply->at(2).text(), std::move(lease));
+        }
+        const milliseconds left{reply->integer()};
+        if (left.count() > 0) work->free_in = std::min(work->free_in.value_or(left), left);
+        go_on(work);
+      });
 }
 
-void Claiming::go_on(const std::shared_ptr<Claiming>& work, std::optional<MailId> next) {
-  if (!next) return work->done(Claim{{}, work->free_in, work->none_until});
-  work->query.after = next;
+// The claim script cannot read a shared frame, whose key belongs to no mailbox.
+void Claiming::fetch_frame(const std::shared_ptr<Claiming>& work, const Entry& entry,
+                           std::string lease) {
+  work->resources.redis.command(
+      {"HGET", frame_key(entry.token), "z"},
+      [work, id = entry.id, summary = std::string(entry.summary),
+       lease = std::move(lease)](Result<redis::Reply> frame) mutable {
+        if (!frame) return work->done(std::unexpected(frame.error()));
+        if (!frame->is_text()) return attempt(work);  // it is leased now, so another one is found
+        work->succeed(id, summary, frame->text(), std::move(lease));
+      });
+}
+
+void Claiming::succeed(MailId id, std::string_view summary, std::string_view frame,
+                       std::string lease) const {
+  done(Claim{.claimed = ClaimedMail{.mail = read_mail(resources.frames, id, summary, frame),
+                                    .lease = std::move(lease)},
+             .free_in = {}});
+}
+
+void Claiming::go_on(const std::shared_ptr<Claiming>& work) {
+  if (!work->page.next) return work->done(Claim{{}, work->free_in, work->none_until});
+  work->query.after = work->page.next;
   find(work);
 }
 

@@ -63,8 +63,13 @@ struct Clearing {
     work->redis.run_script(clear_script(), {work->inbox}, {work->prefix, work->last, kClearBatch},
                            [work](Result<redis::Reply> reply) {
                              if (!reply) return work->done(std::unexpected(reply.error()));
-                             if (reply->is_nil()) return work->done({});
-                             work->last = reply->text();
+                             for (std::size_t i = 1; i < reply->size(); ++i) {
+                               release_frame(work->redis, reply->at(i).text(), 1);
+                             }
+                             if (reply->size() == 0 || reply->at(0).text().empty()) {
+                               return work->done({});
+                             }
+                             work->last = reply->at(0).text();
                              step(work);
                            });
   }
@@ -104,7 +109,7 @@ void RedisReader::find(std::string_view mailbox, std::optional<MailId> id,
         done(FoundMail{.id = entry->id,
                        .summary = std::string(entry->summary),
                        .frame = std::string(entry->frame),
-                       .key = mail_key(mailbox, entry->id),
+                       .key = hash_key(mailbox, entry->id, entry->token),
                        .large_size = entry->large_size});
       });
 }

@@ -2,18 +2,42 @@
 #include "shared/store/redis_writer.h"
 
 #include <fmt/core.h>
+#include <sys/random.h>
 
 #include <array>
+#include <cstdlib>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "shared/base/hex.h"
 #include "shared/store/entry.h"
 #include "shared/store/keys.h"
+#include "shared/store/removal.h"
 #include "shared/store/scripts.h"
 
 namespace restante::store {
+namespace {
+
+// A shared frame is written before the entries that refer to it, and must not expire before them.
+constexpr std::chrono::minutes kFrameMargin{5};
+
+std::string new_token() {
+  std::array<unsigned char, 16> bytes;
+  if (getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) std::abort();
+  return to_hex(bytes);
+}
+
+void append_pieces(std::vector<std::string_view>& arguments, const MailFrame& frame) {
+  const std::string_view bytes = frame.bytes;
+  arguments.push_back(bytes.substr(0, frame.head));
+  for (std::size_t at = frame.head; at < bytes.size(); at += kFramePiece) {
+    arguments.push_back(bytes.substr(at, kFramePiece));
+  }
+}
+
+}  // namespace
 
 void RedisWriter::put(const NewMail& mail, Stored done) {
   const std::string inbox = inbox_key(mail.mailbox);
@@ -21,27 +45,47 @@ void RedisWriter::put(const NewMail& mail, Stored done) {
   const std::string prefix = mail_prefix(mail.mailbox);
   const std::string retention = fmt::format("{}", retention_.count());
   const std::array<std::string_view, 2> keys = {inbox, seen};
-  const auto& [frame, head, bodies] = mail.frame;
-  const std::string bodies_size = fmt::format("{}", bodies);
+  const std::string bodies_size = fmt::format("{}", mail.frame.bodies_size);
   std::vector<std::string_view> arguments = {retention, mail.summary};
-  if (bodies <= kSmallBodies && frame.size() <= kSmallFrame) {
-    arguments.push_back(frame);
+  if (!mail.token.empty()) {
+    arguments.insert(arguments.end(), {bodies_size, mail.token});
+  } else if (!mail.frame.is_large()) {
+    arguments.push_back(mail.frame.bytes);
   } else {
-    arguments.insert(arguments.end(),
-                     {prefix, bodies_size, std::string_view(frame).substr(0, head)});
-    for (std::size_t at = head; at < frame.size(); at += kFramePiece) {
-      arguments.push_back(std::string_view(frame).substr(at, kFramePiece));
-    }
+    arguments.insert(arguments.end(), {bodies_size, {}, prefix});
+    append_pieces(arguments, mail.frame);
   }
   redis_.run_script(put_script(), std::span(keys).first(mail.fingerprint.empty() ? 1 : 2),
                     arguments, [this, done = std::move(done)](Result<redis::Reply> reply) {
                       if (!reply) return done(std::unexpected(reply.error()));
-                      const auto id = MailId::from_stream(reply->text());
+                      const bool is_repeated = reply->size() == 1;
+                      const auto id =
+                          MailId::from_stream(is_repeated ? reply->at(0).text() : reply->text());
                       if (!id)
                         return done(fail(ErrorKind::kUnavailable, "Redis gave no id for a mail"));
                       redis_.note_works();
-                      done(*id);
+                      done(StoredNow{*id, is_repeated});
                     });
+}
+
+void RedisWriter::put_frame(const MailFrame& frame, std::size_t references,
+                            std::function<void(Result<std::string>)> done) {
+  std::string token = new_token();
+  const std::string key = frame_key(token);
+  const std::string life = fmt::format("{}", (retention_ + kFrameMargin).count());
+  const std::string refs = fmt::format("{}", references);
+  const std::array<std::string_view, 1> keys = {key};
+  std::vector<std::string_view> arguments = {life, refs};
+  append_pieces(arguments, frame);
+  redis_.run_script(put_frame_script(), keys, arguments,
+                    [token = std::move(token), done = std::move(done)](Result<redis::Reply> reply) {
+                      if (!reply) return done(std::unexpected(reply.error()));
+                      done(token);
+                    });
+}
+
+void RedisWriter::release_frame(std::string_view token, std::size_t references) {
+  store::release_frame(redis_, token, references);
 }
 
 void RedisWriter::forget(std::string_view mailbox, std::string_view fingerprint) {

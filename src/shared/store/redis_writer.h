@@ -17,6 +17,9 @@ class RedisWriter : public Writer {
       : redis_(redis), retention_(retention) {}
 
   void put(const NewMail& mail, Stored done) override;
+  void put_frame(const MailFrame& frame, std::size_t references,
+                 std::function<void(Result<std::string>)> done) override;
+  void release_frame(std::string_view token, std::size_t references) override;
   void forget(std::string_view mailbox, std::string_view fingerprint) override;
 
  private:

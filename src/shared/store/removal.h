@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: ISC
-// Removes one mail, for RedisReader and RedisClaims.
+// Removes one mail, and what it refers to.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <string_view>
 
@@ -15,5 +16,9 @@ namespace restante::store {
 // gets whether a mail was removed.
 void remove_mail(redis::Client& redis, std::string_view mailbox, MailId id, std::string_view lease,
                  std::function<void(Result<bool>)> done);
+
+// Gives up references to a shared frame (put_frame() of writer.h). There is no reply to wait for:
+// what is not given up is removed when its retention has passed.
+void release_frame(redis::Client& redis, std::string_view token, std::size_t references);
 
 }  // namespace restante::store

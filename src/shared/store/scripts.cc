@@ -23,6 +23,8 @@
   }
 
 EMBED_SCRIPT(put)
+EMBED_SCRIPT(put_frame)
+EMBED_SCRIPT(release_frame)
 EMBED_SCRIPT(clear)
 EMBED_SCRIPT(remove)
 EMBED_SCRIPT(claim)

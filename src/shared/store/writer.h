@@ -18,19 +18,37 @@ struct NewMail {
   std::string fingerprint;   // equal for each try of the same delivery; empty: it has none
   std::string_view summary;  // summary and frame need to live only during the call of put()
   const MailFrame& frame;
+  std::string_view token = {};  // of put_frame(); then `frame` needs no bytes
+};
+
+// The outcome of a delivery to one mailbox.
+struct StoredNow {
+  MailId id;
+  bool is_repeated;  // an earlier try has stored the mail: this one does not refer to its frame
 };
 
 class Writer {
  public:
-  using Stored = std::function<void(Result<MailId>)>;
+  using Stored = std::function<void(Result<StoredNow>)>;
 
   virtual ~Writer() = default;
 
-  // Stores `mail` in one atomic step. Calls `done` once, with the id, when Redis has confirmed the
+  // Stores `mail` in one atomic step. Calls `done` once when Redis has confirmed the
   // write; before put() returns only if Redis is away. ErrorKind: kFull when Redis is out of
   // memory; else kUnavailable, and the outcome may be unknown. A second put() with the same
   // fingerprint does not store the mail twice.
   virtual void put(const NewMail& mail, Stored done) = 0;
+
+  // Stores the frame of a large mail once for several mailboxes. Calls `done` once, with the token
+  // that NewMail takes, when Redis has confirmed it; before put_frame() returns only if Redis is
+  // away. `references` is how many mailboxes will refer to the frame. It is removed with the last
+  // of them, or when its retention has passed. `frame` needs to live only during the call. Errors
+  // are those of put().
+  virtual void put_frame(const MailFrame& frame, std::size_t references,
+                         std::function<void(Result<std::string>)> done) = 0;
+
+  // Gives up references to a frame that no mailbox has taken. There is no reply to wait for.
+  virtual void release_frame(std::string_view token, std::size_t references) = 0;
 
   // Forgets the fingerprint of a delivery that was acknowledged to its sender: the same bytes may
   // now come again as a new mail. There is no reply to wait for.

@@ -8,7 +8,8 @@
 --       3 where the range begins, as XRANGE takes it
 --       4... ids of the mails to try
 --
--- Returns {entry, lease, frame} of the leased mail (frame: for a large mail its first piece). If no
+-- Returns {entry, lease, frame} of the leased mail (frame: for a large mail its first piece, and '' if
+-- its frame is a shared one). If no
 -- mail was free, returns the milliseconds until the first lease ends, or nil if there is no lease.
 --
 -- The end of a lease (Unix time in milliseconds) is its name: a later lease of the same mail ends
@@ -24,7 +25,11 @@ local function claim(entry)
     return false
   end
   local frame = entry[2][4]
-  if entry[2][3] == 'n' then frame = redis.call('HGET', ARGV[1] .. entry[1], 'z') end
+  if entry[2][5] == 'f' then
+    frame = ''
+  elseif entry[2][3] == 'n' then
+    frame = redis.call('HGET', ARGV[1] .. entry[1], 'z')
+  end
   if not frame then return false end
   local lease = string.format('%.0f', now + ARGV[2])
   redis.call('HSET', KEYS[2], entry[1], lease)

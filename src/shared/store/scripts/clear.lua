@@ -6,20 +6,29 @@
 --       2 last id to remove, or '' for the newest mail of now
 --       3 size of the batch
 --
--- Returns the last id if there may be more to remove, to be given as ARGV[2] of the next call;
--- otherwise nil.
+-- Returns an array. Its first element is the last id if there may be more to remove, to be given as
+-- ARGV[2] of the next call, or '' if there is no more. The others are the tokens of the shared frames
+-- of mails that were removed, whose references the caller has to give up.
 
 local last = ARGV[2]
 if last == '' then
   local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
-  if #newest == 0 then return false end
+  if #newest == 0 then return {''} end
   last = newest[1][1]
 end
 local batch = redis.call('XRANGE', KEYS[1], '-', last, 'COUNT', ARGV[3])
+local found = {''}
 for _, entry in ipairs(batch) do
-  if entry[2][3] == 'n' then redis.call('UNLINK', ARGV[1] .. entry[1]) end
+  if entry[2][5] == 'f' then
+    table.insert(found, entry[2][6])
+  elseif entry[2][3] == 'n' then
+    redis.call('UNLINK', ARGV[1] .. entry[1])
+  end
   redis.call('XDEL', KEYS[1], entry[1])
 end
-if #batch == tonumber(ARGV[3]) then return last end
+if #batch == tonumber(ARGV[3]) then
+  found[1] = last
+  return found
+end
 if redis.call('XLEN', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[1]) end
-return false
+return found
