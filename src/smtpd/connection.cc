@@ -64,6 +64,12 @@ void Connection::begin(std::string_view early) {
     return run_session();
   }
   is_trusted_ = net::is_in(services_.trusted, client_.text);
+  if (!is_trusted_ && services_.budget.connect(client_.rate_key, monotonic_now())) {
+    reason_ = "smtp_client_connect_limit";
+    services_.counters.add(memory::Count::kSmtpTurnedAway);
+    session_.end(Reply::kTooManyConnections);
+    return run_session();
+  }
   client_slot_ = services_.clients.admit(
       client_.rate_key, is_trusted_ ? 0 : services_.config.smtp_client_connection_limit);
   if (!client_slot_) {
@@ -257,18 +263,33 @@ bool Connection::act(const AdmitMessage& question) {
       services_.sender_rates.used_up(sender_subject_, sender_limit(), monotonic_now());
   if (wait) {
     session_.answer(Reply::kRateLimited, seconds_text(*wait));
+  } else if (const auto refusal =
+                 is_trusted_ ? std::nullopt
+                             : services_.budget.refusal(client_.rate_key, monotonic_now())) {
+    session_.answer(Reply::kClientLimited, seconds_text(refusal->wait));
   } else {
     session_.answer(Reply::kOk);
   }
   return true;
 }
 
-bool Connection::act(Deliver& mail) {
+// Counts a message that has come whole; if one of its limits is used up, says which.
+std::optional<Connection::Limited> Connection::count_message(const Deliver& mail) {
+  const auto now = monotonic_now();
   const memory::RateVerdict verdict =
-      services_.sender_rates.admit(sender_subject_, sender_limit(), monotonic_now());
-  if (!verdict.admitted) {
-    log_deferral(mail.envelope.reverse_path.text(), Reply::kRateLimited, "smtp_rate_limit");
-    session_.answer(Reply::kRateLimited, seconds_text(verdict.reset_in));
+      services_.sender_rates.admit(sender_subject_, sender_limit(), now);
+  if (!verdict.admitted) return Limited{Reply::kRateLimited, "smtp_rate_limit", verdict.reset_in};
+  if (is_trusted_) return {};
+  const auto refusal = services_.budget.spend(client_.rate_key, mail.envelope.recipients.size(),
+                                              mail.data.size(), now);
+  if (refusal) return Limited{Reply::kClientLimited, refusal->setting, refusal->wait};
+  return {};
+}
+
+bool Connection::act(Deliver& mail) {
+  if (const auto limited = count_message(mail)) {
+    log_deferral(mail.envelope.reverse_path.text(), limited->reply, limited->setting);
+    session_.answer(limited->reply, seconds_text(limited->wait));
     return true;
   }
   phase_ = Phase::kWaiting;

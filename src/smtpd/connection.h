@@ -16,6 +16,7 @@
 #include "shared/net/address_range.h"
 #include "shared/net/client_address.h"
 #include "shared/net/event_loop.h"
+#include "smtpd/client_budget.h"
 #include "smtpd/delivery.h"
 #include "smtpd/protocol/client_table.h"
 #include "smtpd/protocol/session.h"
@@ -35,6 +36,7 @@ struct Services {
   const DurabilityMonitor& durability;
   Delivery& delivery;
   ClientTable& clients;
+  ClientBudget& budget;
   const memory::Counters& counters;
   std::span<char> buffer;         // for reading: used and emptied within one event
   std::function<void()> relieve;  // called when data_memory_limit has been passed
@@ -109,6 +111,12 @@ class Connection : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] std::uint32_t sender_limit() const {
     return is_trusted_ ? 0 : static_cast<std::uint32_t>(services_.config.smtp_rate_limit);
   }
+  struct Limited {
+    Reply reply;
+    std::string_view setting;  // whose limit is used up
+    std::chrono::milliseconds wait;
+  };
+  [[nodiscard]] std::optional<Limited> count_message(const Deliver& mail);
   bool act(Deliver& mail);
   bool act(Close);
   void log_refusals();

@@ -20,6 +20,7 @@
 #include "shared/store/redis_writer.h"
 #include "shared/worker/context.h"
 #include "shared/worker/heartbeat.h"
+#include "smtpd/client_budget.h"
 #include "smtpd/connection.h"
 #include "smtpd/delivery.h"
 #include "smtpd/durability_monitor.h"
@@ -67,6 +68,7 @@ class Worker {
   store::RedisWriter writer_;
   parser::Client mime_;
   Delivery delivery_;
+  ClientBudget budget_;
   std::vector<char> buffer_;
   Services services_;
   std::vector<net::AddressRange> balancers_;

@@ -3,8 +3,11 @@
 import collections
 import contextlib
 import http.client
+import itertools
 import re
 import socket
+
+import pytest
 
 from testbed.api import ANOTHER_KEY, ask
 from testbed.certificates import tls
@@ -107,6 +110,82 @@ def test_of_messages_at_once_the_last_is_refused_as_a_whole():
         assert sorted(client.say(".") for client in clients) == [250, 250, 450, 450]
         restante.log.wait_for("event=mail_deferred .*reason=smtp_rate_limit", 2)
         assert len(restante.mails("a")) == 2
+
+
+CLIENT_LIMITS = {
+    "messages": ({"smtp_client_message_limit": 5}, 1, "x", [250] * 5),
+    "messages of an hour": ({"smtp_client_message_hour_limit": 5}, 1, "x", [250] * 5),
+    "recipients": ({"smtp_client_recipient_limit": 7}, 3, "x", [250] * 3),
+    "recipients of an hour": ({"smtp_client_recipient_hour_limit": 7}, 3, "x", [250] * 3),
+    "bytes": ({"smtp_client_size_limit": "64K"}, 2, "x" * 10_000, [250] * 3),
+    "bytes of an hour": ({"smtp_client_size_hour_limit": "64K"}, 2, "x" * 10_000, [250] * 3),
+}
+
+
+@pytest.mark.parametrize("settings, recipients, text, taken", CLIENT_LIMITS.values(),
+                         ids=CLIENT_LIMITS)
+def test_a_client_has_limits_whoever_its_senders_are(settings, recipients, text, taken):
+    with Restante(**settings, smtp_tls="optional") as restante:
+        senders = itertools.count()
+
+        def send(source, pid):
+            with restante.only(pid, "smtpd"):
+                client = restante.smtp(source)
+            with client:
+                number = next(senders)
+                users = [f"user{number}.{i}@example.com" for i in range(recipients)]
+                return deliver(client, users, f"Subject: x\n\n{text}", f"{number}@example.org")
+
+        pids = itertools.cycle(restante.pids("smtpd"))
+        answers = [send("127.1.1.1", pid) for _, pid in zip(range(len(taken) + 2), pids)]
+        assert [code for code, _ in answers] == taken + [450] * 2
+        wait = int(re.fullmatch(
+            r"4\.7\.1 Rate limit exceeded for this client: try again in (\d+) seconds",
+            answers[-1][1])[1])
+        assert 0 < wait <= (3600 if "hour" in next(iter(settings)) else 60)
+        assert send("127.1.1.2", next(pids))[0] == 250
+        restante.log.wait_for("event=mail_refused .*ip=127.1.1.1 .*reply=client_rate_limited", 2)
+
+
+def test_of_a_clients_messages_at_once_the_last_is_refused():
+    with Restante(smtp_client_message_limit=2, smtp_tls="optional") as restante, \
+            contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(restante.dialogue("127.1.1.1")).greet() for _ in range(4)]
+        for client in clients:
+            client.start_mail("a@example.com").send("Subject: x\r\n\r\n")
+        assert sorted(client.say(".") for client in clients) == [250, 250, 450, 450]
+        restante.log.wait_for("event=mail_deferred .*reason=smtp_client_message_limit", 2)
+
+
+def test_a_client_that_connects_without_end_is_turned_away():
+    with Restante(smtp_client_connect_limit=3) as restante:
+        codes = []
+        for source in ["127.1.1.1"] * 5 + ["127.1.1.2"]:
+            with restante.dialogue(source) as client:
+                codes.append(client.code())
+        assert codes == [220] * 3 + [421] * 2 + [220]
+        restante.log.wait_for("ip=127.1.1.1 .*reason=smtp_client_connect_limit", 2)
+
+
+def test_recipients_times_size_has_a_limit():
+    with Restante(recipient_size_limit="1M", smtp_tls="optional") as restante:
+        with restante.dialogue() as client:
+            client.greet()
+            assert client.say("MAIL FROM:<bob@example.org> SIZE=300000") == 250
+            codes = [client.say(f"RCPT TO:<user{i}@example.com>") for i in range(5)]
+            assert codes == [250] * 3 + [452] * 2
+            assert client.say("DATA") == 354
+            client.send("Subject: x\r\n\r\n" + "x\r\n" * 90_000)
+            assert client.say(".") == 250
+            # Whoever declares no size learns it at the end.
+            assert client.say("MAIL FROM:<bob@example.org>") == 250
+            assert [client.say(f"RCPT TO:<{user}@example.com>") for user in "abcd"] == [250] * 4
+            assert client.say("DATA") == 354
+            client.send("Subject: x\r\n\r\n" + "x\r\n" * 90_000)
+            assert client.say(".") == 452
+            client.start_mail("a@example.com").send("x\r\n" * 400_000)
+            assert client.say(".") == 250
+        assert restante.mails("d") == []
 
 
 def test_a_trusted_client_has_no_limits_and_a_blocked_one_is_refused():

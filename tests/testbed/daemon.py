@@ -40,7 +40,12 @@ class Restante:
             "smtp_listen": f"{LOCAL}:0", "http_listen": f"{LOCAL}:0", "https_listen": f"{LOCAL}:0",
             "tls_certificate": certificate()[0], "tls_key": certificate()[1],
             "runtime_dir": self.directory / "run", "smtpd_workers": 2, "apid_workers": 2,
-            "mimed_workers": 2, "smtp_rate_limit": 0, "api_rate_limit": 0,
+            "mimed_workers": 2,
+            # Tests send more from one address than a client may.
+            "smtp_rate_limit": 0, "api_rate_limit": 0, "smtp_client_connect_limit": 0,
+            "smtp_client_message_limit": 0, "smtp_client_message_hour_limit": 0,
+            "smtp_client_recipient_limit": 0, "smtp_client_recipient_hour_limit": 0,
+            "smtp_client_size_limit": 0, "smtp_client_size_hour_limit": 0,
         } | ({"user": UNPRIVILEGED} if IS_ROOT else {}) | settings
         self.configuration = self.directory / "restante.conf"
         self.command = [*starter, self.programs() / "restante", "-c", self.configuration]

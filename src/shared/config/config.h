@@ -65,17 +65,23 @@ struct Config {
   std::uint64_t smtp_rate_limit{}, api_rate_limit{}, api_key_failure_limit{};  // per minute; 0: off
   std::uint64_t message_size_limit{};                                          // bytes
   std::uint64_t recipient_limit{};                                             // per message
-  std::uint64_t error_limit{};                                                 // per connection
-  std::uint64_t header_size_limit{};                              // bytes of a message's header
-  std::uint64_t header_field_limit{};                             // fields in it
-  std::uint64_t hop_limit{};                                      // … and Received among them
+  std::uint64_t recipient_size_limit{};  // bytes: recipients x size of a message to several
+  std::uint64_t error_limit{};           // per connection
+  std::uint64_t header_size_limit{};     // bytes of a message's header
+  std::uint64_t header_field_limit{};    // fields in it
+  std::uint64_t hop_limit{};             // … and Received among them
   std::uint64_t smtp_connection_limit{}, api_connection_limit{};  // per worker
   std::uint64_t smtp_client_connection_limit{};                   // per worker; 0: off
-  std::uint64_t smtp_minimum_rate{};                              // bytes a second; 0: off
-  std::uint64_t data_memory_limit{};                              // bytes in flight per smtpd
-  std::uint64_t download_memory_limit{};                          // bytes held per apid
-  std::uint64_t wait_limit{}, wait_key_limit{};                   // requests held per apid
-  std::uint64_t page_size_limit{};                                // bytes of one API answer
+  // Of one client, a minute and an hour; 0: off.
+  std::uint64_t smtp_client_connect_limit{};
+  std::uint64_t smtp_client_message_limit{}, smtp_client_message_hour_limit{};
+  std::uint64_t smtp_client_recipient_limit{}, smtp_client_recipient_hour_limit{};
+  std::uint64_t smtp_client_size_limit{}, smtp_client_size_hour_limit{};  // bytes x recipients
+  std::uint64_t smtp_minimum_rate{};                                      // bytes a second; 0: off
+  std::uint64_t data_memory_limit{};             // bytes in flight per smtpd
+  std::uint64_t download_memory_limit{};         // bytes held per apid
+  std::uint64_t wait_limit{}, wait_key_limit{};  // requests held per apid
+  std::uint64_t page_size_limit{};               // bytes of one API answer
   std::uint64_t mime_part_limit{}, mime_depth_limit{}, mime_header_limit{};
   std::uint64_t mime_memory_limit{};  // bytes of address space of one mimed
   std::chrono::milliseconds retention{}, smtp_timeout{}, api_timeout{}, redis_timeout{};

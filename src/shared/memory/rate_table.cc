@@ -14,7 +14,6 @@ constexpr std::size_t kBucket = 8;  // words that a key may live in: one cache l
 constexpr unsigned kCountBits = 20, kEndBits = 28;
 constexpr std::uint64_t kEndMask = (1ULL << kEndBits) - 1;
 constexpr std::uint64_t kTicksPerSecond = 64;
-constexpr std::uint64_t kWindowTicks = 60 * kTicksPerSecond;
 
 struct Entry {
   std::uint64_t tag, end;
@@ -33,10 +32,10 @@ constexpr std::uint64_t pack(const Entry& entry) {
 // Ticks until the entry's window ends; 0 when it has ended or the word was never used. A process
 // that read the clock and was held up sees windows that were opened after its reading: they end
 // more than a window ahead of it, and must not be taken for long ended ones.
-constexpr std::uint64_t ticks_left(const Entry& entry, std::uint64_t now) {
+constexpr std::uint64_t ticks_left(const Entry& entry, std::uint64_t now, std::uint64_t window) {
   const std::uint64_t left = (entry.end - now) & kEndMask;
-  if (entry.count == 0 || left > 2 * kWindowTicks) return 0;
-  return std::min(left, kWindowTicks);
+  if (entry.count == 0 || left > 2 * window) return 0;
+  return std::min(left, window);
 }
 
 // SipHash-2-4 (Aumasson and Bernstein, 2012): short input, secret key, no collisions on purpose.
@@ -91,15 +90,16 @@ struct Look {
   std::size_t victim = 0;  // word that a newcomer may take
   std::uint64_t victim_word = 0;
   std::uint32_t victim_uses = UINT32_MAX;  // 0: free
-  std::uint64_t first_end = kWindowTicks;  // ticks until the first window in the bucket ends
+  std::uint64_t first_end;                 // ticks until the first window in the bucket ends
 };
 
-Look look(std::span<RateTable::Word> bucket, std::uint64_t tag, std::uint64_t now) {
-  Look found;
+Look look(std::span<RateTable::Word> bucket, std::uint64_t tag, std::uint64_t now,
+          std::uint64_t window) {
+  Look found{.first_end = window};
   for (std::size_t i = 0; i < kBucket; ++i) {
     const std::uint64_t word = bucket[i].load();
     const Entry entry = unpack(word);
-    const std::uint64_t left = ticks_left(entry, now);
+    const std::uint64_t left = ticks_left(entry, now, window);
     if (left != 0) found.first_end = std::min(found.first_end, left);
     if (left != 0 && entry.tag == tag) {
       if (found.match == kBucket) found.match = i, found.match_word = word;
@@ -126,7 +126,10 @@ std::chrono::milliseconds reset_in(std::uint64_t ticks, std::chrono::millisecond
 
 }  // namespace
 
-RateTable::RateTable(std::span<Word> words, const HashKey& key) : words_(words), key_(key) {}
+RateTable::RateTable(std::span<Word> words, const HashKey& key, std::chrono::seconds window)
+    : words_(words),
+      key_(key),
+      window_(static_cast<std::uint64_t>(window.count()) * kTicksPerSecond) {}
 
 struct RateTable::Bucket {
   std::uint64_t tag;
@@ -145,41 +148,48 @@ std::optional<std::chrono::milliseconds> RateTable::used_up(std::string_view sub
                                                             std::chrono::milliseconds now) const {
   if (limit == 0) return {};
   const auto [tag, bucket] = bucket_of(subject);
-  const Look seen = look(bucket, tag, tick_of(now));
+  const Look seen = look(bucket, tag, tick_of(now), window_);
   if (seen.match == kBucket || seen.uses < std::min(limit, kMaxLimit)) return {};
   return reset_in(seen.left, now);
 }
 
 RateVerdict RateTable::admit(std::string_view subject, std::uint32_t limit,
-                             std::chrono::milliseconds now) {
+                             std::chrono::milliseconds now, std::uint32_t uses) {
   if (limit == 0) return {true, UINT32_MAX, kWindow};
   limit = std::min(limit, kMaxLimit);
   const auto [tag, bucket] = bucket_of(subject);
   const std::uint64_t tick = tick_of(now);
+  const auto add = [uses](std::uint32_t count) {
+    return static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(std::uint64_t{count} + uses, kMaxLimit));
+  };
+  const auto left_of = [limit](std::uint32_t count) { return limit - std::min(limit, count); };
 
   for (;;) {
-    const Look seen = look(bucket, tag, tick);
+    const Look seen = look(bucket, tag, tick, window_);
     if (seen.match != kBucket) {
       if (seen.uses >= limit) return {false, 0, reset_in(seen.left, now)};
       std::uint64_t word = seen.match_word;
-      if (!bucket[seen.match].compare_exchange_strong(word, word + 1)) continue;
-      return {true, limit - seen.uses - 1, reset_in(seen.left, now)};
+      Entry entry = unpack(word);
+      entry.count = add(entry.count);
+      if (!bucket[seen.match].compare_exchange_strong(word, pack(entry))) continue;
+      return {true, left_of(add(seen.uses)), reset_in(seen.left, now)};
     }
     // A newcomer goes on from the count of the one that it puts out: a flood that puts a key out
     // and lets it in again does not let it begin anew.
     if (seen.victim_uses >= limit) return {false, 0, reset_in(seen.first_end, now)};
-    const std::uint32_t uses = seen.victim_uses + 1;
-    const std::uint64_t mine = pack({tag, (tick + kWindowTicks) & kEndMask, uses});
+    const std::uint32_t count = add(seen.victim_uses);
+    const std::uint64_t mine = pack({tag, (tick + window_) & kEndMask, count});
     std::uint64_t word = seen.victim_word;
     if (!bucket[seen.victim].compare_exchange_strong(word, mine)) continue;
     // Two processes may have let the same key in at once, each in a word of its own. At least one
     // of them sees the other here and takes its own back; should it not come to that, `uses` above
     // counts both words.
-    if (look(bucket, tag, tick).uses != uses) {
+    if (look(bucket, tag, tick, window_).uses != count) {
       word = mine;
       if (bucket[seen.victim].compare_exchange_strong(word, 0)) continue;
     }
-    return {true, limit - uses, reset_in(kWindowTicks, now)};
+    return {true, left_of(count), reset_in(window_, now)};
   }
 }
 

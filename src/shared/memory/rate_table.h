@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Rate limits that all workers share: at most `limit` uses of a key in a window of 60 seconds.
+// Rate limits that all workers share: at most `limit` uses of a key in a window of a minute, or of
+// another length that the table has.
 //
 // A window opens at a key's first use; exactly the limit is admitted in it, however many processes
 // ask at once. The table is an array of 64-bit atomic words in shared memory, each one a key's tag,
@@ -23,7 +24,7 @@ namespace restante::memory {
 struct RateVerdict {
   bool admitted;
   std::uint32_t remaining;             // uses left in the window
-  std::chrono::milliseconds reset_in;  // until the window ends, rounded up; at most 60 s
+  std::chrono::milliseconds reset_in;  // until the window ends, rounded up; at most its length
 };
 
 class RateTable {
@@ -39,13 +40,14 @@ class RateTable {
   };
 
   // `words` is a power of two of at least 8, stays mapped while the table is in use, and is owned
-  // by the segment.
-  RateTable(std::span<Word> words, const HashKey& key);
+  // by the segment. `window` is at most a day, and the same for all who use the words.
+  RateTable(std::span<Word> words, const HashKey& key, std::chrono::seconds window = kWindow);
 
-  // Takes one use of `subject` out of `limit` (0: no limit; at most kMaxLimit). `now` is of the
-  // monotonic clock, the same for all processes.
+  // Takes `uses` of `subject` out of `limit` (0: no limit; at most kMaxLimit): all of them if one
+  // is left, so that one use of several may pass the limit once. `now` is of the monotonic clock,
+  // the same for all processes.
   [[nodiscard]] RateVerdict admit(std::string_view subject, std::uint32_t limit,
-                                  std::chrono::milliseconds now);
+                                  std::chrono::milliseconds now, std::uint32_t uses = 1);
 
   // Whether `subject` has used up `limit`, and if so the time until its window ends. Takes nothing.
   [[nodiscard]] std::optional<std::chrono::milliseconds> used_up(
@@ -57,6 +59,7 @@ class RateTable {
 
   std::span<Word> words_;
   HashKey key_;
+  std::uint64_t window_;  // in ticks
 };
 
 }  // namespace restante::memory

@@ -16,7 +16,7 @@ namespace restante::memory {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x65746e6174736572ULL;  // "restante"
-constexpr std::uint64_t kLayoutVersion = 4;
+constexpr std::uint64_t kLayoutVersion = 5;
 // A word a key: more than the messages that one machine takes in a minute. The file is sparse, so
 // what is never touched costs no memory.
 constexpr std::size_t kRateWords = std::size_t{1} << 20;
@@ -38,6 +38,8 @@ struct Segment::Layout {
   alignas(64) ScoreMemory score;
   alignas(64) RateWords smtp_words;
   alignas(64) RateWords api_words;
+  alignas(64) RateWords minute_words;
+  alignas(64) RateWords hour_words;
 };
 
 Segment::Segment(Layout* layout) : layout_(layout), header_(layout->header) {}
@@ -132,6 +134,10 @@ Result<Segment> Segment::map_as(int fd, int protection, std::optional<int> head)
 
 RateTable Segment::smtp_rates() const { return {layout_->smtp_words, header_.hash_key}; }
 RateTable Segment::api_rates() const { return {layout_->api_words, header_.hash_key}; }
+RateTable Segment::client_minutes() const { return {layout_->minute_words, header_.hash_key}; }
+RateTable Segment::client_hours() const {
+  return {layout_->hour_words, header_.hash_key, std::chrono::hours{1}};
+}
 RedisOutage& Segment::redis_outage() const { return layout_->redis_outage; }
 Scoreboard Segment::scoreboard() const { return Scoreboard(layout_->score); }
 std::string_view Segment::program_version() const {

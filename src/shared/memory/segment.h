@@ -46,6 +46,9 @@ class Segment {
 
   [[nodiscard]] RateTable smtp_rates() const;
   [[nodiscard]] RateTable api_rates() const;
+  // What one client takes in a minute, and in an hour.
+  [[nodiscard]] RateTable client_minutes() const;
+  [[nodiscard]] RateTable client_hours() const;
   [[nodiscard]] RedisOutage& redis_outage() const;
   [[nodiscard]] Scoreboard scoreboard() const;
   // Of the master. Only characters that a version may have: workers could write to the header of a

@@ -174,7 +174,10 @@ Reply Commands::add_recipient(Session& session, mail::Address recipient) {
   if (mail::has_route(recipient.local)) return Reply::kRouted;
   std::string name = mail::recipient_name(recipient, session.settings_.mailbox_case);
   if (session.recipient_names_.contains(name)) return Reply::kRecipientOk;
-  if (recipients.size() >= session.settings_.recipient_limit) return Reply::kTooManyRecipients;
+  if (recipients.size() >= session.settings_.recipient_limit ||
+      !session.fits(session.envelope_.declared_size, recipients.size() + 1)) {
+    return Reply::kTooManyRecipients;
+  }
   session.recipient_names_.insert(std::move(name));
   recipients.push_back(std::move(recipient));
   ++session.counts_.recipients;

@@ -33,6 +33,7 @@ constexpr auto kReplies = std::to_array<ReplyRow>({
     {Reply::kTooManyConnections, "too_many_connections", 421, "4.7.0", "Too many connections: try again later"},
     {Reply::kNotSmtp, "not_smtp", 421, "4.5.2", "This is a mail server: closing the connection"},
     {Reply::kRateLimited, "rate_limited", 450, "4.7.1", "Rate limit exceeded for this sender: try again in {} seconds"},
+    {Reply::kClientLimited, "client_rate_limited", 450, "4.7.1", "Rate limit exceeded for this client: try again in {} seconds"},
     {Reply::kStoreAway, "store_away", 451, "4.3.0", "Mailbox storage is not available: try again later"},
     {Reply::kStoreFull, "store_full", 452, "4.3.1", "Mailbox storage is full: try again later"},
     {Reply::kStoreUnsafe, "store_unsafe", 451, "4.3.0", "Mailbox storage is not safe now: try again later"},

@@ -31,6 +31,7 @@ enum class Reply : std::uint8_t {
   kTooManyConnections,
   kNotSmtp,
   kRateLimited,
+  kClientLimited,
   kStoreAway,
   kStoreFull,
   kStoreUnsafe,

@@ -121,7 +121,7 @@ void Session::count_refusal(Reply reply) {
   const auto code = smtpd::reply_row(reply).code;
   ++(code < 500 ? refusal_counts_.for_now : refusal_counts_.for_good);
   if (code == 451 || code == 452) ++refusal_counts_.deferred;
-  if (reply == Reply::kRateLimited) ++refusal_counts_.rate_limited;
+  if (code == 450) ++refusal_counts_.rate_limited;
 }
 
 void Session::note_refusal(Reply reply, std::string_view told) {
@@ -257,12 +257,19 @@ void Session::end_message(std::string data) {
     }
     data = normalize_newlines(data, bare);
   }
+  if (!fits(data.size(), envelope_.recipients.size())) {
+    return refuse_message(Reply::kTooManyRecipients);
+  }
   if (const auto refusal = check_header(data, settings_.header_limits)) {
     return refuse_message(*refusal);
   }
   envelope_.bare_newlines = bare;
   message_ = std::move(data);
   ask(Ask::kDelivery);
+}
+
+bool Session::fits(std::uint64_t size, std::size_t recipients) const {
+  return recipients <= 1 || size <= settings_.recipient_size_limit / recipients;
 }
 
 void Session::refuse_message(Reply refusal) {

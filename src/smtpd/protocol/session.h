@@ -36,12 +36,13 @@ namespace restante::smtpd {
 
 // What the session is told at birth. Views and references outlive the session.
 struct SessionSettings {
-  std::string hostname;              // in the greeting
-  std::vector<std::string> domains;  // ours, lower case
-  std::uint64_t message_size_limit;  // bytes
-  std::uint64_t recipient_limit;     // per message
-  std::uint64_t error_limit;         // protocol errors until 421
-  mail::MailboxCase mailbox_case;    // whether Alice and alice are one recipient
+  std::string hostname;                // in the greeting
+  std::vector<std::string> domains;    // ours, lower case
+  std::uint64_t message_size_limit;    // bytes
+  std::uint64_t recipient_limit;       // per message
+  std::uint64_t recipient_size_limit;  // bytes: recipients x size of a message to several
+  std::uint64_t error_limit;           // protocol errors until 421
+  mail::MailboxCase mailbox_case;      // whether Alice and alice are one recipient
   HeaderLimits header_limits;
   config::BareNewline bare_newline;  // what becomes of one in a message
   bool tls_available;                // STARTTLS is offered
@@ -181,6 +182,8 @@ class Session {
   [[nodiscard]] std::optional<Reply> wait_limit_reached() const;
   void read_data(std::string_view& bytes);
   void end_message(std::string data);
+  // Whether a message of so many bytes may go to so many recipients.
+  [[nodiscard]] bool fits(std::uint64_t size, std::size_t recipients) const;
   void refuse_message(Reply refusal);
   void begin_chunk(Chunk chunk, std::optional<Reply> objection);
   [[nodiscard]] Reply judge(Chunk chunk) const;

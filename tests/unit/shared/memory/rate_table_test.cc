@@ -128,6 +128,30 @@ TEST(a_used_up_limit_is_seen_without_a_use) {
   assert_false(table.used_up("a", 2, kStart + *left).has_value());
 }
 
+TEST(several_uses_at_once_pass_the_limit_once) {
+  SharedWords shared(1024);
+  memory::RateTable table(shared.words(), kKey);
+  assert_int_equal(table.admit("a", 10, kStart, 7).remaining, 3);
+  const memory::RateVerdict last = table.admit("a", 10, kStart, 7);
+  assert_true(last.admitted);
+  assert_int_equal(last.remaining, 0);
+  assert_false(table.admit("a", 10, kStart, 1).admitted);
+  // A count that its bits do not hold stays at the most, and the entry is the same one.
+  assert_true(table.admit("b", memory::RateTable::kMaxLimit, kStart, UINT32_MAX).admitted);
+  assert_false(table.admit("b", memory::RateTable::kMaxLimit, kStart).admitted);
+  assert_true(table.admit("b", 1, kStart + memory::RateTable::kWindow).admitted);
+}
+
+TEST(a_window_may_be_an_hour) {
+  SharedWords shared(1024);
+  memory::RateTable table(shared.words(), kKey, std::chrono::hours{1});
+  assert_true(table.admit("a", 1, kStart).admitted);
+  const memory::RateVerdict refused = table.admit("a", 1, kStart + std::chrono::minutes{59});
+  assert_false(refused.admitted);
+  assert_in_range(refused.reset_in.count(), 59'900, 60'000);
+  assert_true(table.admit("a", 1, kStart + std::chrono::minutes{60}).admitted);
+}
+
 TEST(after_its_window_a_word_is_free_again) {
   SharedWords shared(8);  // one bucket
   memory::RateTable table(shared.words(), kKey);

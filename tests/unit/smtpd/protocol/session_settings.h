@@ -15,6 +15,7 @@ inline SessionSettings session_settings(std::uint64_t message_size_limit = 26214
           .domains = {"example.com"},
           .message_size_limit = message_size_limit,
           .recipient_limit = recipient_limit,
+          .recipient_size_limit = 268435456,
           .error_limit = 20,
           .mailbox_case = mail::MailboxCase::kFold,
           .header_limits = header_limits,
