@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: ISC
 #include "shared/store/frame_cache.h"
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
+#include <span>
 #include <utility>
 
 #include "shared/mail/message.h"
@@ -10,8 +12,8 @@
 namespace restante::store {
 namespace {
 
-// At most 4 MiB together.
-constexpr std::size_t kSlots = 256, kLargest = 16 * 1024;
+// At most 4 MiB together. A frame may be in each slot of its set.
+constexpr std::size_t kSlots = 256, kSet = 4, kLargest = 16 * 1024;
 constexpr std::chrono::minutes kKept{1};
 
 }  // namespace
@@ -25,9 +27,13 @@ const MailHead& FrameCache::read(std::string_view frame) {
     slots_.resize(kSlots);
     idle_.start(kKept);
   }
-  // A frame simply replaces another one that has the same slot.
-  Slot& slot = slots_[std::hash<std::string_view>()(frame) % kSlots];
-  if (!slot.frame.empty() && slot.frame == frame) return slot.head;
+  const std::size_t number = std::hash<std::string_view>()(frame) % (kSlots / kSet);
+  const std::span<Slot> set = std::span(slots_).subspan(number * kSet, kSet);
+  const auto found = std::ranges::find(set, frame, &Slot::frame);
+  if (found != set.end() && !frame.empty()) {
+    std::rotate(set.begin(), found, found + 1);  // the last gives way to a new one
+    return set.front().head;
+  }
   auto head = frames_->head(frame);
   if (!head)
     head = MailHead{.bodies = mail::make_fragments({.parse_error = true}).bodies, .details = {}};
@@ -35,8 +41,9 @@ const MailHead& FrameCache::read(std::string_view frame) {
     large_ = *std::move(head);
     return large_;
   }
-  slot = {.frame = std::string(frame), .head = *std::move(head)};
-  return slot.head;
+  set.back() = {.frame = std::string(frame), .head = *std::move(head)};
+  std::rotate(set.begin(), set.end() - 1, set.end());
+  return set.front().head;
 }
 
 void FrameCache::forget() {
