@@ -35,7 +35,7 @@ DOORS_redis := client durability reply tls
 USES_store  := base net mail redis
 LIBS_store  := libzstd
 SEES_store  := libevent
-DOORS_store := claims frame mail_id reader redis_claims redis_reader redis_watch redis_writer watch writer
+DOORS_store := claims frame mail_id reader redis_claims redis_reader redis_watch redis_writer survey watch writer
 USES_parser := base log net mail memory
 SEES_parser := libevent
 

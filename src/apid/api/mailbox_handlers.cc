@@ -60,7 +60,7 @@ void clear_mailbox(Services& services, const Request& request, const RouteMatch&
     return respond(error_response(400, "DELETE takes no query parameters"));
   }
   services.reader.clear(
-      mail::mailbox_key(*mailbox), [respond, name = *mailbox](Result<void> cleared) {
+      mail::mailbox_key(*mailbox), [respond, name = *mailbox](Result<std::uint64_t> cleared) {
         if (!cleared) return respond(store_away());
         respond(message_response(fmt::format("All messages for {} have been cleared", name)));
       });

@@ -6,6 +6,10 @@
 namespace restante::store {
 
 std::string inbox_key(std::string_view mailbox) { return fmt::format("inbox:{{{}}}", mailbox); }
+std::string_view mailbox_in(std::string_view inbox_key) {
+  const std::size_t before = sizeof "inbox:{" - 1;
+  return inbox_key.substr(before, inbox_key.size() - before - 1);
+}
 std::string mail_prefix(std::string_view mailbox) { return fmt::format("mail:{{{}}}:", mailbox); }
 std::string mail_key(std::string_view mailbox, const MailId& id) {
   return mail_prefix(mailbox) + id.stream_id();

@@ -23,6 +23,8 @@ namespace restante::store {
 
 // Also the name of the channel on which new mail is announced.
 [[nodiscard]] std::string inbox_key(std::string_view mailbox);
+// The mailbox of an inbox_key().
+[[nodiscard]] std::string_view mailbox_in(std::string_view inbox_key);
 // What the keys of all large mails of a mailbox begin with.
 [[nodiscard]] std::string mail_prefix(std::string_view mailbox);
 [[nodiscard]] std::string mail_key(std::string_view mailbox, const MailId& id);

@@ -80,7 +80,8 @@ class Reader {
                        std::function<void(Result<bool>)> done) = 0;
 
   // Removes each mail that is in the mailbox when Redis receives the command; later mail stays.
-  virtual void clear(std::string_view mailbox, std::function<void(Result<void>)> done) = 0;
+  // `done` gets how many were removed.
+  virtual void clear(std::string_view mailbox, std::function<void(Result<std::uint64_t>)> done) = 0;
 
   // Removes one mail. `done` gets false when there is no such mail.
   virtual void remove(std::string_view mailbox, MailId id,

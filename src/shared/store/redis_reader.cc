@@ -57,18 +57,19 @@ struct RawReading {
 struct Clearing {
   redis::Client& redis;
   std::string inbox, prefix, last;
-  std::function<void(Result<void>)> done;
+  std::function<void(Result<std::uint64_t>)> done;
+  std::uint64_t removed = 0;
 
   static void step(const std::shared_ptr<Clearing>& work) {
     work->redis.run_script(clear_script(), {work->inbox}, {work->prefix, work->last, kClearBatch},
                            [work](Result<redis::Reply> reply) {
                              if (!reply) return work->done(std::unexpected(reply.error()));
-                             for (std::size_t i = 1; i < reply->size(); ++i) {
+                             if (reply->size() < 2) return work->done(work->removed);
+                             work->removed += static_cast<std::uint64_t>(reply->at(1).integer());
+                             for (std::size_t i = 2; i < reply->size(); ++i) {
                                release_frame(work->redis, reply->at(i).text(), 1);
                              }
-                             if (reply->size() == 0 || reply->at(0).text().empty()) {
-                               return work->done({});
-                             }
+                             if (reply->at(0).text().empty()) return work->done(work->removed);
                              work->last = reply->at(0).text();
                              step(work);
                            });
@@ -157,7 +158,7 @@ void RedisReader::get_raw(std::string_view mailbox, std::optional<MailId> id, Pi
        });
 }
 
-void RedisReader::clear(std::string_view mailbox, std::function<void(Result<void>)> done) {
+void RedisReader::clear(std::string_view mailbox, std::function<void(Result<std::uint64_t>)> done) {
   Clearing::step(std::make_shared<Clearing>(
       Clearing{resources_.redis, inbox_key(mailbox), mail_prefix(mailbox), {}, std::move(done)}));
 }

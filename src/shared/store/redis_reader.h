@@ -22,7 +22,7 @@ class RedisReader : public Reader {
            std::function<void(Result<std::optional<StoredMail>>)> done) override;
   void get_raw(std::string_view mailbox, std::optional<MailId> id, PieceSink sink,
                std::function<void(Result<bool>)> done) override;
-  void clear(std::string_view mailbox, std::function<void(Result<void>)> done) override;
+  void clear(std::string_view mailbox, std::function<void(Result<std::uint64_t>)> done) override;
   void remove(std::string_view mailbox, MailId id, std::function<void(Result<bool>)> done) override;
 
  private:

@@ -14,5 +14,6 @@ namespace restante::store {
 [[nodiscard]] std::string_view remove_script();
 [[nodiscard]] std::string_view claim_script();
 [[nodiscard]] std::string_view release_script();
+[[nodiscard]] std::string_view measure_script();
 
 }  // namespace restante::store

@@ -77,8 +77,8 @@ class Mail : public store::Reader,
     (void)take(raw, box.ends_with('x') ? "no zstd" : std::string_view(frame_));
     answer(box, std::move(done), Result<bool>(true));
   }
-  void clear(std::string_view box, std::function<void(Result<void>)> done) override {
-    answer(box, [done = std::move(done)](bool) { done({}); }, true);
+  void clear(std::string_view box, std::function<void(Result<std::uint64_t>)> done) override {
+    answer(box, std::move(done), Result<std::uint64_t>(1));
   }
   void remove(std::string_view box, store::MailId,
               std::function<void(Result<bool>)> done) override {

@@ -7,17 +7,17 @@
 --       3 size of the batch
 --
 -- Returns an array. Its first element is the last id if there may be more to remove, to be given as
--- ARGV[2] of the next call, or '' if there is no more. The others are the tokens of the shared frames
--- of mails that were removed, whose references the caller has to give up.
+-- ARGV[2] of the next call, or '' if there is no more. The second is how many mails were removed. The
+-- others are the tokens of their shared frames, whose references the caller has to give up.
 
 local last = ARGV[2]
 if last == '' then
   local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
-  if #newest == 0 then return {''} end
+  if #newest == 0 then return {'', 0} end
   last = newest[1][1]
 end
 local batch = redis.call('XRANGE', KEYS[1], '-', last, 'COUNT', ARGV[3])
-local found = {''}
+local found = {'', #batch}
 for _, entry in ipairs(batch) do
   if entry[2][5] == 'f' then
     table.insert(found, entry[2][6])
