@@ -15,6 +15,7 @@
 #include "ctl/findings.h"
 #include "ctl/resolver.h"
 #include "ctl/store.h"
+#include "ctl/text.h"
 #include "shared/base/file.h"
 #include "shared/base/unique_fd.h"
 #include "shared/mail/message.h"
@@ -126,7 +127,7 @@ void print(const Findings& findings, bool json) {
                 : fmt::format("{:8} {}: {}\n", grade_name(finding.grade), finding.subject,
                               finding.text);
   }
-  fmt::print("{}", json ? "[" + text + "]\n" : text);
+  fmt::print("{}", json ? terminal_json("[" + text + "]") : text);
 }
 
 }  // namespace

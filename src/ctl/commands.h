@@ -12,9 +12,11 @@ namespace restante::ctl {
 [[nodiscard]] Result<int> run_status(const Options& options, const config::Config& config);
 [[nodiscard]] Result<int> run_top(const Options& options, const config::Config& config);
 [[nodiscard]] Result<int> run_check(const Options& options, const config::Config& config);
+[[nodiscard]] Result<int> run_mailboxes(const Options& options, const config::Config& config);
 [[nodiscard]] Result<int> run_inbox(const Options& options, const config::Config& config);
 [[nodiscard]] Result<int> run_show(const Options& options, const config::Config& config);
 [[nodiscard]] Result<int> run_rm(const Options& options, const config::Config& config);
+[[nodiscard]] Result<int> run_clear(const Options& options, const config::Config& config);
 [[nodiscard]] Result<int> run_reload(const Options& options, const config::Config& config);
 [[nodiscard]] Result<int> run_stop(const Options& options, const config::Config& config);
 [[nodiscard]] Result<int> run_key(const Options& options, const config::Config& config);

@@ -10,6 +10,7 @@
 
 #include "ctl/commands.h"
 #include "ctl/status.h"
+#include "ctl/text.h"
 #include "shared/base/clock.h"
 
 namespace restante::ctl {
@@ -67,7 +68,7 @@ class RawTerminal {
 Result<int> run_status(const Options& options, const config::Config& config) {
   const auto status = read_status(config.runtime_dir);
   if (!status) return std::unexpected(status.error());
-  fmt::print("{}", options.json ? status_json(*status) : status_text(*status));
+  fmt::print("{}", options.json ? terminal_json(status_json(*status)) : status_text(*status));
   return status->has_problem() ? kProblem : kFine;
 }
 

@@ -23,9 +23,10 @@ Findings redis_findings(const redis::Judgement& judgement) {
         {one.loses ? Grade::kBad : Grade::kWarning, subject, one.what + "; " + one.advice});
   }
   if (judgement.nearly_full) {
-    findings.push_back({Grade::kBad, subject,
-                        "more than nine tenths of maxmemory are used: mail is deferred; set a "
-                        "larger maxmemory, or a shorter retention"});
+    findings.push_back(
+        {Grade::kBad, subject,
+         "more than nine tenths of maxmemory are used: mail is deferred; set a "
+         "larger maxmemory, or a shorter retention, or find who fills it: restantectl mailboxes"});
   }
   for (const std::string& good : judgement.good) findings.push_back({Grade::kGood, subject, good});
   return findings;

@@ -5,26 +5,12 @@
 #include "ctl/commands.h"
 #include "ctl/mail_text.h"
 #include "ctl/store.h"
-#include "shared/mail/address.h"
-#include "shared/mail/mailbox_name.h"
+#include "ctl/text.h"
+#include "ctl/user.h"
 #include "shared/redis/tls.h"
 
 namespace restante::ctl {
 namespace {
-
-constexpr std::size_t kListed = 50;
-
-// As the API has it: a name, or a whole address.
-Result<std::string> mailbox_of(const config::Config& config, const std::string& user) {
-  mail::Address address{.local = user,
-                        .domain = config.domain.empty() ? "" : config.domain.front()};
-  if (user.contains('@')) {
-    auto parsed = mail::parse_mailbox(user, /*utf8=*/true);
-    if (!parsed) return fail(ErrorKind::kConfig, "'{}' is no mail address", user);
-    address = *std::move(parsed);
-  }
-  return mail::mailbox_key(mail::mailbox_name(address, config.mailbox_naming()));
-}
 
 Result<std::optional<store::MailId>> id_of(const std::string& text) {
   if (text == "latest") return std::nullopt;
@@ -50,12 +36,11 @@ Result<int> no_such_mail() { return fail(ErrorKind::kConfig, "there is no such m
 
 Result<int> run_inbox(const Options& options, const config::Config& config) {
   return in_mailbox(options, config, [&](Store& store, const std::string& mailbox) -> Result<int> {
-    store::ListQuery query{.limit = options.count == 0 ? kListed : options.count,
-                           .with_bodies = false};
+    store::ListQuery query{.limit = options.lines(), .with_bodies = false};
     const auto page = store.answer_of<Result<store::Page>>(
         [&](auto done) { store.reader().list(mailbox, query, std::move(done)); });
     if (!page) return std::unexpected(page.error());
-    fmt::print("{}", options.json ? inbox_json(*page) : inbox_text(*page));
+    fmt::print("{}", options.json ? terminal_json(inbox_json(*page)) : inbox_text(*page));
     if (page->next && !options.json) fmt::print("There is more: -n {}\n", 2 * query.limit);
     return kFine;
   });
@@ -69,7 +54,7 @@ Result<int> run_show(const Options& options, const config::Config& config) {
         [&](auto done) { store.reader().get(mailbox, *id, std::move(done)); });
     if (!mail) return std::unexpected(mail.error());
     if (!*mail) return no_such_mail();
-    fmt::print("{}", options.json ? mail_json(**mail) : mail_text(**mail));
+    fmt::print("{}", options.json ? terminal_json(mail_json(**mail)) : mail_text(**mail));
     return kFine;
   });
 }
@@ -83,7 +68,19 @@ Result<int> run_rm(const Options& options, const config::Config& config) {
         [&](auto done) { store.reader().remove(mailbox, **id, std::move(done)); });
     if (!removed) return std::unexpected(removed.error());
     if (!*removed) return no_such_mail();
+    store.flush();
     fmt::print("removed {}\n", (*id)->text());
+    return kFine;
+  });
+}
+
+Result<int> run_clear(const Options& options, const config::Config& config) {
+  return in_mailbox(options, config, [&](Store& store, const std::string& mailbox) -> Result<int> {
+    const auto removed = store.answer_of<Result<std::uint64_t>>(
+        [&](auto done) { store.reader().clear(mailbox, std::move(done)); });
+    if (!removed) return std::unexpected(removed.error());
+    store.flush();
+    fmt::print("removed {} mail{}\n", *removed, *removed == 1 ? "" : "s");
     return kFine;
   });
 }

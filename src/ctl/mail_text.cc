@@ -75,14 +75,14 @@ std::string inbox_json(const store::Page& page) {
   std::string json;
   for (const store::ListedMail& mail : page.mails)
     json += (json.empty() ? "" : ",") + listed_json(mail);
-  return "[" + json + "]\n";
+  return "[" + json + "]";
 }
 
 std::string mail_json(const store::StoredMail& mail) {
   std::string rest = mail.bodies, json;
   if (!mail.details.empty()) rest += "," + mail.details;
   mail::append_listed_message(json, mail.id.text(), mail.id.received_at(), mail.summary, rest);
-  return json + "\n";
+  return json;
 }
 
 std::string mail_text(const store::StoredMail& mail) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: ISC
-// Mails, out of the fragments of JSON that they are stored as, for people.
+// Mails, out of the fragments of JSON that they are stored as, for people. JSON is as it was
+// stored: print it by terminal_json() (text.h).
 #pragma once
 
 #include <string>

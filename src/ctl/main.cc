@@ -20,10 +20,12 @@ struct Command {
 };
 
 constexpr Command kCommands[] = {
-    {"status", 0, run_status, true}, {"top", 0, run_top, true},    {"check", 0, run_check, false},
-    {"inbox", 1, run_inbox, false},  {"show", 2, run_show, false}, {"rm", 2, run_rm, false},
-    {"reload", 0, run_reload, true}, {"stop", 0, run_stop, true},  {"key", 0, run_key, false},
-    {"dns", 0, run_dns, false},
+    {"status", 0, run_status, true}, {"top", 0, run_top, true},
+    {"check", 0, run_check, false},  {"mailboxes", 0, run_mailboxes, false},
+    {"inbox", 1, run_inbox, false},  {"show", 2, run_show, false},
+    {"rm", 2, run_rm, false},        {"clear", 1, run_clear, false},
+    {"reload", 0, run_reload, true}, {"stop", 0, run_stop, true},
+    {"key", 0, run_key, false},      {"dns", 0, run_dns, false},
 };
 
 int say(int status, std::string_view what) {

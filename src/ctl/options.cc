@@ -9,6 +9,13 @@
 namespace restante::ctl {
 namespace {
 
+Result<SortBy> sort_named(std::string_view name) {
+  if (name == "bytes") return SortBy::kBytes;
+  if (name == "count") return SortBy::kCount;
+  if (name == "newest") return SortBy::kNewest;
+  return fail(ErrorKind::kConfig, "--sort takes bytes, count or newest, not '{}'", name);
+}
+
 Result<void> apply_option(Options& options, int found) {
   switch (found) {
     case 'c':
@@ -29,6 +36,12 @@ Result<void> apply_option(Options& options, int found) {
     case 'h':
       options.command = "help";
       break;
+    case 's': {
+      const auto named = sort_named(optarg);
+      if (!named) return std::unexpected(named.error());
+      options.sort_by = *named;
+      break;
+    }
     case 'n': {
       const std::string_view text = optarg;
       options.count = parse_number<std::size_t>(text).value_or(0);
@@ -47,10 +60,10 @@ Result<void> apply_option(Options& options, int found) {
 
 Result<Options> parse_options(int argc, char** argv) {
   Options options;
-  const option longs[] = {{"json", no_argument, nullptr, 'j'},
-                          {"help", no_argument, nullptr, 'h'},
-                          {"version", no_argument, nullptr, 'V'},
-                          {nullptr, 0, nullptr, 0}};
+  const option longs[] = {
+      {"json", no_argument, nullptr, 'j'},       {"limit", required_argument, nullptr, 'n'},
+      {"sort", required_argument, nullptr, 's'}, {"help", no_argument, nullptr, 'h'},
+      {"version", no_argument, nullptr, 'V'},    {nullptr, 0, nullptr, 0}};
   opterr = 0;
   for (int found = 0; (found = getopt_long(argc, argv, ":c:r:o:n:Vh", longs, nullptr)) != -1;) {
     if (auto taken = apply_option(options, found); !taken) return std::unexpected(taken.error());
@@ -71,9 +84,11 @@ std::string usage() {
   status [--json]           what runs, and whether it is well
   top [-n count]            the same every second; q ends it
   check [--json]            configuration, certificate, Redis and DNS, and what could lose mail
+  mailboxes [--sort bytes|count|newest] [-n count] [--json]   the mailboxes that take most
   inbox [-n count] [--json] user    the mail of a mailbox
   show [--json] user id|latest      one mail
   rm user id                remove one mail
+  clear user                remove all mail of a mailbox
   reload                    have the configuration read again
   stop                      end restante, and wait for it
   key                       make an API key, and the hash to write into the configuration

@@ -2,6 +2,7 @@
 // The command line of restantectl(8), and the settings that it works with.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -15,6 +16,8 @@ namespace restante::ctl {
 // Exit statuses of restantectl(8).
 inline constexpr int kFine = 0, kProblem = 1, kUsage = 2, kNotRunning = 3;
 
+enum class SortBy : std::uint8_t { kBytes, kCount, kNewest };
+
 struct Options {
   std::string command;             // or "help" or "version"
   std::vector<std::string> words;  // behind it
@@ -22,7 +25,11 @@ struct Options {
   std::optional<std::string> runtime_dir;
   std::vector<std::string> settings;  // -o, in order
   std::uint64_t count = 0;            // -n; 0: not given
+  SortBy sort_by = SortBy::kBytes;
   bool json = false;
+
+  // How many lines a list has at most.
+  [[nodiscard]] std::size_t lines() const { return count == 0 ? 50 : count; }
 };
 
 // Options may stand before or behind the command.

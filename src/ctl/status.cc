@@ -211,8 +211,7 @@ std::string status_json(const Status& status) {
                           status.score.of(info.count));
   }
   return fmt::format(
-      R"({{"version":{},"pid":{},"started_at":{},"generation":{},"redis_up":{},"redis_full":{},"redis_risks":{},"sandbox":{},"landlock":{},"certificate_expiry":{},"deaths":{},"reloads":{},"failed_reloads":{},"problem":{},"processes":[{}],"counts":{{{}}}}})"
-      "\n",
+      R"({{"version":{},"pid":{},"started_at":{},"generation":{},"redis_up":{},"redis_full":{},"redis_risks":{},"sandbox":{},"landlock":{},"certificate_expiry":{},"deaths":{},"reloads":{},"failed_reloads":{},"problem":{},"processes":[{}],"counts":{{{}}}}})",
       mail::json_string(status.version), status.master, status.started_at, status.generation,
       status.redis_up, status.redis_full, risk_list(status.redis_risks), status.sandbox.on,
       status.sandbox.landlock,

@@ -35,6 +35,12 @@ class Store {
     return *std::move(answer);
   }
 
+  // Waits until Redis has carried out what was sent without waiting for a reply: it does what one
+  // connection sends in order.
+  void flush() {
+    (void)answer_of<Result<void>>([this](auto done) { reader_.ping(std::move(done)); });
+  }
+
  private:
   net::EventLoop loop_;
   memory::RedisOutage health_{.is_private = 1};  // an outage is reported by the command, not logged

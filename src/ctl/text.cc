@@ -6,43 +6,74 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "shared/base/utf8.h"
+
 namespace restante::ctl {
 namespace {
 
-std::size_t length_at(std::string_view text, std::size_t at) {
-  const auto lead = static_cast<unsigned char>(text[at]);
-  const std::size_t length = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  return std::min(length, text.size() - at);
+constexpr char32_t kBroken = 0x110000;  // no code point
+
+struct Character {
+  std::string_view bytes;
+  char32_t code_point;  // kBroken: not UTF-8
+};
+
+Character first_of(std::string_view text) {
+  const auto [size, valid] = first_utf8_sequence(text);
+  const std::string_view bytes = text.substr(0, size);
+  const auto lead = static_cast<unsigned char>(text.front());
+  if (size == 1) return {bytes, lead < 0x80 ? lead : kBroken};
+  if (!valid) return {bytes, kBroken};
+  char32_t code_point = lead & (0x7FU >> size);
+  for (const char byte : bytes.substr(1)) {
+    code_point = code_point << 6U | (static_cast<unsigned char>(byte) & 0x3FU);
+  }
+  return {bytes, code_point};
 }
 
-// U+0000 to U+001F, U+007F to U+009F, U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069.
-bool commands(std::string_view character) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(character[i]); };
-  if (character.size() == 1) return byte(0) < 0x20 || byte(0) == 0x7f;
-  if (character.size() == 2) return byte(0) == 0xc2 && byte(1) < 0xa0;
-  if (character.size() != 3 || byte(0) != 0xe2) return false;
-  if (byte(1) == 0x80) {
-    return byte(2) == 0x8e || byte(2) == 0x8f || (byte(2) >= 0xaa && byte(2) <= 0xae);
+// Controls, and what Unicode calls Bidi_Control.
+bool commands(char32_t c) {
+  const auto within = [c](char32_t first, char32_t last) { return c >= first && c <= last; };
+  return c < 0x20 || within(0x7F, 0x9F) || c == 0x61C || within(0x200E, 0x200F) ||
+         within(0x202A, 0x202E) || within(0x2066, 0x2069) || c == kBroken;
+}
+
+// `replacement` is called with each character that commands, and gives what stands for it.
+template <class Replacement>
+std::string harmless(std::string_view utf8, Replacement replacement) {
+  std::string text;
+  while (!utf8.empty()) {
+    const Character character = first_of(utf8);
+    utf8.remove_prefix(character.bytes.size());
+    if (commands(character.code_point)) {
+      text += replacement(character.code_point);
+    } else {
+      text += character.bytes;
+    }
   }
-  return byte(1) == 0x81 && byte(2) >= 0xa6 && byte(2) <= 0xa9;
+  return text;
 }
 
 }  // namespace
 
 std::string printable(std::string_view utf8, bool lines) {
-  std::string text;
-  for (std::size_t at = 0; at < utf8.size();) {
-    const std::string_view character = utf8.substr(at, length_at(utf8, at));
-    at += character.size();
-    const bool kept = lines && (character == "\n" || character == "\t");
-    text += !kept && commands(character) ? "?" : character;
-  }
-  return text;
+  return harmless(utf8, [lines](char32_t c) {
+    return lines && (c == '\n' || c == '\t') ? static_cast<char>(c) : '?';
+  });
+}
+
+std::string terminal_json(std::string_view json) {
+  return harmless(json,
+                  [](char32_t c) {
+                    return fmt::format("\\u{:04x}",
+                                       static_cast<std::uint32_t>(c == kBroken ? 0xFFFD : c));
+                  }) +
+         '\n';
 }
 
 std::string fitted(std::string_view utf8, std::size_t width) {
   std::size_t at = 0, count = 0;
-  for (; at < utf8.size() && count < width; ++count) at += length_at(utf8, at);
+  for (; at < utf8.size() && count < width; ++count) at += first_of(utf8.substr(at)).bytes.size();
   return fmt::format("{}{}", utf8.substr(0, at), std::string(width - count, ' '));
 }
 

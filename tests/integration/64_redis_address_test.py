@@ -44,6 +44,9 @@ def uses_all_of_it(restante):
     assert restante.api("/emails/alice/latest/raw").status == 200
     assert restante.api("/emails/alice/claim", method="POST").json()["subject"] == "one"
     assert restante.api("/emails/bob/latest?wait=1").status == 404  # subscribes
+    sizes = run(programs() / "restantectl", "-c", restante.directory / "restante.conf", "mailboxes",
+                env=environment()).stdout
+    assert "  alice\n" in sizes
     listed = run(programs() / "restantectl", "-c", restante.directory / "restante.conf", "inbox",
                  "alice", env=environment()).stdout
     assert "two" in listed

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: ISC
 # restantectl: it sees a worker that hangs, shows mail, and says clearly what is wrong.
+import base64
+import contextlib
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import subprocess
@@ -16,6 +19,7 @@ from testbed.certificates import Files, certificate
 from testbed.daemon import Restante
 from testbed.machine import IS_ROOT, new_directory
 from testbed.processes import environment
+from testbed.smtp import deliver
 from testbed.waiting import seconds, wait_until
 
 FINE, PROBLEM, USAGE, NOT_RUNNING = range(4)
@@ -104,6 +108,149 @@ def test_a_mailbox_is_listed_shown_and_emptied(restante):
     assert "no id" in ctl_of(restante, "show", "ctl", "12", status=PROBLEM)
 
 
+LARGE = "Subject: large\r\n\r\n" + random.Random(76).randbytes(100_000).hex("\n", 30) + "\r\n"
+
+
+@contextlib.contextmanager
+def empty_store(restante):
+    """No mailbox but those of the test."""
+    restante.redis.cli("FLUSHALL")
+    yield
+    restante.redis.cli("FLUSHALL")
+
+
+def usage(restante, *words):
+    """What `mailboxes` says, by mailbox in its order, and the total."""
+    found = json.loads(ctl_of(restante, "mailboxes", "--json", *words))
+    return {one["mailbox"]: one for one in found["mailboxes"]}, found["total"]
+
+
+def memory(restante):
+    """What Redis says of all its keys."""
+    return sum(int(restante.redis.cli("MEMORY", "USAGE", key, "SAMPLES", "0"))
+               for key in restante.redis.cli("KEYS", "*").split())
+
+
+def test_mailboxes_are_listed_by_what_they_take(restante):
+    with empty_store(restante):
+        assert usage(restante) == ({}, {"mailboxes": 0, "count": 0, "bytes": 0})
+        restante.send("large@example.com", LARGE)
+        for number in range(3):
+            restante.send("many@example.com", f"Subject: {number}\r\n\r\n")
+        restante.send("newest@example.com")
+        boxes, total = usage(restante)
+        assert list(boxes) == ["large", "many", "newest"]
+        assert [box["count"] for box in boxes.values()] == [1, 3, 1]
+        assert boxes["large"]["bytes"] > 100_000 > boxes["many"]["bytes"] > 300
+        assert sum(box["bytes"] for box in boxes.values()) == total["bytes"] == memory(restante)
+        assert total["mailboxes"] == 3 and total["count"] == 5
+        newest = restante.mails("newest")[0]["received_at"]
+        assert boxes["newest"]["newest"] == newest
+        assert list(usage(restante, "--sort", "count")[0])[0] == "many"
+        times = [box["newest"] for box in usage(restante, "--sort", "newest")[0].values()]
+        assert times == sorted(times, reverse=True)
+        assert list(usage(restante, "--limit", "2")[0]) == ["large", "many"]
+        head, first, more, last = ctl_of(restante, "mailboxes", "-n", "1").splitlines()
+        assert head.split() == ["COUNT", "BYTES", "NEWEST", "MAILBOX"]
+        assert first.split()[0] == "1" and first.split()[-1] == "large"
+        assert more == "There is more: -n 2"
+        assert last == f"in all: mailboxes 3, mails 5, bytes {total['bytes']}"
+
+
+def test_each_recipient_has_its_share_of_a_mail_that_is_stored_once(restante):
+    with empty_store(restante):
+        with restante.smtp() as client:
+            assert deliver(client, ["one@example.com", "two@example.com"], LARGE)[0] == 250
+        boxes, total = usage(restante)
+        assert boxes["one"]["bytes"] == boxes["two"]["bytes"] > 50_000
+        assert total["bytes"] == memory(restante) == sum(box["bytes"] for box in boxes.values())
+
+
+def test_a_mailbox_with_more_mail_than_is_looked_at_at_once_is_counted_as_a_whole(restante):
+    with empty_store(restante):
+        restante.redis.cli("EVAL", "for i = 1, 1234 do "
+                           "redis.call('XADD', 'inbox:{much}', i .. '-0', 's', 'x', 'z', 'y') end",
+                           "0")
+        box = usage(restante)[0]["much"]
+        assert (box["count"], box["newest"]) == (1234, 1)
+        assert ctl_of(restante, "clear", "much") == "removed 1234 mails\n"
+        assert restante.redis.cli("DBSIZE") == "0"
+
+
+def test_what_is_listed_names_that_mailbox_and_no_other(restante):
+    """Whoever fills mailboxes chooses their names: they neither command a shell or a terminal, nor are
+    taken for another mailbox."""
+    names = {'"$(reboot)"': "%24%28reboot%29", '"john doe"': "john%20doe", "a'b": "a%27b",
+             '"victim@example.com"': "victim%40example.com", "dot.ted+x_y=z-": "dot.ted+x_y=z-",
+             "j\u00fcrgen": "j\u00fcrgen", "x\u202ey": "x%E2%80%AEy", "-n": "%2Dn"}
+    with empty_store(restante):
+        restante.send("victim@example.com")
+        for local in names:
+            with restante.smtp() as client:
+                client.ehlo()
+                assert client.mail("b@example.org", ["SMTPUTF8"])[0] == 250
+                client.command_encoding = "utf-8"
+                assert client.docmd(f"RCPT TO:<{local}@example.com>")[0] == 250, local
+                assert client.data("Subject: x\r\n\r\n")[0] == 250
+        assert set(usage(restante)[0]) == {"victim", *names.values()}
+        for shown in names.values():
+            assert len(json.loads(ctl_of(restante, "inbox", "--json", shown))) == 1
+            assert ctl_of(restante, "clear", shown) == "removed 1 mail\n"
+        assert list(usage(restante)[0]) == ["victim"]
+        assert "is no name" in ctl_of(restante, "clear", "50%", status=PROBLEM)
+
+
+def test_mailboxes_of_several_domains_are_named_by_their_address():
+    with Restante(domain="example.com example.net", mailbox_domains="separate") as restante:
+        restante.send("alice@example.com")
+        restante.send("alice@example.net")
+        assert set(usage(restante)[0]) == {"alice@example.com", "alice@example.net"}
+        assert ctl_of(restante, "clear", "alice@example.net") == "removed 1 mail\n"
+        assert set(usage(restante)[0]) == {"alice@example.com"}
+
+
+def test_a_mailbox_is_emptied(restante):
+    with empty_store(restante):
+        for number in range(3):
+            restante.send("full@example.com", f"Subject: {number}\r\n\r\n")
+        restante.send("other@example.com")
+        claimed = restante.redis.cli("XRANGE", "inbox:{full}", "-", "+", "COUNT", "1").split()[0]
+        restante.redis.cli("HSET", "claimed:{full}", claimed, "9999999999999")
+        assert ctl_of(restante, "clear", "Full@example.com") == "removed 3 mails\n"
+        assert restante.mails("full") == [] and len(restante.mails("other")) == 1
+        assert ctl_of(restante, "clear", "full") == "removed 0 mails\n"
+
+
+@pytest.mark.parametrize("command", [("clear",), ("rm", "first")])
+def test_the_last_reference_to_a_mail_that_is_stored_once_takes_it_along(restante, command):
+    with empty_store(restante):
+        with restante.smtp() as client:
+            assert deliver(client, ["one@example.com", "two@example.com"], LARGE)[0] == 250
+        for user in ("one", "two"):
+            mail_id = restante.mails(user)[0]["id"]
+            words = [mail_id if word == "first" else word for word in command[1:]]
+            assert restante.redis.cli("KEYS", "frame:*")
+            ctl_of(restante, command[0], user, *words)
+        assert restante.redis.cli("KEYS", "frame:*") == ""
+
+
+def test_json_commands_no_terminal(restante):
+    """It has the same text, in characters that a terminal shows."""
+    subject = "\u202eevil\u202c \u0085 \u009b31m \u061c \u2066\x7f \u20ac"
+    encoded = base64.b64encode(subject.encode()).decode()
+    restante.send("terminal@example.com", f"Subject: =?utf-8?B?{encoded}?=\r\n"
+                  f"Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: base64"
+                  f"\r\n\r\n{encoded}\r\n")
+    by_api = restante.mails("terminal")[0]
+    for words in [("inbox", "terminal"), ("show", "terminal", "latest")]:
+        shown = ctl_of(restante, "--json", *words)
+        assert all(escape in shown for escape in ("\\u202e", "\\u009b", "\\u061c", "\u20ac"))
+        assert not re.search("[\0-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]",
+                             shown)
+        found = json.loads(shown)
+        assert (found[0] if "inbox" in words else found)["subject"] == by_api["subject"]
+
+
 def test_a_reload_tells_what_came_of_it():
     with Restante(drain_timeout="8s", **Files().settings()) as restante, \
             restante.dialogue() as client:
@@ -165,7 +312,8 @@ def test_what_does_not_run_and_what_is_wrong_usage_are_told_apart():
     assert done.returncode == NOT_RUNNING
     assert done.stderr == f"restantectl: restante does not run: no segment at {directory}/segment\n"
     for words in [(), ("frobnicate",), ("show", "alice"), ("inbox",), ("status", "now"), ("-x",),
-                  ("-c",), ("top", "-n", "none")]:
+                  ("-c",), ("top", "-n", "none"), ("clear",), ("mailboxes", "alice"),
+                  ("mailboxes", "--sort", "size"), ("mailboxes", "--limit", "0")]:
         done = ctl(*words)
         assert done.returncode == USAGE and done.stderr.startswith("restantectl: "), words
     assert ctl("-h").returncode == FINE
@@ -180,7 +328,7 @@ def test_who_may_not_look_hears_so(restante):
 
 
 def test_a_redis_that_is_away_is_told(restante):
-    for words in [("inbox", "alice"), ("show", "alice", "latest")]:
+    for words in [("inbox", "alice"), ("show", "alice", "latest"), ("clear", "alice"), ("mailboxes",)]:
         done = ctl("-o", "redis=unix:/nowhere/redis.sock", *words)
         assert done.returncode == PROBLEM
         assert "Redis at /nowhere/redis.sock is away" in done.stderr

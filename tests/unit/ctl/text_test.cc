@@ -26,9 +26,26 @@ TEST(control_characters_are_shown_as_question_marks) {
                {"\xe2\x80\xae"
                 "abc\xe2\x81\xa6",
                 "?abc?"},
-               {"cut \xe2\x82", "cut \xe2\x82"}};
+               {"\u061c|\u200f|\u2070", "?|?|\u2070"},
+               {"cut \xe2\x82", "cut ?"},
+               {"\x9b"
+                "31m \xc0\xaf",
+                "?31m ??"}};
   for (const auto& one : cases) assert_same(printable(Exact(one.text).view()), one.shown);
   assert_same(printable("a\tb\n\x1b", /*lines=*/true), "a\tb\n?");
+}
+
+TEST(json_for_a_terminal_has_no_control_characters) {
+  const struct {
+    const char *json, *shown;
+  } cases[] = {{R"(["\u001b \u00e4 €"])", R"(["\u001b \u00e4 €"])"},
+               {"\u202e\u2069\u0085\u061c", R"(\u202e\u2069\u0085\u061c)"},
+               {"\x1b\n\x7f", R"(\u001b\u000a\u007f)"},
+               {"\x9b \xf0\x9f\x98", R"(\ufffd \ufffd)"},
+               {"\U0001F600", "\U0001F600"}};
+  for (const auto& one : cases) {
+    assert_same(terminal_json(Exact(one.json).view()), std::string(one.shown) + "\n");
+  }
 }
 
 TEST(texts_fit_their_column) {
