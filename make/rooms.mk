@@ -27,7 +27,7 @@ USES_memory := base log
 USES_worker := base log net config memory
 LIBS_worker := libseccomp libsystemd
 SEES_worker := libevent
-DOORS_worker := context heartbeat landlock run_main sandbox sandbox_state
+DOORS_worker := client_log context heartbeat landlock run_main sandbox sandbox_state
 USES_redis  := base log net config memory
 LIBS_redis  := hiredis openssl $(REDIS_TLS)
 SEES_redis  := libevent
@@ -41,7 +41,7 @@ SEES_parser := libevent
 
 USES_smtpd/protocol := base net mail config
 BANS_smtpd/protocol := io
-DOORS_smtpd/protocol := client_table proxy_header release_memory session time_limits
+DOORS_smtpd/protocol := proxy_header release_memory session time_limits
 USES_smtpd := smtpd/protocol $(SHARED)
 LIBS_smtpd := openssl
 SEES_smtpd := libevent

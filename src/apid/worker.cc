@@ -32,6 +32,7 @@
 #include "shared/store/redis_reader.h"
 #include "shared/store/redis_watch.h"
 #include "shared/store/watch.h"
+#include "shared/worker/client_log.h"
 #include "shared/worker/heartbeat.h"
 #include "shared/worker/sandbox.h"
 
@@ -40,13 +41,15 @@ namespace {
 
 constexpr std::uint16_t kHttpsPort = 443;
 
-void log_request(const Request& request, unsigned status, std::chrono::microseconds took) {
-  log::info("api_request",
-            {{"method", request.method},
-             {"path", request.path},
-             {"status", status},
-             {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()},
-             {"ip", request.client.text}});
+void log_request(worker::ClientLog& log, const Request& request, const Response& response,
+                 std::chrono::microseconds took) {
+  log.info(request.client, "api_request",
+           {{"method", request.method},
+            {"path", request.path},
+            {"status", response.status},
+            {"ms", std::chrono::duration_cast<std::chrono::milliseconds>(took).count()},
+            {"key", response.key_fingerprint},
+            {"ip", request.client.text}});
 }
 
 void count_request(const memory::Counters& counters, const Request& request, unsigned status,
@@ -95,6 +98,9 @@ class Worker {
               .counters = counters_,
               .metrics = [&segment] { return metrics_text(segment); }},
              segment.api_rates()),
+        minutes_(segment.client_minutes()),
+        log_(minutes_, context.config),
+        trusted_(net::parse_ranges(context.config.client_trusted)),
         grace_over_(loop_.base(), [this] { loop_.stop(); }) {
     for (std::string& key : context.config.api_key) wipe(key);  // api_ has their hashes
   }
@@ -109,6 +115,7 @@ class Worker {
  private:
   void begin();
   [[nodiscard]] Result<void> start();
+  [[nodiscard]] std::optional<std::uint64_t> connections_of(const net::ClientAddress& client);
   [[nodiscard]] Handler api_handler();
   [[nodiscard]] Handler redirect_handler();
   [[nodiscard]] Result<void> add_server(const worker::NamedFd& listener);
@@ -126,6 +133,9 @@ class Worker {
   store::RedisWatch watch_;
   parser::Client mime_;
   Api api_;
+  memory::RateTable minutes_;
+  worker::ClientLog log_;
+  std::vector<net::AddressRange> trusted_;
   Result<void> started_;
   bool draining_ = false;
   std::size_t undrained_ = 0;
@@ -169,17 +179,41 @@ Handler Worker::redirect_handler() {
   };
 }
 
+// How many connections a client that connects may hold; nothing: not even this one.
+std::optional<std::uint64_t> Worker::connections_of(const net::ClientAddress& client) {
+  if (net::is_in(trusted_, client.text)) return 0;
+  const config::Config& config = context_.config;
+  const auto limit = static_cast<std::uint32_t>(config.api_client_connect_limit);
+  if (minutes_.admit("api " + client.rate_key, limit, monotonic_now()).admitted)
+    return config.api_client_connection_limit;
+  log_.info(client, "client_refused",
+            {{"ip", client.text}, {"reason", "api_client_connect_limit"}});
+  return {};
+}
+
 Result<void> Worker::add_server(const worker::NamedFd& listener) {
   const config::Config& config = context_.config;
   HttpServerOptions options{
       .connection_limit = connection_limit(config.api_connection_limit, context_.listeners.size()),
       .timeout = config.api_timeout,
+      .minimum_rate = config.api_minimum_rate,
       .certificate = {},
       .key = {},
+      .connections_of = {},
+      .too_many = {},
       .counters = counters_,
       .others_have_fewer = [this] {
         return board_.others_have_fewer(context_.board_slot, memory::Count::kHttpOpen);
       }};
+  if (listener.name != worker::fd_name::kHttpApi) {  // where the client is a proxy
+    options.connections_of = [this](const net::ClientAddress& client) {
+      return connections_of(client);
+    };
+    options.too_many = [this](const net::ClientAddress& client) {
+      log_.info(client, "client_refused",
+                {{"ip", client.text}, {"reason", "api_client_connection_limit"}});
+    };
+  }
   Handler handler;
   if (listener.name == worker::fd_name::kHttps) {
     if (context_.tls_pairs.empty()) {
@@ -201,9 +235,9 @@ Result<void> Worker::add_server(const worker::NamedFd& listener) {
   }
   Result<std::unique_ptr<HttpServer>> server = HttpServer::start(
       loop_.base(), listener.fd.get(), std::move(options), std::move(handler),
-      [this](const Request& request, unsigned status, std::chrono::microseconds took) {
-        count_request(counters_, request, status, took);
-        log_request(request, status, took);
+      [this](const Request& request, const Response& response, std::chrono::microseconds took) {
+        count_request(counters_, request, response.status, took);
+        log_request(log_, request, response, took);
       });
   if (!server) return std::unexpected(std::move(server).error());
   servers_.push_back(*std::move(server));

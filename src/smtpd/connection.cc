@@ -184,7 +184,8 @@ void Connection::continue_handshake() {
     case IoStatus::kWantsWrite:
       return watch(EV_WRITE);
     case IoStatus::kClosed:
-      log::info("tls_failed", {{"sid", id_}, {"ip", client_.text}, {"reason", stream_.fault()}});
+      services_.log.info(client_, "tls_failed",
+                         {{"sid", id_}, {"ip", client_.text}, {"reason", stream_.fault()}});
       return close("tls failed");
     case IoStatus::kDone:
       break;
@@ -322,12 +323,13 @@ void Connection::count_refusals() {
 
 void Connection::log_refusals() {
   for (const Refusal& refusal : session_.extract_refusals()) {
-    log::info("mail_refused", {{"sid", id_},
-                               {"ip", client_.text},
-                               {"from", refusal.from},
-                               {"command", refusal.command},
-                               {"reply", reply_row(refusal.reply).name},
-                               {"told", refusal.told}});
+    services_.log.info(client_, "mail_refused",
+                       {{"sid", id_},
+                        {"ip", client_.text},
+                        {"from", refusal.from},
+                        {"command", refusal.command},
+                        {"reply", reply_row(refusal.reply).name},
+                        {"told", refusal.told}});
   }
 }
 
@@ -340,25 +342,27 @@ void Connection::note_delivery(const DeliveryReport& report, std::chrono::micros
   }
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   for (const DeliveryReport::Stored& mail : report.stored) {
-    log::info("mail_stored", {{"sid", id_},
-                              {"ip", client_.text},
-                              {"from", report.from},
-                              {"to", mail.to},
-                              {"id", mail.id},
-                              {"bytes", report.bytes},
-                              {"parse_error", report.parse_error},
-                              {"bare_newlines", report.bare_newlines},
-                              {"ms", ms}});
+    services_.log.info(client_, "mail_stored",
+                       {{"sid", id_},
+                        {"ip", client_.text},
+                        {"from", report.from},
+                        {"to", mail.to},
+                        {"id", mail.id},
+                        {"bytes", report.bytes},
+                        {"parse_error", report.parse_error},
+                        {"bare_newlines", report.bare_newlines},
+                        {"ms", ms}});
   }
   if (report.reply != Reply::kOk) log_deferral(report.from, report.reply, report.reason);
 }
 
 void Connection::log_deferral(std::string_view from, Reply reply, std::string_view reason) const {
-  log::info("mail_deferred", {{"sid", id_},
-                              {"ip", client_.text},
-                              {"from", from},
-                              {"reply", reply_row(reply).name},
-                              {"reason", reason}});
+  services_.log.info(client_, "mail_deferred",
+                     {{"sid", id_},
+                      {"ip", client_.text},
+                      {"from", from},
+                      {"reply", reply_row(reply).name},
+                      {"reason", reason}});
 }
 
 void Connection::delivered(Reply reply) {
@@ -440,17 +444,18 @@ void Connection::close(std::string_view why) {
   client_slot_.reset();
   stream_.shut_down();
   const SessionCounts& counts = session_.counts();
-  log::info("client_closed", {{"sid", id_},
-                              {"ip", client_.text},
-                              {"helo", session_.helo()},
-                              {"tls", stream_.tls_info().version},
-                              {"commands", counts.commands},
-                              {"mails", counts.messages},
-                              {"rcpts", counts.recipients},
-                              {"refused", counts.refused},
-                              {"errors", counts.errors},
-                              {"reason", why},
-                              {"ms", (monotonic_now() - since_).count()}});
+  services_.log.info(client_, "client_closed",
+                     {{"sid", id_},
+                      {"ip", client_.text},
+                      {"helo", session_.helo()},
+                      {"tls", stream_.tls_info().version},
+                      {"commands", counts.commands},
+                      {"mails", counts.messages},
+                      {"rcpts", counts.recipients},
+                      {"refused", counts.refused},
+                      {"errors", counts.errors},
+                      {"reason", why},
+                      {"ms", (monotonic_now() - since_).count()}});
   gone_(*this);
 }
 

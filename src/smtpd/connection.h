@@ -15,10 +15,11 @@
 #include "shared/memory/scoreboard.h"
 #include "shared/net/address_range.h"
 #include "shared/net/client_address.h"
+#include "shared/net/client_table.h"
 #include "shared/net/event_loop.h"
+#include "shared/worker/client_log.h"
 #include "smtpd/client_budget.h"
 #include "smtpd/delivery.h"
-#include "smtpd/protocol/client_table.h"
 #include "smtpd/protocol/session.h"
 #include "smtpd/protocol/time_limits.h"
 #include "smtpd/tls.h"
@@ -35,8 +36,9 @@ struct Services {
   std::vector<net::AddressRange> trusted, blocked;
   const DurabilityMonitor& durability;
   Delivery& delivery;
-  ClientTable& clients;
+  net::ClientTable& clients;
   ClientBudget& budget;
+  worker::ClientLog& log;
   const memory::Counters& counters;
   std::span<char> buffer;         // for reading: used and emptied within one event
   std::function<void()> relieve;  // called when data_memory_limit has been passed
@@ -79,6 +81,11 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // Bytes of the messages that are arriving or being stored.
   [[nodiscard]] std::size_t holds() const { return counted_as_held_ + delivering_; }
+
+  // Connections that its client holds; 0 while that is not known.
+  [[nodiscard]] std::uint64_t held_by_client() const {
+    return client_slot_ ? client_slot_->of_client() : 0;
+  }
 
   [[nodiscard]] const std::string& id() const { return id_; }
   [[nodiscard]] const net::ClientAddress& client() const { return client_; }
@@ -148,7 +155,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::size_t delivering_ = 0;       // bytes of the message that is being stored
   std::string header_;               // what has come of the PROXY header
   std::string_view reason_;          // why it is closed, where the session does not know: a literal
-  std::optional<ClientTable::Slot> client_slot_;
+  std::optional<net::ClientTable::Slot> client_slot_;
   WaitLimit wait_limit_;
   std::chrono::milliseconds since_;
 };

@@ -106,6 +106,7 @@ Worker::Worker(worker::Context context, TlsContext tls, memory::Segment segment,
       mime_(loop_.base(), context_.parser_sockets(), context_.number, context_.config.mime_timeout,
             counters_),
       delivery_(mime_, writer_, durability_, context_.config.mailbox_naming()),
+      log_(segment_.client_minutes(), context_.config),
       budget_(segment_.client_minutes(), segment_.client_hours(), context_.config),
       buffer_(kBufferSize),
       services_{
@@ -120,6 +121,7 @@ Worker::Worker(worker::Context context, TlsContext tls, memory::Segment segment,
           delivery_,
           clients_,
           budget_,
+          log_,
           counters_,
           buffer_,
           [this] { relieve(); },
@@ -179,7 +181,7 @@ bool Worker::refuse_for_want_of_descriptors(int listener) {
   if (client.socket) {
     const net::ClientAddress address = net::describe_client(client.address());
     counters_.add(memory::Count::kSmtpTurnedAway);
-    log::info("client_refused", {{"ip", address.text}, {"reason", "out of descriptors"}});
+    log_.info(address, "client_refused", {{"ip", address.text}, {"reason", "out of descriptors"}});
     send_and_close(std::move(client.socket), Reply::kTooManyConnections);
   }
   spare_ = open_spare();
@@ -197,7 +199,7 @@ void Worker::arrive(const worker::NamedFd& listener, UniqueFd socket, const sock
             .is_balancer = listener.name == worker::fd_name::kSmtpProxy};
   if (peer.is_balancer && !net::is_in(balancers_, address)) {
     counters_.add(memory::Count::kSmtpTurnedAway);
-    return log::info("client_refused",
+    return log_.info(peer.address, "client_refused",
                      {{"ip", peer.address.text}, {"reason", "not in proxy_allow"}});
   }
   welcome(std::move(socket), std::move(peer));
@@ -206,7 +208,7 @@ void Worker::arrive(const worker::NamedFd& listener, UniqueFd socket, const sock
 void Worker::welcome(UniqueFd socket, Peer peer) {
   if (connections_.size() >= context_.config.smtp_connection_limit && !make_room()) {
     counters_.add(memory::Count::kSmtpTurnedAway);
-    log::info("client_refused", {{"ip", peer.address.text}, {"reason", kAtLimit}});
+    log_.info(peer.address, "client_refused", {{"ip", peer.address.text}, {"reason", kAtLimit}});
     return send_and_close(std::move(socket), Reply::kTooManyConnections);
   }
   std::string id = fmt::format("{:x}.{:x}", pid_, ++last_id_);
@@ -227,14 +229,17 @@ void Worker::connection_gone(Connection& connection) {
   if (leaving_) stop_when_empty();
 }
 
-// Those go who were silent longest: a client with mail is not silent for long.
+// Of those who were silent for a while they go whose client holds most connections, and of its
+// connections those that were silent longest: a client with mail is not silent for long.
 bool Worker::make_room() {
   const auto now = monotonic_now();
   if (now < look_for_room_) return false;
-  std::vector<std::pair<std::chrono::milliseconds, std::shared_ptr<Connection>>> silent;
+  using Rank = std::pair<std::uint64_t, std::chrono::milliseconds>;
+  std::vector<std::pair<Rank, std::shared_ptr<Connection>>> silent;
   for (const auto& [key, connection] : connections_) {
     const auto silence = connection->silence(now);
-    if (silence >= kSilence) silent.emplace_back(silence, connection);
+    if (silence >= kSilence)
+      silent.emplace_back(Rank{connection->held_by_client(), silence}, connection);
   }
   if (silent.empty()) {
     look_for_room_ = now + kLookAgainAfter;

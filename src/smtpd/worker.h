@@ -59,7 +59,7 @@ class Worker {
   TlsContext tls_;
   memory::Segment segment_;
   SessionSettings session_settings_;
-  ClientTable clients_;  // before all that may hold a connection to the end
+  net::ClientTable clients_;  // before all that may hold a connection to the end
   net::EventLoop loop_;
   memory::Counters counters_;
   worker::Heartbeat heartbeat_;
@@ -68,6 +68,7 @@ class Worker {
   store::RedisWriter writer_;
   parser::Client mime_;
   Delivery delivery_;
+  worker::ClientLog log_;
   ClientBudget budget_;
   std::vector<char> buffer_;
   Services services_;

@@ -238,7 +238,7 @@ def test_a_large_mail_goes_through_the_worker_in_pieces():
 def test_downloads_that_nobody_reads_take_bounded_memory():
     """Further ones are answered 503, until those who have begun have got theirs or gone."""
     data = noise(6 * MIB)
-    with Restante(apid_workers=1, api_rate_limit=0, download_memory_limit="32M") as restante:
+    with Restante(apid_workers=1, api_rate_limit=0, download_memory_limit="40M") as restante:
         restante.send("much@example.com", mail_with(("a.bin", "application/x-a", data)))
         path = "/emails/much/latest/attachments/1"
         with contextlib.ExitStack() as clients:

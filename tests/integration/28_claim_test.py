@@ -72,6 +72,23 @@ def test_only_mail_that_fits_is_claimed(restante):
     assert len(restante.api("/emails/fit?limit=1000").json()) == 149
 
 
+def test_a_claim_looks_at_so_many_mails_and_says_where_to_go_on(restante):
+    restante.redis.cli("EVAL", FILL, 1, "inbox:{fat}", 25_000)
+    restante.send("fat@example.com", "Subject: needle\r\n\r\nx\r\n")
+    query, answers = "?subject=needle", []
+    while True:
+        answers.append(claim(restante, "fat", query))
+        if answers[-1].status != 404:
+            break
+        told = re.fullmatch(r"none of the first 10000 messages fits; go on with after=(\d{19})",
+                            answers[-1].json()["error"])
+        query = f"?subject=needle&after={told[1]}"
+    assert [answer.status for answer in answers] == [404, 404, 200]
+    assert answers[-1].json()["subject"] == "needle"
+    restante.send("fat@example.com", "Subject: needle\r\n\r\nx\r\n")
+    assert claim(restante, "fat", "?subject=needle&wait=10").json()["subject"] == "needle"
+
+
 @pytest.mark.parametrize("query", ["", "?subject=big"])
 def test_a_mail_without_its_bodies_is_gone_for_a_claim_too(restante, query):
     """Redis may have freed them before the entry, by their age or for want of memory."""

@@ -153,7 +153,7 @@ def test_at_a_full_smtp_worker_who_is_silent_longest_makes_room():
         silent = restante.dialogue("127.0.0.2").greet()
         time.sleep(0.1)
         sending = restante.dialogue("127.0.0.4").greet().start_mail("alice@example.com")
-        others = [restante.dialogue("127.0.0.5").greet() for _ in range(2)]
+        others = [restante.dialogue(f"127.0.0.{number}").greet() for number in (5, 6)]
         time.sleep(0.3)  # who was silent for less is not cut
         with restante.smtp("127.0.0.3") as client:
             assert deliver(client, "alice@example.com")[0] == 250
@@ -161,6 +161,21 @@ def test_at_a_full_smtp_worker_who_is_silent_longest_makes_room():
         assert "reason=smtp_connection_limit" in restante.closing_line(silent)
         assert sending.say("Subject: slow\r\n\r\nHello.\r\n.") == 250
         for client in (silent, sending, *others):
+            client.close()
+
+
+def test_at_a_full_smtp_worker_who_has_most_connections_makes_room():
+    with Restante(smtpd_workers=1, smtp_connection_limit=4, smtp_client_connection_limit=0,
+                  smtp_tls="optional") as restante:
+        alone = restante.dialogue("127.0.0.2").greet()
+        time.sleep(0.1)
+        many = [restante.dialogue("127.0.0.5").greet() for _ in range(3)]
+        time.sleep(0.3)  # who was silent for less is not cut
+        with restante.smtp("127.0.0.3") as client:
+            assert deliver(client, "alice@example.com")[0] == 250
+        restante.log.wait_for("event=client_closed .*ip=127.0.0.5 .*reason=smtp_connection_limit")
+        assert alone.say("NOOP") == 250
+        for client in (alone, *many):
             client.close()
 
 

@@ -139,7 +139,7 @@ def test_long_lists_that_are_asked_for_at_once_are_not_all_in_the_memory_of_redi
 
 def test_lists_that_nobody_reads_take_bounded_memory():
     """Further ones are answered 503, until those who have begun have got theirs or gone."""
-    with Restante(apid_workers=1, download_memory_limit="20M") as restante:
+    with Restante(apid_workers=1, download_memory_limit="32M") as restante:
         for _ in range(2):
             restante.send("much@example.com", b"Subject: much\r\n\r\n" + lines(4 * MIB), sender="")
         with contextlib.ExitStack() as clients:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: ISC
 # The log in a file that is rotated under load, in syslog, on a full disk: no line torn, no mail held up.
+import hashlib
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ from testbed.api import KEY
 from testbed.build import run_restante
 from testbed.certificates import certificate
 from testbed.daemon import Restante
-from testbed.machine import IS_ROOT, UNPRIVILEGED, new_directory
+from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED, new_directory
 from testbed.processes import Lines
 from testbed.waiting import seconds, wait_until
 
@@ -286,3 +287,13 @@ def test_a_full_disk_holds_up_no_mail():
             restante.log.wait_for("event=mail_stored .*to=bob@")
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_long_value_is_cut_and_a_line_names_the_key():
+    with Restante() as restante:
+        restante.api("/" + "x" * 1000)
+        line, = restante.log.wait_for("event=api_request ")
+        name = hashlib.sha256(KEY.encode()).hexdigest()[:8]
+        assert re.search(rf' path=/x{{255}}\.\.\. status=404 ms=\d+ key={name} ip={LOCAL}$', line)
+        assert restante.api("/emails/a", key="wrong").status == 401
+        assert restante.log.wait_for('event=api_request .*status=401 .*key="" ')

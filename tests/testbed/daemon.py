@@ -46,6 +46,7 @@ class Restante:
             "smtp_client_message_limit": 0, "smtp_client_message_hour_limit": 0,
             "smtp_client_recipient_limit": 0, "smtp_client_recipient_hour_limit": 0,
             "smtp_client_size_limit": 0, "smtp_client_size_hour_limit": 0,
+            "client_log_limit": 0, "api_client_connection_limit": 0, "api_client_connect_limit": 0,
         } | ({"user": UNPRIVILEGED} if IS_ROOT else {}) | settings
         self.configuration = self.directory / "restante.conf"
         self.command = [*starter, self.programs() / "restante", "-c", self.configuration]

@@ -20,9 +20,9 @@ void add_rate_headers(Response& response, const memory::RateVerdict& verdict, st
 }
 
 // A large response takes room as a download does, because its client may read it slowly.
-void bound(Response& response, DownloadRoom& downloads) {
+void bound(Response& response, DownloadRoom& downloads, const DownloadRoom::Taker& taker) {
   if (response.body.size() <= kSmallResponse || response.place) return;
-  response.place = downloads.acquire(response.body.size());
+  response.place = downloads.acquire(response.body.size(), taker);
   if (!response.place)
     response = try_later("there is no room for this answer now, try again later");
 }
@@ -38,29 +38,32 @@ Api::Api(const config::Config& config, Backend backend, memory::RateTable rates)
       cors_(std::make_shared<Cors>(config.api_cors_origin)),
       gzip_(std::make_shared<Gzip>()) {}
 
-Responder Api::finishing(const Request& request, const Responder& respond) const {
-  return respond.with(
-      [downloads = services_.downloads, cors = cors_, origin = std::string(request.field("origin")),
-       gzip = gzip_,
-       packed = prefers_gzip(request.field("accept-encoding"))](Response& response) mutable {
-        bound(response, downloads);
-        cors->admit(response, origin);
-        gzip->encode(response, packed);
-      });
+Responder Api::finishing(const Request& request, std::string key_fingerprint,
+                         const Responder& respond) const {
+  return respond.with([downloads = services_.downloads, taker = DownloadRoom::Taker(request),
+                       cors = cors_, origin = std::string(request.field("origin")), gzip = gzip_,
+                       packed = prefers_gzip(request.field("accept-encoding")),
+                       key_fingerprint = std::move(key_fingerprint)](Response& response) mutable {
+    response.key_fingerprint = key_fingerprint;
+    bound(response, downloads, taker);
+    cors->admit(response, origin);
+    gzip->encode(response, packed);
+  });
 }
 
 // A right key is counted for itself, wherever it comes from. Everything else is counted for the
 // address of the client, so that others behind the same address do not lock out who has a key.
 void Api::handle(const Request& request, std::chrono::milliseconds now, const Responder& asker) {
-  const Responder respond = finishing(request, asker);
   if (net::is_in(blocked_, request.client.text)) {
-    return respond(refuse(403, "requests from {} are not accepted here", request.client.text));
+    return finishing(request, {}, asker)(
+        refuse(403, "requests from {} are not accepted here", request.client.text));
   }
   const Route route = find_route(all_routes(), request.method, request.path);
   const auto* match = std::get_if<RouteMatch>(&route);
   // Without a key nothing is said about paths and methods, except those that are for anyone.
   const Access access = match == nullptr ? Access::kWithKey : match->row->access;
   const std::optional<KnownKey> key = authenticator_.identify(request, access, now);
+  const Responder respond = finishing(request, key ? key->fingerprint : std::string(), asker);
   const std::uint64_t limit_set = services_.config.api_rate_limit;
   if (limit_set == 0 || access == Access::kAnyoneUncounted ||
       net::is_in(trusted_, request.client.text)) {

@@ -40,7 +40,8 @@ class Api {
 
  private:
   // Adds to each response what does not depend on the route: CORS, compression, bounded memory.
-  [[nodiscard]] Responder finishing(const Request& request, const Responder& respond) const;
+  [[nodiscard]] Responder finishing(const Request& request, std::string key_fingerprint,
+                                    const Responder& respond) const;
   // Checks all but the rate limit. `key` is the right key of the request, if it has one.
   void dispatch(const Request& request, const Route& route, const std::optional<KnownKey>& key,
                 std::chrono::milliseconds now, const Responder& respond);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include "apid/api/claim_handlers.h"
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -11,6 +12,18 @@
 #include "shared/mail/mailbox_name.h"
 
 namespace restante::apid {
+
+namespace {
+
+// A claim that waits looks at as many mails again after this time.
+constexpr std::chrono::milliseconds kNextScan{1'000};
+
+Response none_so_far(store::MailId last) {
+  return refuse(404, "none of the first {} messages fits; go on with after={}", store::kScanLimit,
+                last.text());
+}
+
+}  // namespace
 
 void claim_mail(Services& services, const Request& request, const RouteMatch& match,
                 const Responder& respond) {
@@ -23,10 +36,13 @@ void claim_mail(Services& services, const Request& request, const RouteMatch& ma
   const std::string key = mail::mailbox_key(*mailbox);
   // Mail that does not fit once never fits, but mail that others hold may be released.
   auto attempt = [&services, key, query = std::make_shared<store::ListQuery>(wanted->query),
-                  client = request.client.text](auto done) {
+                  client = request.client.text, waits = wanted->wait.count() > 0](auto done) {
     services.claims.claim(key, *query, [=, &services](Result<store::Claim> result) {
       if (!result) return done({.response = store_away(), .failed = true});
       if (result->none_until) query->after = result->none_until;
+      if (!result->claimed && result->has_more && !waits)
+        return done({.response = none_so_far(*result->none_until)});
+      if (!result->claimed && result->has_more) return done({.retry_in = kNextScan});
       if (!result->claimed) return done({.retry_in = result->free_in});
       const auto& [mail, lease] = *result->claimed;
       Response response = json_response(200, mail_json(mail));

@@ -77,11 +77,11 @@ void find_mail(Services& services, const Request& request, const RouteMatch& mat
 using WithRaw = std::function<void(RawReader&, const Responder& respond)>;
 void read_raw(Services& services, const Request& request, const RouteMatch& match,
               const Responder& asker, RawReader::Into into, WithRaw then) {
-  const auto read = [&services, into, then = std::move(then)](const std::string& mailbox,
-                                                              std::optional<store::MailId> id,
-                                                              const Responder& respond) {
-    const auto reader =
-        std::make_shared<RawReader>(services.config.message_size_limit, into, services.downloads);
+  const auto read = [&services, into, then = std::move(then), taker = DownloadRoom::Taker(request)](
+                        const std::string& mailbox, std::optional<store::MailId> id,
+                        const Responder& respond) {
+    const auto reader = std::make_shared<RawReader>(services.config.message_size_limit, into,
+                                                    services.downloads, taker);
     const auto append = [reader](const store::RawMail& mail, std::string_view piece) {
       return reader->append(mail, piece);
     };

@@ -27,6 +27,7 @@ struct RawReader::State {
   std::size_t limit;
   Into into;
   DownloadRoom& room;
+  DownloadRoom::Taker taker;
   store::FrameReader frames = {};
   Stage stage = Stage::kStart;
   store::RawMail mail = {};
@@ -77,7 +78,7 @@ RawReader::State::Stage RawReader::State::begin_raw() {
     skip = *size - *mail.size;
   }
   if (into == Into::kMemoryWhileSmall && *size < kSmall) return Stage::kReading;
-  reservation = room.acquire(*size);
+  reservation = room.acquire(*size, taker);
   if (!reservation) return Stage::kFull;
   file.reset(memfd_create("raw_mail", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   return file ? Stage::kReading : Stage::kNoRoom;
@@ -93,8 +94,12 @@ bool RawReader::State::keep(std::string_view content) {
   return true;
 }
 
-RawReader::RawReader(std::size_t message_size_limit, Into into, DownloadRoom& room)
-    : state_(new State{.limit = message_size_limit + kTraceHeader, .into = into, .room = room}) {}
+RawReader::RawReader(std::size_t message_size_limit, Into into, DownloadRoom& room,
+                     DownloadRoom::Taker taker)
+    : state_(new State{.limit = message_size_limit + kTraceHeader,
+                       .into = into,
+                       .room = room,
+                       .taker = std::move(taker)}) {}
 
 RawReader::~RawReader() = default;
 

@@ -23,8 +23,9 @@ class RawReader {
   };
 
   // `message_size_limit` in bytes; a stored mail may be 64 KiB larger, for its trace. A memfd
-  // reserves its size in `room`, which outlives the reader.
-  RawReader(std::size_t message_size_limit, Into into, DownloadRoom& room);
+  // reserves its size in `room`, which outlives the reader, for `taker`.
+  RawReader(std::size_t message_size_limit, Into into, DownloadRoom& room,
+            DownloadRoom::Taker taker);
   ~RawReader();
   RawReader(const RawReader&) = delete;
   RawReader& operator=(const RawReader&) = delete;

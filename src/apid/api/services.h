@@ -38,8 +38,7 @@ struct Services : Backend {
         config(configuration),
         downloads(config.download_memory_limit),
         settlements(base, claims, counters),
-        waits(base, watch, {.all = config.wait_limit, .per_key = config.wait_key_limit}, counters) {
-  }
+        waits(base, watch, wait_limits(config), counters) {}
 
   const config::Config& config;
   DownloadRoom downloads;

@@ -3,6 +3,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "shared/net/event_loop.h"
@@ -75,6 +76,13 @@ struct Waits::Held : std::enable_shared_from_this<Waits::Held> {
   bool trying = false, changed = false, has_tried = false, is_last = false, is_over = false;
   std::shared_ptr<Held> own;  // until it is over
 };
+
+WaitLimits wait_limits(const config::Config& config) {
+  const std::uint64_t port = std::max<std::uint64_t>(config.api_connection_limit * 3 / 4, 1);
+  const std::uint64_t all = std::min(config.wait_limit, port);
+  return {.all = all,
+          .per_key = std::min(config.wait_key_limit, std::max<std::uint64_t>(port / 2, 1))};
+}
 
 Waits::Waits(event_base* base, store::Watch& watch, WaitLimits limits, memory::Counters counters)
     : base_(base), watch_(watch), limits_(limits), counters_(std::move(counters)) {}

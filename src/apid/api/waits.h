@@ -14,6 +14,7 @@
 
 #include "apid/http/responder.h"
 #include "apid/http/response.h"
+#include "shared/config/config.h"
 #include "shared/memory/scoreboard.h"
 #include "shared/store/watch.h"
 
@@ -26,6 +27,10 @@ struct WaitLimits {
   std::size_t all = 0;      // in this worker
   std::size_t per_key = 0;  // … with one API key
 };
+
+// Those of the settings, but no more than three quarters of the connections of a port, and of these
+// half for one key: the rest is there for requests that do not wait.
+[[nodiscard]] WaitLimits wait_limits(const config::Config& config);
 
 class Waits {
  public:

@@ -10,6 +10,7 @@
 
 #include "apid/http/catching.h"
 #include "shared/base/clock.h"
+#include "shared/net/bytes_acked.h"
 
 namespace restante::apid {
 namespace {
@@ -19,15 +20,21 @@ using std::chrono::milliseconds;
 // For a request that is on its way when the drain begins (RFC 9112 section 9.6).
 constexpr milliseconds kIdleGrace{500};
 
+// Over which a client must read with the minimum rate.
+constexpr milliseconds kRateWindow{30'000};
+constexpr std::uint64_t kSmallBody = 64 * 1024;
+
 }  // namespace
 
-Connection::Connection(MHD_Connection* library, ServerContext& server, List::iterator position)
+Connection::Connection(MHD_Connection* library, ServerContext& server, List::iterator position,
+                       std::optional<net::ClientTable::Slot> slot)
     : library_(library),
       server_(server),
       position_(position),
       fd_(MHD_get_connection_info(library, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd),
       peer_(net::describe_client(
           MHD_get_connection_info(library, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr)),
+      slot_(std::move(slot)),
       deadline_(monotonic_now() + server.timeout),
       exchange_(*this, server, peer_) {
   if (!server.tls) return;
@@ -60,7 +67,30 @@ void Connection::end_exchange(bool sent) noexcept {
   deadline_ = monotonic_now() + (server_.draining ? kIdleGrace : server_.timeout);
 }
 
+void Connection::begin_sending(milliseconds now, std::uint64_t size, milliseconds limit) {
+  const std::uint64_t rate = server_.minimum_rate;
+  // A small response is over, one way or the other, before the first window is.
+  progress_ = {.time = now, .acked = size > kSmallBody ? net::bytes_acked(fd_).value_or(0) : 0};
+  if (limit.count() > 0) return wait_until(now + limit);
+  wait_until(rate == 0 ? milliseconds::max()
+                       : now + server_.timeout + milliseconds{size * 1000 / rate});
+}
+
+// The kernel acknowledges what it has room for, so a client that reads nothing makes some progress
+// in the first window and none in the next.
+bool Connection::reads_too_slowly(milliseconds now) {
+  const milliseconds window = now - progress_.time;
+  if (server_.minimum_rate == 0 || window < kRateWindow || !exchange_.waits_for_reader())
+    return false;
+  const auto acked = net::bytes_acked(fd_);
+  if (!acked) return false;  // a local proxy on a Unix socket
+  const std::uint64_t came = *acked - progress_.acked;
+  progress_ = {.time = now, .acked = *acked};
+  return came < server_.minimum_rate * static_cast<std::uint64_t>(window.count()) / 1000;
+}
+
 void Connection::enforce_deadline(milliseconds now) {
+  if (reads_too_slowly(now)) return shut_down();
   if (now < deadline_) return;
   if (exchange_.waits_for_handler()) return exchange_.time_out();
   deadline_ = now + server_.timeout;

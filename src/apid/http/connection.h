@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <list>
 #include <memory>
 #include <optional>
@@ -11,6 +12,7 @@
 #include "apid/http/server_context.h"
 #include "apid/http/tls_transport.h"
 #include "shared/net/client_address.h"
+#include "shared/net/client_table.h"
 #include "shared/net/event_loop.h"
 
 struct MHD_Connection;
@@ -25,8 +27,9 @@ class Connection {
   using List = std::list<std::shared_ptr<Connection>>;
 
   // `position` is where the server's list has, or will have, this connection. `server` outlives it.
-  // The client has the server's timeout for its first request.
-  Connection(MHD_Connection* library, ServerContext& server, List::iterator position);
+  // `slot` is the client's. The client has the server's timeout for its first request.
+  Connection(MHD_Connection* library, ServerContext& server, List::iterator position,
+             std::optional<net::ClientTable::Slot> slot);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -44,6 +47,10 @@ class Connection {
   [[nodiscard]] bool can_be_cut() const { return !is_cut_ && exchange_.waits_for_client(); }
   void cut();
   [[nodiscard]] bool is_cut() const { return is_cut_; }
+  // Connections that its client holds.
+  [[nodiscard]] std::int64_t held_by_client() const {
+    return slot_ ? static_cast<std::int64_t>(slot_->of_client()) : 0;
+  }
   // Closes the connection in half a second if it is idle. Asks the handler to answer a held request
   // now, and ends a stream.
   void drain(std::chrono::milliseconds now);
@@ -64,6 +71,10 @@ class Connection {
   // A time of monotonic_now(), at which enforce_deadline() acts.
   [[nodiscard]] std::chrono::milliseconds deadline() const { return deadline_; }
   void wait_until(std::chrono::milliseconds deadline) { deadline_ = deadline; }
+  // A response with a body of `size` bytes is being sent. It has `limit` if that is not 0, or else
+  // as much time as a client with the minimum rate needs.
+  void begin_sending(std::chrono::milliseconds now, std::uint64_t size,
+                     std::chrono::milliseconds limit);
   // The library neither reads nor writes a suspended connection, and does not see its end.
   void suspend();
   void resume();  // does nothing if the connection is not suspended
@@ -71,12 +82,20 @@ class Connection {
   void shut_down();
 
  private:
+  [[nodiscard]] bool reads_too_slowly(std::chrono::milliseconds now);
+
   MHD_Connection* library_;
   ServerContext& server_;
   List::iterator position_;
   int fd_;
   net::ClientAddress peer_;
+  std::optional<net::ClientTable::Slot> slot_;
   std::chrono::milliseconds deadline_;
+  // The last look at how fast the client reads a response.
+  struct Progress {
+    std::chrono::milliseconds time{};
+    std::uint64_t acked = 0;
+  } progress_;
   bool is_suspended_ = false, is_cut_ = false, is_starving_ = false;
   bool has_answered_ = false;  // a request
   Exchange exchange_;

@@ -19,7 +19,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::uint64_t kSlowestReader = 16 * 1024;  // bytes a second that a client must read
 // Whether the library splits a head in place. See RequestHead::finish().
 constexpr bool kSplitsInPlace = MHD_VERSION < 0x00097701;
 // What the kernel may hold of a stream that the client has not received. By default these are
@@ -174,9 +173,8 @@ bool Exchange::send() {
   place_ = std::move(from.place);
   stream_ = from.stream;
   const milliseconds now = monotonic_now();
-  const milliseconds by_size = server_.timeout + milliseconds{size * 1000 / kSlowestReader};
-  connection_.wait_until(now + (from.send_limit.count() > 0 ? from.send_limit : by_size));
-  server_.observer(request_, status, precise_now() - begun_at_);
+  connection_.begin_sending(now, size, from.send_limit);
+  server_.observer(request_, from, precise_now() - begun_at_);
   if (stream_) begin_stream();
   if (!stream_ && !receipt_) hangup_.reset();  // the client may close its half now
   TlsTransport* const tls = connection_.tls();

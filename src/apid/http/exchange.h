@@ -47,6 +47,9 @@ class Exchange {
     return (stage_ == Stage::kReading || stage_ == Stage::kSending) && !stream_;
   }
 
+  // The client has to read a response that is not a stream.
+  [[nodiscard]] bool waits_for_reader() const { return stage_ == Stage::kSending && !stream_; }
+
   // Answers with 503 in place of the handler.
   void time_out();
   // Asks the handler to answer a held request now, and ends a stream.

@@ -51,6 +51,7 @@ struct Response {
   std::shared_ptr<Receipt> receipt = {};    // optional
   std::shared_ptr<void> place = {};         // released when the response was sent or discarded
   std::chrono::milliseconds send_limit{0};  // time for sending it; 0: by its size
+  std::string key_fingerprint = {};  // of the API key that the request had; empty: no right one
 };
 
 // A JSON response with the headers that every JSON response has.

@@ -154,6 +154,7 @@ HttpServer::HttpServer(event_base* base, HttpServerOptions options, Handler hand
     : options_(std::move(options)),
       context_{.base = base,
                .timeout = options_.timeout,
+               .minimum_rate = options_.minimum_rate,
                .tls = !options_.certificate.empty(),
                .client_of = std::move(options_.client_of),
                .handler = std::move(handler),
@@ -216,10 +217,23 @@ void HttpServer::accept_some() {
       if (is_full) stop_listening(kFullFor);
       return;
     }
+    arriving_ = admit(net::describe_client(client.address()));
+    if (!arriving_) continue;
     // The library closes a socket that it refuses.
     MHD_add_connection(library_.get(), client.socket.release(), client.address(), client.size);
+    arriving_.reset();
     if (gives_way()) return;
   }
+}
+
+// A client that is refused hears nothing: before the handshake no response could be read.
+std::optional<net::ClientTable::Slot> HttpServer::admit(const net::ClientAddress& client) {
+  std::optional<std::uint64_t> limit = 0;
+  if (options_.connections_of) limit = options_.connections_of(client);
+  auto slot = limit ? clients_.admit(client.rate_key, *limit) : std::nullopt;
+  if (!slot) options_.counters.add(memory::Count::kHttpTurnedAway);
+  if (!slot && limit && options_.too_many) options_.too_many(client);
+  return slot;
 }
 
 HttpServer::~HttpServer() {
@@ -254,8 +268,9 @@ void HttpServer::sweep() {
 
 unsigned HttpServer::library_limit() const { return options_.connection_limit + kSpare; }
 
-// Cuts the clients that the server has waited for longest: a client with an honest request has sent
-// it long before. A client that waits for the server, or reads a stream, is not cut.
+// Cuts connections of the client that holds most of them, and of its connections those that the
+// server has waited for longest: a client with an honest request has sent it long before. A
+// connection that waits for the server, or on which a stream is read, is not cut.
 void HttpServer::make_room() {
   std::vector<Connection*> slow;
   for (const auto& connection : connections_) {
@@ -263,7 +278,9 @@ void HttpServer::make_room() {
   }
   const std::size_t count = std::min(slow.size(), options_.connection_limit / kShareCut + 1);
   const auto last = slow.begin() + static_cast<std::ptrdiff_t>(count);
-  std::ranges::nth_element(slow, last, {}, &Connection::deadline);
+  std::ranges::nth_element(slow, last, {}, [](const Connection* connection) {
+    return std::pair(-connection->held_by_client(), connection->deadline());
+  });
   for (auto connection = slow.begin(); connection != last; ++connection) {
     (*connection)->cut();
     ++cut_;
@@ -284,7 +301,8 @@ void HttpServer::drain(std::function<void()> drained) {
 // session, nothing may fail.
 void HttpServer::add_connection(MHD_Connection* library, void** context) {
   Connection::List added(1);
-  added.front() = std::make_shared<Connection>(library, context_, added.begin());
+  added.front() =
+      std::make_shared<Connection>(library, context_, added.begin(), std::move(arriving_));
   *context = added.front().get();
   connections_.splice(connections_.begin(), added);
   options_.counters.add(memory::Count::kHttpAccepted);

@@ -7,12 +7,15 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "apid/http/responder.h"
 #include "apid/http/server_context.h"
 #include "shared/base/error.h"
 #include "shared/memory/scoreboard.h"
+#include "shared/net/client_address.h"
+#include "shared/net/client_table.h"
 #include "shared/net/event_loop.h"
 
 struct MHD_Connection;
@@ -23,12 +26,19 @@ namespace restante::apid {
 class Connection;
 
 struct HttpServerOptions {
-  unsigned connection_limit = 0;  // above it the slowest clients are cut
+  unsigned connection_limit = 0;  // above it connections are cut: see make_room()
   // For a whole request to arrive, again for the handler to answer, and again for sending the
-  // response, which has one second more for each 16 KiB of its body.
+  // response, which has more time for its body, by `minimum_rate`.
   std::chrono::milliseconds timeout{};
+  // Bytes a second that a client must read of a response, on the average of 30 seconds; 0: any.
+  std::uint64_t minimum_rate = 0;
   std::string certificate, key;  // PEM; both empty: plain HTTP
   ClientOf client_of = {};       // behind a proxy; empty: X-Forwarded-For has no meaning
+  // How many connections a client may hold, 0: any number; nothing: its new one is refused. Called
+  // once for each that comes. Empty: there is no limit.
+  std::function<std::optional<std::uint64_t>(const net::ClientAddress&)> connections_of = {};
+  // Called when a client that holds so many is refused. May be empty.
+  std::function<void(const net::ClientAddress&)> too_many = {};
   memory::Counters counters = {};
   // Whether another worker has fewer clients. Empty: there is no other worker.
   std::function<bool()> others_have_fewer = {};
@@ -75,6 +85,7 @@ class HttpServer {
   void accept_some();
   void run();
   void sweep();
+  [[nodiscard]] std::optional<net::ClientTable::Slot> admit(const net::ClientAddress& client);
   [[nodiscard]] unsigned library_limit() const;
   void make_room();
   void add_connection(MHD_Connection* library, void** context);
@@ -82,6 +93,8 @@ class HttpServer {
 
   HttpServerOptions options_;
   ServerContext context_;
+  net::ClientTable clients_;
+  std::optional<net::ClientTable::Slot> arriving_;  // of the connection that the library is given
   std::list<std::shared_ptr<Connection>> connections_;
   std::size_t cut_ = 0;         // of them: shut down to make room, and not closed yet
   std::string last_complaint_;  // of the library

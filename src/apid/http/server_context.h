@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string_view>
 #include <vector>
@@ -18,7 +19,7 @@ class Connection;
 // Called once for each request that is answered, when the sending of its response begins. `took` is
 // the time since the request's first line came.
 using Observer =
-    std::function<void(const Request&, unsigned status, std::chrono::microseconds took)>;
+    std::function<void(const Request&, const Response&, std::chrono::microseconds took)>;
 
 // Finds out whom a request comes from that a proxy may have passed on: `peer` is the client of the
 // connection, `forwarded` the X-Forwarded-For field of the request.
@@ -29,6 +30,7 @@ using ClientOf =
 struct ServerContext {
   event_base* base;
   std::chrono::milliseconds timeout;
+  std::uint64_t minimum_rate;  // bytes a second that a client must read; 0: any
   bool tls;
   ClientOf client_of;  // may be empty: then the peer is the client
   Handler handler;

@@ -127,7 +127,8 @@ std::string make_line(const Sink& out, Level level, std::string_view event, Fiel
   std::string text;
   text.reserve(256);
   fmt::format_to(std::back_inserter(text), "event={}", event);
-  for (const Field& field : fields) field.append_to(text);
+  const std::size_t limit = level >= Level::kInfo ? kValueLimit : std::string_view::npos;
+  for (const Field& field : fields) field.append_to(text, limit);
   const Event made{.level = level,
                    .program = out.program,
                    .pid = out.pid,
@@ -155,28 +156,35 @@ void put_out_held(Sink& out) {
 }
 
 // Held lines never are more than a pipe takes whole.
-void write_line(Level level, std::string_view event, Fields fields) {
+std::size_t write_line(Level level, std::string_view event, Fields fields) {
   Sink& out = sink();
-  if (level > out.least_important) return;
+  if (level > out.least_important) return 0;
   std::string line = make_line(out, level, event, fields);
+  const std::size_t size = line.size();
   const bool can_wait =
       out.holds && level >= Level::kInfo && out.destination != Destination::kSyslog;
   if (!can_wait || out.held.size() + line.size() > PIPE_BUF) put_out_held(out);
-  if (!can_wait || line.size() > PIPE_BUF) return put_out_counted(out, std::move(line), 1);
-  out.held += line;
-  ++out.held_count;
+  if (!can_wait || size > PIPE_BUF) {
+    put_out_counted(out, std::move(line), 1);
+  } else {
+    out.held += line;
+    ++out.held_count;
+  }
+  return size;
 }
 
 }  // namespace
 
-void Field::append_to(std::string& line) const {
+void Field::append_to(std::string& line, std::size_t limit) const {
   line += ' ';
   line += key_;
   line += '=';
   if (is_number_) {
     fmt::format_to(std::back_inserter(line), "{}", number_);
-  } else {
+  } else if (text_.size() <= limit) {
     append_quoted(line, text_);
+  } else {
+    append_quoted(line, std::string(text_.substr(0, limit)) + "...");
   }
 }
 
@@ -228,7 +236,9 @@ void to_file(UniqueFd reader) {
 void hold() { sink().holds = true; }
 void flush() { put_out_held(sink()); }
 
-void write(Level level, std::string_view event, Fields fields) { write_line(level, event, fields); }
+std::size_t write(Level level, std::string_view event, Fields fields) {
+  return write_line(level, event, fields);
+}
 void error(std::string_view event, Fields fields) { write_line(Level::kError, event, fields); }
 void warning(std::string_view event, Fields fields) { write_line(Level::kWarning, event, fields); }
 void notice(std::string_view event, Fields fields) { write_line(Level::kNotice, event, fields); }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <string>
@@ -21,6 +22,10 @@ enum class Level : std::uint8_t {
   kDebug = 7,    // the dialogue
 };
 
+// Octets of a value that a line of kInfo or kDebug has at most; of a longer one the beginning and
+// "...". Those lines have what clients sent.
+inline constexpr std::size_t kValueLimit = 256;
+
 // One key=value. A value that is text is quoted and escaped as needed, so that nothing that a
 // client sent can break a line or look like another field. Keeps a view: the value must outlive the
 // call.
@@ -33,7 +38,8 @@ class Field {
   constexpr Field(std::string_view key, T number)
       : key_(key), number_(static_cast<std::int64_t>(number)), is_number_(true) {}
 
-  void append_to(std::string& line) const;
+  // Of a text at most `limit` octets.
+  void append_to(std::string& line, std::size_t limit) const;
 
  private:
   std::string_view key_;
@@ -65,8 +71,8 @@ void to_file(UniqueFd reader);  // to the SharedFile of which this is the readin
 void hold();
 void flush();
 
-// Writes one event, if its level is one that is wanted.
-void write(Level level, std::string_view event, Fields fields = {});
+// Writes one event, if its level is one that is wanted. Returns the bytes of its line.
+std::size_t write(Level level, std::string_view event, Fields fields = {});
 void error(std::string_view event, Fields fields = {});
 void warning(std::string_view event, Fields fields = {});
 void notice(std::string_view event, Fields fields = {});

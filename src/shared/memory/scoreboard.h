@@ -36,6 +36,7 @@ enum class Count : std::uint8_t {
   kTlsDone,
   kTlsFailed,
   kHttpAccepted,
+  kHttpTurnedAway,
   kApi2xx,
   kApi3xx,
   kApi4xx,
@@ -50,7 +51,7 @@ enum class Count : std::uint8_t {
   kApiWaiting,
   kApiStreams,
 };
-inline constexpr std::size_t kCounts = 24;
+inline constexpr std::size_t kCounts = 25;
 
 enum class CountType : std::uint8_t { kCounter, kGauge };
 

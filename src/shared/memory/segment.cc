@@ -22,6 +22,7 @@ constexpr std::uint64_t kLayoutVersion = 5;
 constexpr std::size_t kRateWords = std::size_t{1} << 20;
 
 using RateWords = std::array<RateTable::Word, kRateWords>;
+using ClientWords = std::array<RateTable::Word, kRateWords / 4>;  // four words a client
 
 struct flock whole_file() {
   struct flock lock{};
@@ -38,8 +39,8 @@ struct Segment::Layout {
   alignas(64) ScoreMemory score;
   alignas(64) RateWords smtp_words;
   alignas(64) RateWords api_words;
-  alignas(64) RateWords minute_words;
-  alignas(64) RateWords hour_words;
+  alignas(64) ClientWords minute_words;
+  alignas(64) ClientWords hour_words;
 };
 
 Segment::Segment(Layout* layout) : layout_(layout), header_(layout->header) {}

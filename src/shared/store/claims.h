@@ -29,6 +29,7 @@ struct Claim {
   std::optional<std::chrono::milliseconds> free_in;
   // No mail up to this id fits; the next claim may give it as `after`.
   std::optional<MailId> none_until = {};
+  bool has_more = false;  // behind none_until: 10,000 mails were looked at, and that is the most
 };
 
 class Claims {

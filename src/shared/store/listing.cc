@@ -17,8 +17,8 @@ namespace {
 
 // What one mail in a list is assumed to need, in bytes.
 constexpr std::size_t kEntry = kSmallBodies + kSmallFrame + 1024;
-// A query with `fits` looks at so many mails at most, and reads so many at a time.
-constexpr std::size_t kScanLimit = 10'000, kScanBatch = 100;
+// A query with `fits` reads so many mails at a time.
+constexpr std::size_t kScanBatch = 100;
 
 // The end of a range that excludes `id`. For Redis "(0-0" is an error; there is no mail 0-0.
 std::string newest_before(MailId id) { return (id == MailId{} ? "" : "(") + id.stream_id(); }
@@ -42,7 +42,7 @@ struct Listing {
   std::vector<Large> large;
   std::uint64_t large_bytes = 0;
   ReadBudget::Reservation room;  // for the batches of the stream
-  std::size_t bytes = 0, looked_at = 0, missing = 0;
+  std::size_t bytes = 0, missing = 0;
   std::optional<Error> error;
 
   // One mail more than the limit shows whether there is another page.
@@ -70,9 +70,9 @@ void Listing::read(const std::shared_ptr<Listing>& work) {
           last = entry->id;
           work->page.newest = std::max(work->page.newest, last);
         }
-        work->looked_at += reply->size();
+        work->page.looked_at += reply->size();
         if (!work->query.fits || !last || reply->size() < kScanBatch) return fetch_bodies(work);
-        if (work->looked_at >= kScanLimit) {
+        if (work->page.looked_at >= kScanLimit) {
           work->page.next = last;
           return fetch_bodies(work);
         }

@@ -54,7 +54,11 @@ struct Page {
   // To read the next page, which may be empty, give this as `before` (oldest first: as `after`).
   std::optional<MailId> next;
   std::optional<MailId> newest;  // of all mail that was looked at, whether it fitted or not
+  std::size_t looked_at = 0;     // mails
 };
+
+// So many mails of a mailbox are tried with a filter at most, for one request.
+inline constexpr std::size_t kScanLimit = 10'000;
 
 class Reader {
  public:
@@ -66,7 +70,7 @@ class Reader {
   // Succeeds if Redis answers now.
   virtual void ping(std::function<void(Result<void>)> done) = 0;
 
-  // A query with `fits` looks at 10,000 mails at most; the page then has `next`.
+  // A query with `fits` looks at kScanLimit mails at most; the page then has `next`.
   virtual void list(std::string_view mailbox, const ListQuery& query,
                     std::function<void(Result<Page>)> done) = 0;
 

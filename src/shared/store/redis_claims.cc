@@ -41,6 +41,7 @@ struct Claiming {
   std::optional<milliseconds> free_in;
   std::optional<MailId> none_until = {};
   Page page = {};  // whose mails are tried
+  std::size_t looked_at = 0;
   bool has_fitted = false;
 
   static void find(const std::shared_ptr<Claiming>& work);
@@ -57,6 +58,7 @@ void Claiming::find(const std::shared_ptr<Claiming>& work) {
   list_mail(work->resources, work->mailbox, work->query, [work](Result<Page> page) {
     if (!page) return work->done(std::unexpected(page.error()));
     work->page = *std::move(page);
+    work->looked_at += work->page.looked_at;
     work->has_fitted |= !work->page.mails.empty();
     if (!work->has_fitted && work->page.newest) work->none_until = work->page.newest;
     if (!work->page.mails.empty()) return attempt(work);
@@ -108,7 +110,9 @@ void Claiming::succeed(MailId id, std::string_view summary, std::string_view fra
 }
 
 void Claiming::go_on(const std::shared_ptr<Claiming>& work) {
-  if (!work->page.next) return work->done(Claim{{}, work->free_in, work->none_until});
+  const bool has_more = work->page.next && work->none_until && work->looked_at >= kScanLimit;
+  if (!work->page.next || has_more)
+    return work->done(Claim{{}, work->free_in, work->none_until, has_more});
   work->query.after = work->page.next;
   find(work);
 }

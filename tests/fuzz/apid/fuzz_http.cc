@@ -159,8 +159,8 @@ class Server {
           if (request.api_key == kKey) ++asked_with_key;
           api_.handle(request, monotonic_now(), respond);
         },
-        [this](const Request& request, unsigned status, std::chrono::microseconds) {
-          answered.emplace_back(request.method, status);
+        [this](const Request& request, const Response& response, std::chrono::microseconds) {
+          answered.emplace_back(request.method, response.status);
         });
     if (!started) complain("no server", started.error().what);
     server_ = *std::move(started);

@@ -76,7 +76,7 @@ class Recorder : public ProcessActions {
   }
   void write_log(log::Level level, std::string_view event, log::Fields fields) override {
     std::string text;
-    for (const log::Field& field : fields) field.append_to(text);
+    for (const log::Field& field : fields) field.append_to(text, log::kValueLimit);
     add("{} {}{}",
         level == log::Level::kError    ? "error"
         : level == log::Level::kNotice ? "notice"

@@ -2,7 +2,9 @@
 // What is taken for the compressed form of a mail, and how much memory it may ask for.
 #include "apid/api/raw_mail.h"
 
+#include <memory>
 #include <string>
+#include <vector>
 #include <string_view>
 
 #include "shared/base/file.h"
@@ -33,12 +35,19 @@ struct Read {
   std::size_t pieces = 0;  // that it wanted
 };
 
+DownloadRoom::Taker taker(std::string_view client = "192.0.2.1", std::string_view key = "a") {
+  Request request;
+  request.client.rate_key = client;
+  request.api_key = key;
+  return DownloadRoom::Taker(request);
+}
+
 // What comes of a frame that is given in pieces of `size` bytes.
 Read read_frame(std::string_view frame, std::size_t limit, std::size_t size = SIZE_MAX,
                 RawReader::Into into = RawReader::Into::kMemoryWhileSmall,
                 std::optional<std::uint64_t> mail_size = {}) {
   DownloadRoom room(SIZE_MAX);
-  RawReader reader(limit, into, room);
+  RawReader reader(limit, into, room, taker());
   Read read;
   bool more = true;
   for (std::size_t at = 0; more && at < frame.size(); ++read.pieces) {
@@ -143,23 +152,41 @@ TEST(what_is_no_whole_frame_is_none) {
 
 TEST(room_is_taken_until_an_answer_goes) {
   DownloadRoom room(1000);
-  auto only = room.acquire(5000);  // the only one always has room
+  auto only = room.acquire(5000, taker());  // the only one always has room
   assert_non_null(only.get());
-  assert_null(room.acquire(1).get());
+  assert_null(room.acquire(1, taker("192.0.2.2", "b")).get());
   only.reset();
-  const auto first = room.acquire(600);
+  const auto first = room.acquire(400, taker());
   assert_non_null(first.get());
-  assert_null(room.acquire(401).get());
-  assert_null(room.acquire(UINT64_MAX).get());
-  assert_non_null(room.acquire(400).get());
+  assert_null(room.acquire(601, taker("192.0.2.2", "b")).get());
+  assert_null(room.acquire(UINT64_MAX, taker("192.0.2.2", "b")).get());
+  assert_non_null(room.acquire(300, taker("192.0.2.2", "b")).get());
+}
+
+TEST(one_client_takes_three_quarters_of_the_room_and_one_key_eight_ninths) {
+  DownloadRoom room(3600);
+  std::vector<std::shared_ptr<void>> held;
+  const auto take = [&](std::uint64_t bytes, const DownloadRoom::Taker& who) {
+    std::uint64_t taken = 0;
+    while (auto one = room.acquire(bytes, who)) held.push_back(std::move(one)), taken += bytes;
+    return taken;
+  };
+  assert_int_equal(take(50, taker("192.0.2.1", "a")), 2700);
+  assert_int_equal(take(50, taker("192.0.2.2", "a")), 500);  // with the same key
+  assert_int_equal(take(50, taker("192.0.2.3", "a")), 0);
+  assert_int_equal(take(50, taker("192.0.2.1", "b")), 0);  // with another key
+  assert_int_equal(take(50, taker("192.0.2.3", "b")), 300);
+  held.clear();
+  assert_int_equal(take(50, taker("192.0.2.3", "b")), 2700);
 }
 
 TEST(what_has_no_room_is_not_read) {
   const std::string frame = compressed(std::string(100'000, 'x'));
   DownloadRoom room(150'000);
-  RawReader first(200'000, RawReader::Into::kMemoryWhileSmall, room);
-  RawReader second(200'000, RawReader::Into::kMemoryWhileSmall, room);
-  RawReader third(200'000, RawReader::Into::kMemoryWhileSmall, room);
+  using enum RawReader::Into;
+  RawReader first(200'000, kMemoryWhileSmall, room, taker());
+  RawReader second(200'000, kMemoryWhileSmall, room, taker());
+  RawReader third(200'000, kMemoryWhileSmall, room, taker());
   assert_false(first.append({}, frame));
   assert_false(second.append({}, frame));
   assert_int_equal(second.finish().status, 503);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: ISC
 // Places of clients: so many each, given back at the end, and nothing left behind.
-#include "smtpd/protocol/client_table.h"
+#include "shared/net/client_table.h"
 
 #include <vector>
 
@@ -8,7 +8,7 @@
 
 namespace {
 
-using namespace restante::smtpd;
+using namespace restante::net;
 
 // The places that a client gets when it asks so many times.
 std::vector<ClientTable::Slot> take(ClientTable& table, std::string_view client, int times,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: ISC
-#include "smtpd/protocol/client_table.h"
+#include "shared/net/client_table.h"
 
 #include <utility>
 
-namespace restante::smtpd {
+namespace restante::net {
 
 ClientTable::Slot::Slot(Slot&& other) noexcept
     : counts_(std::exchange(other.counts_, nullptr)), mine_(other.mine_) {}
@@ -26,4 +26,4 @@ std::optional<ClientTable::Slot> ClientTable::admit(std::string_view key, std::u
   return Slot(counts_, found);
 }
 
-}  // namespace restante::smtpd
+}  // namespace restante::net

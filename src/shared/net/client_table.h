@@ -8,20 +8,23 @@
 #include <string>
 #include <string_view>
 
-namespace restante::smtpd {
+namespace restante::net {
 
 // Counts by key, which is ClientAddress::rate_key. A tree, since clients choose the keys: there is
-// nothing to collide. Outlives its places.
+// nothing to collide. Outlives its slots.
 class ClientTable {
   using Counts = std::map<std::string, std::uint64_t, std::less<>>;
 
  public:
-  // One connection's place; given back when it is destroyed.
+  // One connection's slot; given back when it is destroyed.
   class Slot {
    public:
     Slot(Slot&& other) noexcept;
     Slot& operator=(Slot&& other) noexcept;
     ~Slot();
+
+    // Connections that the client of this one holds.
+    [[nodiscard]] std::uint64_t of_client() const { return mine_->second; }
 
    private:
     friend class ClientTable;
@@ -30,7 +33,7 @@ class ClientTable {
     Counts::iterator mine_;
   };
 
-  // None when the client has `limit` places already; a limit of 0 is none.
+  // None when the client has `limit` slots already; a limit of 0 is none.
   [[nodiscard]] std::optional<Slot> admit(std::string_view key, std::uint64_t limit);
   [[nodiscard]] std::size_t clients() const { return counts_.size(); }
 
@@ -38,4 +41,4 @@ class ClientTable {
   Counts counts_;
 };
 
-}  // namespace restante::smtpd
+}  // namespace restante::net
