@@ -195,7 +195,7 @@ PipeOutcome written_to_a_full_pipe() {
   Pipe pipe;
   log::wait_for_no_reader();
   log::open("test", log::Level::kInfo);
-  for (int i = 0; i < 100; ++i) log::info("long", {{"text", std::string(10'000, 'x')}});
+  for (int i = 0; i < 100; ++i) log::notice("long", {{"text", std::string(10'000, 'x')}});
   const std::string first = pipe.read_some();
   log::info("short");
   const std::string second = pipe.read_some();
@@ -230,11 +230,31 @@ TEST(lines_that_are_held_come_together_and_in_order) {
   log::info("three");
   log::warning("four");  // which does not wait, and so neither does what came before
   assert_same(events_in(files.first), "event=one\nevent=two\nevent=three\nevent=four\n");
-  for (int i = 0; i < 3; ++i) log::info("long", {{"text", std::string(PIPE_BUF / 2, 'x')}});
+  const std::string text(log::kValueLimit, 'x');
+  for (int i = 0; i < 3; ++i) {
+    log::info("long", {{"a", text},
+                       {"b", text},
+                       {"c", text},
+                       {"d", text},
+                       {"e", text},
+                       {"f", text},
+                       {"g", text},
+                       {"h", text}});
+  }
   assert_int_equal(read_all(files.first.get()).value().size() / PIPE_BUF, 1);
   log::flush();
   log::flush();
   assert_int_equal(read_all(files.first.get()).value().size() / (PIPE_BUF / 2), 3);
+}
+
+TEST(a_long_value_is_cut_where_clients_are_told_of) {
+  Files files;
+  log::info("a", {{"text", std::string(256, 'x')}});
+  log::info("b", {{"text", std::string(257, 'x')}});
+  log::warning("c", {{"text", std::string(257, 'x')}});
+  assert_same(events_in(files.first), "event=a text=" + std::string(256, 'x') +
+                                          "\nevent=b text=" + std::string(256, 'x') +
+                                          "...\nevent=c text=" + std::string(257, 'x') + "\n");
 }
 
 TEST(held_lines_that_are_lost_are_counted) {
