@@ -249,6 +249,28 @@ bool Connection::act(AdmitSender) {
   return true;
 }
 
+bool Connection::act(const AdmitRecipient& question) {
+  struct Asked {
+    std::optional<Reply> reply;  // that came before check_room() returned
+    bool has_returned = false;
+  };
+  const auto asked = std::make_shared<Asked>();
+  phase_ = Phase::kWaiting;
+  wait_limit_.wait_for(waits_for(), monotonic_now());
+  const mail::MailboxNaming naming = services_.config.mailbox_naming();
+  services_.writer.check_room(
+      mail::mailbox_key(mail::mailbox_name(question.recipient, naming)),
+      [self = shared_from_this(), asked](Result<bool> has_room) {
+        asked->reply = !has_room ? Reply::kStoreAway : *has_room ? Reply::kOk : Reply::kMailboxFull;
+        if (asked->has_returned) self->go_on(*asked->reply);
+      });
+  asked->has_returned = true;
+  if (!asked->reply) return false;
+  phase_ = Phase::kTalking;
+  session_.answer(*asked->reply);
+  return true;
+}
+
 // Anybody may claim any sender address, so a sender is counted for each network of clients: a
 // forged sender uses up nothing of the true one's limit. The null sender belongs to nobody, so it
 // is counted by client.
@@ -308,7 +330,7 @@ bool Connection::act(Deliver& mail) {
       client_.rate_key, std::move(mail), std::move(trace), std::move(transport),
       [self = shared_from_this(), since = precise_now()](const DeliveryReport& report) {
         self->note_delivery(report, precise_now() - since);
-        self->delivered(report.reply);
+        self->go_on(report.reply);
       });
   return false;
 }
@@ -365,9 +387,10 @@ void Connection::log_deferral(std::string_view from, Reply reply, std::string_vi
                       {"reason", reason}});
 }
 
-void Connection::delivered(Reply reply) {
+// The store has answered.
+void Connection::go_on(Reply reply) {
   delivering_ = 0;
-  if (phase_ != Phase::kWaiting) return;  // the client has left: the mail is kept all the same
+  if (phase_ != Phase::kWaiting) return;  // the client has left: a mail is kept all the same
   phase_ = Phase::kTalking;
   session_.answer(reply);
   run_session();

@@ -35,6 +35,7 @@ struct Services {
   memory::RateTable sender_rates;
   std::vector<net::AddressRange> trusted, blocked;
   const DurabilityMonitor& durability;
+  store::Writer& writer;
   Delivery& delivery;
   net::ClientTable& clients;
   ClientBudget& budget;
@@ -113,6 +114,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool act(Idle);
   bool act(StartTls);
   bool act(AdmitSender);
+  bool act(const AdmitRecipient& question);
   bool act(const AdmitMessage& question);
   [[nodiscard]] std::string subject_of(const mail::Address& sender) const;
   [[nodiscard]] std::uint32_t sender_limit() const {
@@ -130,7 +132,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void count_refusals();
   void log_deferral(std::string_view from, Reply reply, std::string_view reason) const;
   void note_delivery(const DeliveryReport& report, std::chrono::microseconds took) const;
-  void delivered(Reply reply);
+  void go_on(Reply reply);
   void count_held();
   void flush();
   void watch(short what);

@@ -40,6 +40,20 @@ constexpr std::string_view kAtLimit = "smtp_connection_limit";
 // Any descriptor will do that no file has to be opened for.
 UniqueFd open_spare() { return UniqueFd(eventfd(0, EFD_CLOEXEC)); }
 
+bool has_quota(const config::Config& config) {
+  return config.mailbox_limit != 0 || config.mailbox_size_limit != 0;
+}
+
+bool drops_oldest(const config::Config& config) {
+  return config.mailbox_full == config::MailboxFull::kDropOldest;
+}
+
+store::Quota quota_of(const config::Config& config) {
+  return {.mails = config.mailbox_limit,
+          .bytes = config.mailbox_size_limit,
+          .drops_oldest = drops_oldest(config)};
+}
+
 SessionSettings make_session_settings(const config::Config& config) {
   return {.hostname = config.hostname,
           .domains = config.domain,
@@ -53,7 +67,8 @@ SessionSettings make_session_settings(const config::Config& config) {
                             .hops = config.hop_limit},
           .bare_newline = config.smtp_bare_newline,
           .tls_available = true,
-          .tls_required = config.smtp_tls == config::SmtpTls::kRequired};
+          .tls_required = config.smtp_tls == config::SmtpTls::kRequired,
+          .asks_recipients = has_quota(config) && !drops_oldest(config)};
 }
 
 // How many connections there can be.
@@ -102,7 +117,7 @@ Worker::Worker(worker::Context context, TlsContext tls, memory::Segment segment,
              counters_),
       durability_(loop_.base(), redis_, segment_.redis_outage(),
                   context_.config.redis_strict == config::RedisStrict::kYes),
-      writer_(redis_, context_.config.retention),
+      writer_(redis_, context_.config.retention, quota_of(context_.config)),
       mime_(loop_.base(), context_.parser_sockets(), context_.number, context_.config.mime_timeout,
             counters_),
       delivery_(mime_, writer_, durability_, context_.config.mailbox_naming()),
@@ -118,6 +133,7 @@ Worker::Worker(worker::Context context, TlsContext tls, memory::Segment segment,
           net::parse_ranges(context_.config.client_trusted),
           net::parse_ranges(context_.config.client_blocked),
           durability_,
+          writer_,
           delivery_,
           clients_,
           budget_,

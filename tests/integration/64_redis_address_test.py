@@ -22,7 +22,7 @@ def redis():
     with Redis() as server:
         server.port, = free_ports(1)
         server.cli("CONFIG", "SET", "port", server.port)
-        server.cli("ACL", "SETUSER", "mail", "on", f">{SECRET}", "~inbox:*", "~mail:*", "~frame:*",
+        server.cli("ACL", "SETUSER", "mail", "on", f">{SECRET}", "~inbox:*", "~mail:*", "~frame:*", "~size:*",
                    "~claimed:*", "~seen:*", "&inbox:*", "&restante", "+@all", "-@dangerous", "+info",
                    "+config|get")
         yield server

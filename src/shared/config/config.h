@@ -26,6 +26,8 @@ namespace restante::config {
 enum class SmtpTls : std::uint8_t { kRequired, kOptional };
 // What is done with a CR or LF in a message that is no line end.
 enum class BareNewline : std::uint8_t { kKeep, kNormalize, kReject };
+// What happens when mail comes to a mailbox that is full.
+enum class MailboxFull : std::uint8_t { kRefuse, kDropOldest };
 // Whether mail is put off while Redis could lose it.
 enum class RedisStrict : std::uint8_t { kNo, kYes };
 // Whether workers give up what they do not need.
@@ -66,10 +68,12 @@ struct Config {
   std::uint64_t message_size_limit{};                                          // bytes
   std::uint64_t recipient_limit{};                                             // per message
   std::uint64_t recipient_size_limit{};  // bytes: recipients x size of a message to several
-  std::uint64_t error_limit{};           // per connection
-  std::uint64_t header_size_limit{};     // bytes of a message's header
-  std::uint64_t header_field_limit{};    // fields in it
-  std::uint64_t hop_limit{};             // … and Received among them
+  std::uint64_t mailbox_limit{}, mailbox_size_limit{};  // mails, bytes; 0: off
+  MailboxFull mailbox_full{};
+  std::uint64_t error_limit{};                                    // per connection
+  std::uint64_t header_size_limit{};                              // bytes of a message's header
+  std::uint64_t header_field_limit{};                             // fields in it
+  std::uint64_t hop_limit{};                                      // … and Received among them
   std::uint64_t smtp_connection_limit{}, api_connection_limit{};  // per worker
   std::uint64_t smtp_client_connection_limit{};                   // per worker; 0: off
   std::uint64_t client_log_limit{};             // bytes of the log, a minute and client; 0: off

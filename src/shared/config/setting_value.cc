@@ -19,6 +19,8 @@ constexpr std::uint64_t kSecond = 1000, kHour = 3600 * kSecond, kDay = 24 * kHou
 
 constexpr std::array<std::pair<std::string_view, SmtpTls>, 2> kTlsChoices = {
     {{"required", SmtpTls::kRequired}, {"optional", SmtpTls::kOptional}}};
+constexpr std::array<std::pair<std::string_view, MailboxFull>, 2> kFullChoices = {
+    {{"refuse", MailboxFull::kRefuse}, {"drop_oldest", MailboxFull::kDropOldest}}};
 constexpr std::array<std::pair<std::string_view, BareNewline>, 3> kNewlineChoices = {
     {{"keep", BareNewline::kKeep},
      {"normalize", BareNewline::kNormalize},
@@ -43,6 +45,7 @@ constexpr std::array<std::pair<std::string_view, log::Level>, 5> kLevelChoices =
      {"debug", log::Level::kDebug}}};
 
 const auto& choices(SmtpTls) { return kTlsChoices; }
+const auto& choices(MailboxFull) { return kFullChoices; }
 const auto& choices(BareNewline) { return kNewlineChoices; }
 const auto& choices(mail::MailboxCase) { return kCaseChoices; }
 const auto& choices(mail::MailboxTag) { return kTagChoices; }

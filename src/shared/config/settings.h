@@ -21,9 +21,9 @@ struct Setting {
   using Member =
       std::variant<std::string Config::*, std::vector<std::string> Config::*,
                    std::uint64_t Config::*, std::chrono::milliseconds Config::*, SmtpTls Config::*,
-                   BareNewline Config::*, mail::MailboxCase Config::*, mail::MailboxTag Config::*,
-                   mail::MailboxDomains Config::*, MtaSts Config::*, RedisStrict Config::*,
-                   Sandbox Config::*, log::Level Config::*>;
+                   BareNewline Config::*, MailboxFull Config::*, mail::MailboxCase Config::*,
+                   mail::MailboxTag Config::*, mail::MailboxDomains Config::*, MtaSts Config::*,
+                   RedisStrict Config::*, Sandbox Config::*, log::Level Config::*>;
   // Says what is wrong with a text or with one word of a list.
   using Check = std::optional<std::string> (*)(std::string_view value);
 

@@ -4,6 +4,8 @@
 // The frame of a large mail is in a hash: the field `z` has bodies and details, and `z1`, `z2`, …
 // have the rest, kFramePiece bytes each. The hash is mail_key(), or frame_key() of the field `f` of
 // the entry if the mail went to several mailboxes, which then all refer to one hash.
+//
+// Where mailbox_size_limit is set the last field is `b`: the bytes that the mail has in size_key().
 #pragma once
 
 #include <chrono>

@@ -73,6 +73,7 @@ MailFrame FrameWriter::write(const MailContent& content) {
     return out.pos;
   });
   if (size > kSmall) frame.bytes.shrink_to_fit();
+  frame.size = frame.bytes.size();
   return frame;
 }
 

@@ -36,10 +36,9 @@ struct MailFrame {
   std::string bytes;
   std::size_t head = 0;         // the first bytes, which FrameReader::head() needs at least
   std::size_t bodies_size = 0;  // bytes of MailContent::bodies
+  std::size_t size = 0;         // of `bytes`, also when these are not there any more
 
-  [[nodiscard]] bool is_large() const {
-    return bodies_size > kSmallBodies || bytes.size() > kSmallFrame;
-  }
+  [[nodiscard]] bool is_large() const { return bodies_size > kSmallBodies || size > kSmallFrame; }
 };
 
 // Compresses mails. Throws std::bad_alloc when zstd has no memory.

@@ -15,6 +15,7 @@ std::string mail_key(std::string_view mailbox, const MailId& id) {
   return mail_prefix(mailbox) + id.stream_id();
 }
 std::string frame_key(std::string_view token) { return fmt::format("frame:{{{}}}", token); }
+std::string size_key(std::string_view mailbox) { return fmt::format("size:{{{}}}", mailbox); }
 std::string claimed_key(std::string_view mailbox) { return fmt::format("claimed:{{{}}}", mailbox); }
 std::string seen_key(std::string_view mailbox, std::string_view fingerprint) {
   return fmt::format("seen:{{{}}}:{}", mailbox, fingerprint);

@@ -6,6 +6,7 @@
 //   frame:{TOKEN}         hash    the frame of a large mail to several mailboxes, in pieces, and
 //   `refs`:
 //                                 how many entries refer to it
+//   size:{MAILBOX}        string  bytes of the mails of the mailbox, if mailbox_size_limit is set
 //   claimed:{MAILBOX}     hash    for each claimed mail when its lease ends: Unix time in ms
 //   seen:{MAILBOX}:PRINT  string  stream id of a mail whose sender has no reply yet, by fingerprint
 //
@@ -29,6 +30,7 @@ namespace restante::store {
 [[nodiscard]] std::string mail_prefix(std::string_view mailbox);
 [[nodiscard]] std::string mail_key(std::string_view mailbox, const MailId& id);
 [[nodiscard]] std::string frame_key(std::string_view token);
+[[nodiscard]] std::string size_key(std::string_view mailbox);
 [[nodiscard]] std::string claimed_key(std::string_view mailbox);
 [[nodiscard]] std::string seen_key(std::string_view mailbox, std::string_view fingerprint);
 

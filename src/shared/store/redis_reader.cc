@@ -56,12 +56,13 @@ struct RawReading {
 // Removes batch after batch, up to the mail that was the newest one when the first batch ran.
 struct Clearing {
   redis::Client& redis;
-  std::string inbox, prefix, last;
+  std::string inbox, size, prefix, last;
   std::function<void(Result<std::uint64_t>)> done;
   std::uint64_t removed = 0;
 
   static void step(const std::shared_ptr<Clearing>& work) {
-    work->redis.run_script(clear_script(), {work->inbox}, {work->prefix, work->last, kClearBatch},
+    work->redis.run_script(clear_script(), {work->inbox, work->size},
+                           {work->prefix, work->last, kClearBatch},
                            [work](Result<redis::Reply> reply) {
                              if (!reply) return work->done(std::unexpected(reply.error()));
                              if (reply->size() < 2) return work->done(work->removed);
@@ -159,8 +160,12 @@ void RedisReader::get_raw(std::string_view mailbox, std::optional<MailId> id, Pi
 }
 
 void RedisReader::clear(std::string_view mailbox, std::function<void(Result<std::uint64_t>)> done) {
-  Clearing::step(std::make_shared<Clearing>(
-      Clearing{resources_.redis, inbox_key(mailbox), mail_prefix(mailbox), {}, std::move(done)}));
+  Clearing::step(std::make_shared<Clearing>(Clearing{.redis = resources_.redis,
+                                                     .inbox = inbox_key(mailbox),
+                                                     .size = size_key(mailbox),
+                                                     .prefix = mail_prefix(mailbox),
+                                                     .last = {},
+                                                     .done = std::move(done)}));
 }
 
 void RedisReader::remove(std::string_view mailbox, MailId id,

@@ -44,9 +44,12 @@ void RedisWriter::put(const NewMail& mail, Stored done) {
   const std::string seen = seen_key(mail.mailbox, mail.fingerprint);
   const std::string prefix = mail_prefix(mail.mailbox);
   const std::string retention = fmt::format("{}", retention_.count());
-  const std::array<std::string_view, 2> keys = {inbox, seen};
+  const std::string size = size_key(mail.mailbox);
+  const std::array<std::string_view, 3> keys = {inbox, size, seen};
+  const std::string bytes =
+      quota_.bytes == 0 ? "" : fmt::format("{}", mail.frame.size + mail.summary.size());
   const std::string bodies_size = fmt::format("{}", mail.frame.bodies_size);
-  std::vector<std::string_view> arguments = {retention, mail.summary};
+  std::vector<std::string_view> arguments = {retention, bytes, mail.summary};
   if (!mail.token.empty()) {
     arguments.insert(arguments.end(), {bodies_size, mail.token});
   } else if (!mail.frame.is_large()) {
@@ -55,7 +58,10 @@ void RedisWriter::put(const NewMail& mail, Stored done) {
     arguments.insert(arguments.end(), {bodies_size, {}, prefix});
     append_pieces(arguments, mail.frame);
   }
-  redis_.run_script(put_script(), std::span(keys).first(mail.fingerprint.empty() ? 1 : 2),
+  if (quota_.drops_oldest && (quota_.mails != 0 || quota_.bytes != 0)) {
+    make_room(mail.mailbox, mail.frame.size + mail.summary.size(), true, [](Result<bool>) {});
+  }
+  redis_.run_script(put_script(), std::span(keys).first(mail.fingerprint.empty() ? 2 : 3),
                     arguments, [this, done = std::move(done)](Result<redis::Reply> reply) {
                       if (!reply) return done(std::unexpected(reply.error()));
                       const bool is_repeated = reply->size() == 1;
@@ -66,6 +72,23 @@ void RedisWriter::put(const NewMail& mail, Stored done) {
                       redis_.note_works();
                       done(StoredNow{*id, is_repeated});
                     });
+}
+
+void RedisWriter::check_room(std::string_view mailbox, std::function<void(Result<bool>)> done) {
+  make_room(mailbox, 1, false, std::move(done));
+}
+
+void RedisWriter::make_room(std::string_view mailbox, std::uint64_t bytes, bool by_removing,
+                            std::function<void(Result<bool>)> done) {
+  redis_.run_script(
+      room_script(), {inbox_key(mailbox), size_key(mailbox)},
+      {mail_prefix(mailbox), fmt::format("{}", retention_.count()), fmt::format("{}", quota_.mails),
+       fmt::format("{}", quota_.bytes), fmt::format("{}", bytes), by_removing ? "1" : ""},
+      [this, done = std::move(done)](Result<redis::Reply> reply) {
+        if (!reply) return done(std::unexpected(reply.error()));
+        for (std::size_t i = 1; i < reply->size(); ++i) release_frame(reply->at(i).text(), 1);
+        done(reply->size() > 0 && reply->at(0).integer() == 1);
+      });
 }
 
 void RedisWriter::put_frame(const MailFrame& frame, std::size_t references,

@@ -12,7 +12,7 @@ namespace restante::store {
 
 void remove_mail(redis::Client& redis, std::string_view mailbox, MailId id, std::string_view lease,
                  std::function<void(Result<bool>)> done) {
-  redis.run_script(remove_script(), {inbox_key(mailbox), claimed_key(mailbox)},
+  redis.run_script(remove_script(), {inbox_key(mailbox), claimed_key(mailbox), size_key(mailbox)},
                    {mail_prefix(mailbox), id.stream_id(), lease},
                    [&redis, done = std::move(done)](Result<redis::Reply> reply) {
                      if (!reply) return done(std::unexpected(reply.error()));

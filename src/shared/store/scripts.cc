@@ -24,6 +24,7 @@
 
 EMBED_SCRIPT(put)
 EMBED_SCRIPT(put_frame)
+EMBED_SCRIPT(room)
 EMBED_SCRIPT(release_frame)
 EMBED_SCRIPT(clear)
 EMBED_SCRIPT(remove)

@@ -9,6 +9,7 @@ namespace restante::store {
 
 [[nodiscard]] std::string_view put_script();
 [[nodiscard]] std::string_view put_frame_script();
+[[nodiscard]] std::string_view room_script();
 [[nodiscard]] std::string_view release_frame_script();
 [[nodiscard]] std::string_view clear_script();
 [[nodiscard]] std::string_view remove_script();

@@ -20,9 +20,9 @@ struct MailboxSize {
 };
 
 // Calls `each` for every mailbox, in no order, and then `done` once; before the call returns only
-// if Redis is away, which is the only error (kUnavailable). A mailbox that appears or ends meanwhile
-// may be missing, and any may be given twice. Looks at every mail, at a hundred in each step of
-// Redis. Holds about a hundred mailboxes in memory. `redis` must outlive the survey.
+// if Redis is away, which is the only error (kUnavailable). A mailbox that appears or ends
+// meanwhile may be missing, and any may be given twice. Looks at every mail, at a hundred in each
+// step of Redis. Holds about a hundred mailboxes in memory. `redis` must outlive the survey.
 void survey_mailboxes(redis::Client& redis, std::function<void(MailboxSize)> each,
                       std::function<void(Result<void>)> done);
 

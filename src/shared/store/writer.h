@@ -2,6 +2,7 @@
 // Writes mail into mailboxes: what smtpd needs of the store.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -21,6 +22,12 @@ struct NewMail {
   std::string_view token = {};  // of put_frame(); then `frame` needs no bytes
 };
 
+// What one mailbox may have.
+struct Quota {
+  std::uint64_t mails = 0, bytes = 0;  // 0: any number
+  bool drops_oldest = false;           // a full mailbox makes room, else it takes no mail
+};
+
 // The outcome of a delivery to one mailbox.
 struct StoredNow {
   MailId id;
@@ -38,6 +45,10 @@ class Writer {
   // memory; else kUnavailable, and the outcome may be unknown. A second put() with the same
   // fingerprint does not store the mail twice.
   virtual void put(const NewMail& mail, Stored done) = 0;
+
+  // Whether the quota lets the mailbox take another mail. Calls `done` once; before the call
+  // returns only if Redis is away.
+  virtual void check_room(std::string_view mailbox, std::function<void(Result<bool>)> done) = 0;
 
   // Stores the frame of a large mail once for several mailboxes. Calls `done` once, with the token
   // that NewMail takes, when Redis has confirmed it; before put_frame() returns only if Redis is

@@ -159,7 +159,10 @@ void Commands::mail(Session& session, const CommandRow& row, std::string_view ar
 void Commands::rcpt(Session& session, const CommandRow& row, std::string_view arguments) {
   auto parsed = parse_rcpt(arguments, session.envelope_.smtputf8);
   if (!parsed) return session.reply(parsed.error(), row.syntax);
+  const std::size_t before = session.envelope_.recipients.size();
   const Reply reply = add_recipient(session, std::move(*parsed));
+  if (session.settings_.asks_recipients && session.envelope_.recipients.size() > before)
+    return session.ask(Session::Ask::kRecipient);
   if (reply == Reply::kRecipientOk) session.state_ = State::kRcpt;
   session.reply(reply);
 }

@@ -39,6 +39,7 @@ constexpr auto kReplies = std::to_array<ReplyRow>({
     {Reply::kStoreUnsafe, "store_unsafe", 451, "4.3.0", "Mailbox storage is not safe now: try again later"},
     {Reply::kParserAway, "parser_away", 451, "4.3.0", "The message cannot be read now: try again later"},
     {Reply::kBusy, "busy", 452, "4.3.1", "Too much mail at once: try again later"},
+    {Reply::kMailboxFull, "mailbox_full", 452, "4.2.2", "The mailbox is full: try again later"},
     {Reply::kTooManyRecipients, "too_many_recipients", 452, "4.5.3", "Too many recipients: send the rest in another mail"},
     {Reply::kTlsUnavailable, "tls_unavailable", 454, "4.7.0", "TLS is not available"},
 

@@ -37,6 +37,7 @@ enum class Reply : std::uint8_t {
   kStoreUnsafe,
   kParserAway,
   kBusy,
+  kMailboxFull,
   kTooManyRecipients,
   kTlsUnavailable,
   // Do not try again like this

@@ -44,6 +44,8 @@ Action Session::next_action() {
       return AdmitSender{};
     case Ask::kTls:
       return StartTls{};
+    case Ask::kRecipient:
+      return AdmitRecipient{envelope_.recipients.back()};
     case Ask::kMessage:
       return AdmitMessage{envelope_};
     case Ask::kDelivery:
@@ -63,6 +65,8 @@ void Session::answer(Reply reply_row, std::string_view argument) {
       }
       reply(reply_row, argument);
       return reset_transaction();
+    case Ask::kRecipient:
+      return answer_recipient(reply_row, argument);
     case Ask::kMessage:
       return answer_message(reply_row, argument);
     case Ask::kDelivery:
@@ -321,6 +325,17 @@ void Session::close_chunk() {
   if (done.verdict != Reply::kOk) return reply(done.verdict, done.argument);
   if (done.chunk.last) return end_message(chunks_.extract());
   reply(Reply::kChunkOk, std::to_string(done.chunk.octets));
+}
+
+void Session::answer_recipient(Reply verdict, std::string_view argument) {
+  if (verdict == Reply::kOk) {
+    state_ = State::kRcpt;
+    return reply(Reply::kRecipientOk);
+  }
+  recipient_names_.erase(mail::recipient_name(envelope_.recipients.back(), settings_.mailbox_case));
+  envelope_.recipients.pop_back();
+  --counts_.recipients;
+  reply(verdict, argument);
 }
 
 // A client that sends anything before it has seen the reply to DATA counts on a 354. Should it be

@@ -47,6 +47,7 @@ struct SessionSettings {
   config::BareNewline bare_newline;  // what becomes of one in a message
   bool tls_available;                // STARTTLS is offered
   bool tls_required;                 // 530 until it is used
+  bool asks_recipients = false;      // AdmitRecipient comes for each
 };
 
 struct TlsInfo {
@@ -71,6 +72,10 @@ struct Idle {};
 struct StartTls {};
 // At MAIL: may mail be taken now? answer().
 struct AdmitSender {};
+// At RCPT, if SessionSettings say so: may this recipient get mail? answer(). Valid until then.
+struct AdmitRecipient {
+  const mail::Address& recipient;
+};
 // At DATA or the first BDAT: may this message come? answer(). The envelope is valid until then.
 // Refused, the transaction stays as it was, and the client may send DATA again later; BDAT ends it.
 struct AdmitMessage {
@@ -83,7 +88,8 @@ struct Deliver {
 };
 // Send the output, close.
 struct Close {};
-using Action = std::variant<Idle, StartTls, AdmitSender, AdmitMessage, Deliver, Close>;
+using Action =
+    std::variant<Idle, StartTls, AdmitSender, AdmitRecipient, AdmitMessage, Deliver, Close>;
 
 // Of commands that would have moved a mail, and of messages: by kind of reply.
 struct RefusalCounts {
@@ -158,7 +164,7 @@ class Session {
 
   friend struct Commands;
   // Whose turn it is: the driver's, as long as something was asked.
-  enum class Ask : std::uint8_t { kNothing, kSender, kTls, kMessage, kDelivery };
+  enum class Ask : std::uint8_t { kNothing, kSender, kTls, kRecipient, kMessage, kDelivery };
 
   // The chunk that is being read, or is about to be, and what will be said at its end.
   struct OpenChunk {
@@ -190,6 +196,7 @@ class Session {
   void open_chunk(Reply verdict, std::string_view argument);
   void read_chunk(std::string_view& bytes);
   void close_chunk();
+  void answer_recipient(Reply reply, std::string_view argument);
   void answer_message(Reply reply, std::string_view argument);
   void answer_first_chunk(Reply verdict, std::string_view argument);
   void answer_delivery(Reply reply, std::string_view argument);

@@ -2,6 +2,7 @@
 -- Removes one batch of the oldest mails of a mailbox, up to a last id.
 --
 -- KEYS  1 inbox
+--       2 size
 -- ARGV  1 prefix of the keys of large mails
 --       2 last id to remove, or '' for the newest mail of now
 --       3 size of the batch
@@ -25,10 +26,12 @@ for _, entry in ipairs(batch) do
     redis.call('UNLINK', ARGV[1] .. entry[1])
   end
   redis.call('XDEL', KEYS[1], entry[1])
+  local fields = entry[2]
+  if fields[#fields - 1] == 'b' then redis.call('DECRBY', KEYS[2], fields[#fields]) end
 end
 if #batch == tonumber(ARGV[3]) then
   found[1] = last
   return found
 end
-if redis.call('XLEN', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[1]) end
+if redis.call('XLEN', KEYS[1]) == 0 then redis.call('UNLINK', KEYS[1], KEYS[2]) end
 return found

@@ -14,13 +14,14 @@ using namespace restante::smtpd;
 
 // The first byte of the input chooses settings and the driver's answers.
 struct Choices {
-  bool tls_required, refuse_sender, refuse_message, refuse_delivery;
+  bool tls_required, refuse_sender, refuse_message, refuse_delivery, refuse_recipient;
   config::BareNewline bare_newline;
   explicit Choices(unsigned char bits)
       : tls_required((bits & 1) != 0),
         refuse_sender((bits & 2) != 0),
         refuse_message((bits & 4) != 0),
         refuse_delivery((bits & 8) != 0),
+        refuse_recipient((bits & 64) != 0),
         bare_newline(static_cast<config::BareNewline>((bits >> 4U) % 3)) {}
 };
 
@@ -58,6 +59,7 @@ class Driver {
       }
       if (std::holds_alternative<StartTls>(action)) session_.tls_started({"TLSv1.3", "x"});
       if (std::holds_alternative<AdmitSender>(action)) answer(choices_.refuse_sender);
+      if (std::holds_alternative<AdmitRecipient>(action)) answer(choices_.refuse_recipient);
       if (std::holds_alternative<AdmitMessage>(action)) answer(choices_.refuse_message);
       if (auto* mail = std::get_if<Deliver>(&action)) {
         if (mail->envelope.recipients.empty()) std::abort();
@@ -104,6 +106,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const Choices choices(data[0]);
   const std::string_view bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
   SessionSettings settings = session_settings(2000, 3, {.bytes = 1000, .fields = 20, .hops = 5});
+  settings.asks_recipients = true;
   settings.domains.emplace_back("example.org");
   settings.bare_newline = choices.bare_newline;
   settings.tls_available = true;

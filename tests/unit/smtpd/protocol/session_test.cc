@@ -115,6 +115,36 @@ TEST(the_envelope_is_shown_at_data_and_given_away_at_the_end) {
   assert_int_equal(session->held(), 0);
 }
 
+TEST(a_recipient_is_asked_for_once_and_leaves_nothing_when_it_is_refused) {
+  SessionSettings settings = kSettings;
+  settings.asks_recipients = true;
+  Session session(settings);
+  (void)session.extract_output();
+  (void)say(session, "HELO c\r\n");
+  session.receive("MAIL FROM:<s@x.test>\r\n");
+  (void)session.next_action();
+  session.answer(Reply::kOk);
+  session.receive("RCPT TO:<a@example.com>\r\nRCPT TO:<b@example.com>\r\n");
+  const Action asked = session.next_action();
+  const auto* admit = std::get_if<AdmitRecipient>(&asked);
+  assert_non_null(admit);
+  assert_true(admit->recipient.text() == "a@example.com");
+  assert_true(next_is<Idle>(session));
+  session.answer(Reply::kMailboxFull);
+  assert_true(next_is<AdmitRecipient>(session));
+  assert_true(
+      session.extract_output().ends_with("452 4.2.2 The mailbox is full: try again later\r\n"));
+  session.answer(Reply::kOk);
+  // One that was taken is not asked for again, one that was refused is.
+  session.receive("RCPT TO:<b@example.com>\r\nRCPT TO:<a@example.com>\r\n");
+  assert_true(next_is<AdmitRecipient>(session));
+  session.answer(Reply::kOk);
+  session.receive("DATA\r\n");
+  const Action message = session.next_action();
+  assert_int_equal(std::get_if<AdmitMessage>(&message)->envelope.recipients.size(), 2);
+  assert_int_equal(session.counts().recipients, 2);
+}
+
 // Whether the message is admitted or not: what came before the reply counts on a 354.
 TEST(bytes_before_the_reply_to_data_end_the_session) {
   for (const Reply verdict : {Reply::kOk, Reply::kRateLimited}) {
