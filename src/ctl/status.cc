@@ -68,8 +68,13 @@ std::string latency_text(const memory::Histogram& histogram) {
 
 std::string redis_text(const Status& status) {
   std::string text = status.redis_full ? "; FULL" : "";
-  if (status.redis_risks == 0) return text;
-  return text + "; COULD LOSE MAIL (restantectl check): " + redis::risk_names(status.redis_risks);
+  if (const redis::Risks losing = redis::losing(status.redis_risks); losing != 0) {
+    text += "; COULD LOSE MAIL (restantectl check): " + redis::risk_names(losing);
+  }
+  if ((status.redis_risks & bit_of(redis::Risk::kNoLimit)) != 0) {
+    text += "; MAY FILL THE MACHINE (restantectl check): no_limit";
+  }
+  return text;
 }
 
 // As JSON.

@@ -41,7 +41,9 @@ void DurabilityMonitor::settle() {
 
 StoreState DurabilityMonitor::state() const {
   if (!redis_.available()) return StoreState::kAway;
-  if (strict_ && (!is_known_ || health_.risks.load() != 0)) return StoreState::kUnsafe;
+  if (strict_ && (!is_known_ || redis::losing(health_.risks.load()) != 0)) {
+    return StoreState::kUnsafe;
+  }
   return health_.nearly_full.load() != 0 ? StoreState::kFull : StoreState::kReady;
 }
 
@@ -83,12 +85,13 @@ void DurabilityMonitor::log_changes(const redis::Judgement& judgement) {
   const std::string server = redis_.server_name();
   for (const redis::Finding& finding : judgement.findings) {
     if ((before & bit_of(finding.risk)) != 0) continue;
-    log::warning(finding.risk == redis::Risk::kUnknown ? "redis_unknown" : "redis_unsafe",
-                 {{"redis", server},
-                  {"problem", redis::risk_name(finding.risk)},
-                  {"what", finding.what},
-                  {"advice", finding.advice},
-                  {"mail", strict_ ? "deferred" : "taken"}});
+    log::warning(
+        finding.risk == redis::Risk::kUnknown ? "redis_unknown" : "redis_unsafe",
+        {{"redis", server},
+         {"problem", redis::risk_name(finding.risk)},
+         {"what", finding.what},
+         {"advice", finding.advice},
+         {"mail", strict_ && redis::losing(bit_of(finding.risk)) != 0 ? "deferred" : "taken"}});
   }
   if (const redis::Risks gone = before & ~now; gone != 0) {
     log::notice("redis_mended", {{"redis", server},

@@ -111,7 +111,7 @@ class Full(RedisFault):
         assert self.service.api(box).json() == []
 
     def heal(self):
-        assert self.redis.cli("CONFIG", "SET", "maxmemory", "0") == "OK"
+        assert self.redis.cli("CONFIG", "SET", "maxmemory", "8gb") == "OK"
 
 
 def test_row07_full(service, redis, table):
@@ -140,7 +140,7 @@ class NearlyFull(RedisFault):
             return client.say(command)
 
     def heal(self):
-        assert self.redis.cli("CONFIG", "SET", "maxmemory", "0") == "OK"
+        assert self.redis.cli("CONFIG", "SET", "maxmemory", "8gb") == "OK"
         self.redis.cli("DEL", "ballast")
 
 
@@ -175,7 +175,7 @@ class Evicting(RedisFault):
         assert re.search("maxmemory-policy is allkeys-lru: mail is thrown away", found.stdout)
 
     def heal(self):
-        for name, value in (("maxmemory", 0), ("maxmemory-policy", "noeviction")):
+        for name, value in (("maxmemory", "8gb"), ("maxmemory-policy", "noeviction")):
             assert self.redis.cli("CONFIG", "SET", name, value) == "OK"
 
     def notes(self):

@@ -78,6 +78,23 @@ def test_each_problem_is_one_line_and_so_is_its_end(redis):
         restante.send("alice@example.com")
 
 
+def test_a_redis_without_maxmemory_is_named_and_takes_mail(redis):
+    """Nothing is lost by that, so that redis_strict does not refuse mail for it."""
+    with Restante(redis, redis_strict="yes") as restante:
+        redis.cli("CONFIG", "SET", "maxmemory", "0")
+        line, = restante.log.wait_for("event=redis_unsafe .*problem=no_limit", timeout=NOTICED_WITHIN)
+        assert "mail=taken" in line and "set maxmemory" in line
+        restante.send("alice@example.com")
+        assert gauge(restante, 'restante_redis_unsafe{problem="no_limit"}') == 1
+        assert "; MAY FILL THE MACHINE (restantectl check): no_limit\n" in status(restante)
+        assert "LOSE" not in status(restante)
+        checked = run(programs() / "restantectl", "-c", restante.directory / "restante.conf", "check",
+                      env=environment()).stdout
+        assert re.search("^warning +redis: maxmemory is 0: ", checked, re.M)
+        redis.cli("CONFIG", "SET", "maxmemory", "8gb")
+        restante.log.wait_for("event=redis_mended .*problem=no_limit", timeout=NOTICED_WITHIN)
+
+
 def test_a_reconnect_says_nothing_twice(redis):
     redis.appendfsync = "everysec"
     redis.kill()
@@ -101,7 +118,7 @@ def test_keys_that_are_thrown_away_are_noticed(redis):
         redis.cli("PING")
         line = restante.log.wait_for("problem=evicting", timeout=NOTICED_WITHIN)[0]
         assert re.search(r"[1-9]\d* keys were thrown away", line)
-        redis.cli("CONFIG", "SET", "maxmemory", "0")
+        redis.cli("CONFIG", "SET", "maxmemory", "8gb")
 
 
 @pytest.mark.parametrize("name, bad, good", [
@@ -197,7 +214,7 @@ def test_the_configuration_that_is_shipped_loses_nothing():
             assert problems(restante) == []
             found = run(programs() / "restantectl", "-c", restante.directory / "restante.conf",
                         "check", env=environment()).stdout
-            assert len(re.findall("^good +redis: ", found, re.M)) == 3
+            assert len(re.findall("^good +redis: ", found, re.M)) == 4
     finally:
         server.kill()
         server.wait()

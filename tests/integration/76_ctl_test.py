@@ -346,7 +346,7 @@ def test_check_names_what_could_lose_mail(restante):
     found = check(restante)
     assert found[0][:2] == ("good", "configuration")
     assert found[1][:2] == ("bad", "certificate")  # certificate() is valid for two days
-    assert [grade for grade, subject, _ in found if subject == "redis"] == ["good"] * 3
+    assert [grade for grade, subject, _ in found if subject == "redis"] == ["good"] * 4
     assert found[-1][1] == "dns example.com"  # whatever this machine's resolver says
     for name, value, word in [("appendfsync", "everysec", "appendfsync always"),
                               ("appendonly", "no", "appendonly yes")]:

@@ -9,7 +9,7 @@ import time
 from testbed.machine import LOCAL
 
 SAFE = {"appendfsync": "always", "save": "", "min-replicas-to-write": "1"}
-INFO = ("role:master\r\naof_enabled:1\r\naof_last_write_status:ok\r\nmaxmemory:0\r\n"
+INFO = ("role:master\r\naof_enabled:1\r\naof_last_write_status:ok\r\nmaxmemory:9000000000\r\n"
         "maxmemory_policy:noeviction\r\nevicted_keys:0\r\nused_memory:1000000\r\n")
 
 

@@ -14,7 +14,8 @@ def redis_on_a_port(host=LOCAL):
     port, = free_ports(1)
     process = subprocess.Popen(
         ["redis-server", "--bind", host, "--port", str(port), "--dir", new_directory(),
-         "--appendonly", "yes", "--appendfsync", "always", "--save", ""],
+         "--appendonly", "yes", "--appendfsync", "always", "--save", "",
+         "--maxmemory", "8gb"],
         stdout=subprocess.DEVNULL, env=environment())
     try:
         def answers():

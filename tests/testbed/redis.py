@@ -30,7 +30,7 @@ class Redis:
         self.process = subprocess.Popen(
             ["redis-server", "--port", "0", "--unixsocket", self.path, "--unixsocketperm", "777",
              "--dir", self.directory, "--appendonly", "yes", "--appendfsync", self.appendfsync,
-             "--save", "", "--daemonize", "no", *self.options],
+             "--save", "", "--maxmemory", "8gb", "--daemonize", "no", *self.options],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
             env=self.environment)
         try:

@@ -108,7 +108,8 @@ std::string format_metrics(const memory::Score& score, const ServiceState& state
            "1 while more than nine tenths of Redis' memory are used: mail is deferred.",
            state.redis_full ? 1 : 0);
   out.family("restante_redis_unsafe", "gauge",
-             "1 while Redis could lose mail by this; restantectl check says what to change.");
+             "1 while Redis could lose mail, or fill the machine, by this; restantectl check says "
+             "what to change.");
   for (std::size_t i = 0; i < redis::kRisks; ++i) {
     const auto risk = static_cast<redis::Risk>(i);
     out.sample("restante_redis_unsafe", fmt::format("problem=\"{}\"", redis::risk_name(risk)),

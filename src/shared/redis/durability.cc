@@ -23,6 +23,7 @@ constexpr std::array<std::pair<Risk, std::string_view>, kRisks> kNames = {{
     {Risk::kLogLate, "log_late"},
     {Risk::kLogFails, "log_fails"},
     {Risk::kNoReplica, "no_replica"},
+    {Risk::kNoLimit, "no_limit"},
 }};
 
 static_assert(rows_in_order(kNames, [](const auto& row) { return row.first; }));
@@ -94,6 +95,18 @@ void judge_eviction(const Facts& facts, Judgement& out) {
   out.findings.push_back(
       {Risk::kEvicting, true,
        fmt::format("{} keys were thrown away since this Redis was started", lost), advice});
+}
+
+// Without a limit the kernel ends Redis or another program when the machine's memory is full.
+void judge_limit(const Facts& facts, Judgement& out) {
+  const std::string_view limit = fact(facts, "maxmemory");
+  if (limit.empty()) return;
+  if (limit != "0") return out.good.push_back(fmt::format("maxmemory is {} bytes", limit));
+  out.findings.push_back(
+      {Risk::kNoLimit, false,
+       "maxmemory is 0: mail can take all memory of the machine, and the kernel then kills Redis "
+       "or another program",
+       "set maxmemory to half of the memory at most, and a full Redis defers mail"});
 }
 
 void judge_sync(const Facts& facts, Judgement& out) {
@@ -202,6 +215,7 @@ Judgement judge(const Facts& facts, bool behind_sentinel) {
                             "give the address of its master, or those of the Sentinels"});
   }
   judge_eviction(facts, out);
+  judge_limit(facts, out);
   judge_log(facts, out);
   if (behind_sentinel) judge_replicas(facts, out);
   const std::uint64_t limit = number(facts, "maxmemory");

@@ -25,11 +25,15 @@ enum class Risk : std::uint8_t {
   kLogLate,    // it confirms writes before they are in the append-only file
   kLogFails,   // the append-only file cannot be written
   kNoReplica,  // behind Sentinels: it accepts writes that no replica receives
+  kNoLimit,    // it has no maxmemory: mail can fill the machine, and the kernel kills something
 };
-inline constexpr std::size_t kRisks = 8;
+inline constexpr std::size_t kRisks = 9;
 
 using Risks = std::uint32_t;  // a bit for each risk
 constexpr Risks bit_of(Risk risk) { return Risks{1} << static_cast<unsigned>(risk); }
+// Of these, those for which `redis_strict` has mail deferred: what was answered with 250 could be
+// lost. Without a maxmemory only the service is at risk.
+constexpr Risks losing(Risks risks) { return risks & ~bit_of(Risk::kNoLimit); }
 [[nodiscard]] std::string_view risk_name(Risk risk);  // as in the log and in metrics
 [[nodiscard]] std::string risk_names(Risks risks);    // joined by ", "
 

@@ -12,7 +12,7 @@ using namespace restante;
 
 redis::Facts safe() {
   return {{"role", "master"},         {"aof_enabled", "1"},
-          {"maxmemory", "0"},         {"maxmemory_policy", "noeviction"},
+          {"maxmemory", "9000000"},   {"maxmemory_policy", "noeviction"},
           {"evicted_keys", "0"},      {"aof_last_write_status", "ok"},
           {"appendfsync", "always"},  {"save", ""},
           {"used_memory", "1000000"}, {"min-replicas-to-write", "0"}};
@@ -32,8 +32,8 @@ TEST(what_a_redis_may_lose_is_named) {
     const char* risks;
   } cases[] = {
       {{}, ""},
-      {{{"maxmemory", "1000000000"}}, ""},
-      {{{"maxmemory_policy", "allkeys-lru"}}, "eviction "},
+      {{{"maxmemory", "0"}}, "no_limit "},
+      {{{"maxmemory_policy", "allkeys-lru"}, {"maxmemory", "0"}}, "eviction no_limit "},
       {{{"maxmemory_policy", "volatile-ttl"}, {"maxmemory", "1000"}}, "eviction! "},
       {{{"maxmemory_policy", "volatile-ttl"}, {"maxmemory", "9"}, {"evicted_keys", "4"}},
        "eviction! evicting! "},
@@ -50,6 +50,12 @@ TEST(what_a_redis_may_lose_is_named) {
     for (const auto& [name, value] : one.changes) facts[name] = value;
     assert_same(judged(facts), one.risks);
   }
+}
+
+TEST(without_a_limit_no_mail_is_lost) {
+  const redis::Risks both = bit_of(redis::Risk::kNoLimit) | bit_of(redis::Risk::kNoLog);
+  assert_true(redis::losing(both) == bit_of(redis::Risk::kNoLog));
+  assert_true(redis::losing(bit_of(redis::Risk::kNoLimit)) == 0);
 }
 
 TEST(what_is_not_told_is_unknown) {
@@ -71,7 +77,8 @@ TEST(behind_a_sentinel_a_replica_has_to_be_there) {
 
 TEST(a_redis_is_nearly_full_above_nine_tenths) {
   redis::Facts facts = safe();
-  assert_false(redis::judge(facts, false).nearly_full);  // no limit
+  facts["maxmemory"] = "0";
+  assert_false(redis::judge(facts, false).nearly_full);
   facts["maxmemory"] = "1000";
   facts["used_memory"] = "900";
   assert_false(redis::judge(facts, false).nearly_full);
