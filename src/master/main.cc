@@ -18,6 +18,7 @@
 #include "master/options.h"
 #include "master/privileges.h"
 #include "master/process_table.h"
+#include "master/private_redis.h"
 #include "master/reload.h"
 #include "master/service.h"
 #include "master/sources.h"
@@ -56,7 +57,7 @@ Result<int> print_config(const config::Loader& reader) {
 Result<int> supervise(const Sources& sources, const ActiveConfiguration& active, WorkerSet first,
                       Service& service, const std::filesystem::path& programs) {
   const config::Config& config = active.config;
-  Supervisor supervisor(Service::auxiliary(config), std::move(first), service.scoreboard());
+  Supervisor supervisor(auxiliary_roles(config), std::move(first), service.scoreboard());
   Reloader reloader(sources, active, service, programs);
   supervisor.on_reload([&](std::uint64_t generation) { return reloader.prepare(generation); },
                        [&] { reloader.adopt(); });

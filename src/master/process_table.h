@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -38,6 +39,7 @@ struct Role {
   bool is_worker = true;
   std::vector<Inherited> inherits;      // for each process of the role
   std::vector<Inherited> one_for_each;  // process n gets the n-th alone; empty, or `count` of them
+  std::function<Result<void>()> confine = {};  // see spawn()
 };
 
 // The workers of one configuration: those of a generation.

@@ -23,6 +23,8 @@ constexpr std::array<std::string_view, 7> kFixed = {
     "smtp_listen",     "smtp_proxy_listen", "http_listen", "https_listen",
     "http_api_listen", "runtime_dir",       "user"};
 
+constexpr std::array<std::string_view, 2> kOfPrivateRedis = {"redis_directory", "redis_memory"};
+
 void log_sandbox(const worker::SandboxState& sandbox) {
   const std::string_view open = sandbox.open();
   if (!sandbox.on) {
@@ -42,7 +44,9 @@ std::vector<std::string> keep_what_needs_restart(const config::Config& current,
                                                  config::Config& fresh) {
   std::vector<std::string_view> names(kFixed.begin(), kFixed.end());
   if (is_private(current) != is_private(fresh)) names.push_back("redis");
-  if (is_private(current)) names.push_back("redis_directory");
+  if (is_private(current)) {
+    for (const std::string_view name : kOfPrivateRedis) names.push_back(name);
+  }
   std::vector<std::string> kept;
   for (const std::string_view name : names) {
     const config::Setting& setting = *config::find_setting(name);

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: ISC
 #include "master/service.h"
 
-#include <unistd.h>
-
-#include <algorithm>
-#include <cstdlib>
 #include <utility>
-
-#include "shared/base/program.h"
 
 namespace restante::master {
 namespace {
@@ -80,44 +74,6 @@ std::vector<Inherited> Service::for_apid() const {
   return result;
 }
 
-std::vector<Role> Service::auxiliary(const config::Config& config) {
-  if (config.redis != "private") return {};
-  // Mail that was answered with 250 must survive a crash, so every write is on disk before its
-  // reply (appendfsync always). Mail is compressed already, so a rewrite need not compress it
-  // again.
-  return {{.program = Program::kRedisServer,
-           .command = {"redis-server",
-                       "--port",
-                       "0",
-                       "--unixsocket",
-                       config.runtime_dir + "/redis.sock",
-                       "--unixsocketperm",
-                       "700",
-                       "--dir",
-                       config.redis_directory,
-                       "--appendonly",
-                       "yes",
-                       "--appendfsync",
-                       "always",
-                       "--auto-aof-rewrite-min-size",
-                       "256mb",
-                       "--rdbcompression",
-                       "no",
-                       "--save",
-                       "",
-                       "--maxmemory-policy",
-                       "noeviction",
-                       "--daemonize",
-                       "no",
-                       "--loglevel",
-                       "warning",
-                       "--logfile",
-                       config.redis_directory + "/redis-server.log"},
-           .is_worker = false,
-           .inherits = {},
-           .one_for_each = {}}};
-}
-
 void Service::rotate_ticket_keys() { ticket_keys_->rotate(); }
 
 void Service::remove_sockets(const config::Config& config) const {
@@ -129,21 +85,6 @@ std::uint16_t Service::port_of(std::string_view listener) const {
     if (candidate.name == listener) return bound_port(candidate.fd.get());
   }
   return 0;
-}
-
-Result<void> check_private_redis(const config::Config& config) {
-  if (config.redis != "private") return {};
-  const char* path = std::getenv("PATH");
-  for (std::string_view rest = path != nullptr ? path : "/usr/bin:/bin"; !rest.empty();) {
-    const std::size_t end = std::min(rest.find(':'), rest.size());
-    const std::string program = fmt::format("{}/redis-server", rest.substr(0, end));
-    if (access(program.c_str(), X_OK) == 0) return {};
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return fail(
-      ErrorKind::kConfig,
-      "redis: private needs the program redis-server, and there is none in PATH: apt install "
-      "redis-server, or give the address of a Redis");
 }
 
 }  // namespace restante::master

@@ -9,7 +9,6 @@
 
 #include "master/listeners.h"
 #include "master/privileges.h"
-#include "master/process_table.h"
 #include "master/spawn.h"
 #include "shared/base/error.h"
 #include "shared/base/unique_fd.h"
@@ -27,9 +26,6 @@ class Service {
                                                     const Identity& identity);
   // Makes the ticket keys. Call it as the user that the workers run as.
   [[nodiscard]] Result<void> make_as_user();
-
-  // Returns the roles that belong to no generation: redis-server with redis = private, else none.
-  [[nodiscard]] static std::vector<Role> auxiliary(const config::Config& config);
 
   // Returns the descriptors that each smtpd, or each apid, inherits. This object owns them.
   [[nodiscard]] std::vector<Inherited> for_smtpd() const;
@@ -55,8 +51,5 @@ class Service {
   std::optional<memory::Segment> segment_map_;
   std::optional<memory::TicketKeys> ticket_keys_;  // since make_as_user()
 };
-
-// Returns kConfig if the configuration says redis = private and PATH has no redis-server.
-[[nodiscard]] Result<void> check_private_redis(const config::Config& config);
 
 }  // namespace restante::master

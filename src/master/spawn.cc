@@ -64,9 +64,16 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
   return result;
 }
 
-// In the child: becomes the program, or returns with errno set.
-void become(const std::vector<std::string>& arguments, std::span<const Inherited> inherited,
-            bool die_with_us, pid_t master) {
+std::string reason_of(int error_number, const std::string& program) {
+  if (error_number == ENOENT && program.find('/') == std::string::npos) {
+    return fmt::format("{} is not installed: there is none in PATH", program);
+  }
+  return fmt::format("cannot start {}: {}", program, errno_text(error_number));
+}
+
+// In the child: becomes the program, or returns why it could not.
+std::string become(const std::vector<std::string>& arguments, std::span<const Inherited> inherited,
+                   bool die_with_us, const std::function<Result<void>()>& confine, pid_t master) {
   setpgid(0, 0);  // Ctrl-C on a terminal is the master's business alone
   if (die_with_us) {
     prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -76,19 +83,25 @@ void become(const std::vector<std::string>& arguments, std::span<const Inherited
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  if (!place_descriptors(inherited)) return;
+  if (!place_descriptors(inherited)) return reason_of(errno, arguments.front());
   // Every descriptor is made close-on-exec, but a library may forget to. Before Linux 5.11 the call
   // fails, and nothing is lost.
   close_range(kFirst + static_cast<unsigned>(inherited.size()), ~0U, CLOSE_RANGE_CLOEXEC);
   const std::vector<std::string> environment = child_environment(inherited);
+  if (confine) {
+    if (const auto confined = confine(); !confined) {
+      return fmt::format("cannot start {}: {}", arguments.front(), confined.error().what);
+    }
+  }
   execvpe(arguments.front().c_str(), pointers(arguments).data(), pointers(environment).data());
+  return reason_of(errno, arguments.front());
 }
 
 }  // namespace
 
 Result<pid_t> spawn(const std::vector<std::string>& arguments, std::span<const Inherited> inherited,
-                    bool die_with_us) {
-  // A successful exec closes this pipe; a failed one writes its errno into it.
+                    bool die_with_us, const std::function<Result<void>()>& confine) {
+  // A successful exec closes this pipe; a child that fails writes the reason into it.
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return fail(ErrorKind::kSystem, "pipe: {}", errno_text());
   const UniqueFd reader(ends[0]);
@@ -100,26 +113,20 @@ Result<pid_t> spawn(const std::vector<std::string>& arguments, std::span<const I
   const pid_t pid = fork();
   if (pid < 0) return fail(ErrorKind::kSystem, "fork: {}", errno_text());
   if (pid == 0) {
-    become(arguments, inherited, die_with_us, master);
-    const int error_number = errno;
-    [[maybe_unused]] const ssize_t written =
-        write(writer.get(), &error_number, sizeof error_number);
+    const std::string reason = become(arguments, inherited, die_with_us, confine, master);
+    [[maybe_unused]] const ssize_t written = write(writer.get(), reason.data(), reason.size());
     _exit(127);
   }
   writer.reset();
-  int error_number = 0;
+  std::array<char, 1024> reason{};
   ssize_t got = 0;
   do {
-    got = read(reader.get(), &error_number, sizeof error_number);
+    got = read(reader.get(), reason.data(), reason.size());
   } while (got < 0 && errno == EINTR);
-  if (got != static_cast<ssize_t>(sizeof error_number)) return pid;
+  if (got <= 0) return pid;
   waitpid(pid, nullptr, 0);
-  if (error_number == ENOENT && arguments.front().find('/') == std::string::npos) {
-    return fail(ErrorKind::kSystem, "{} is not installed: there is none in PATH",
-                arguments.front());
-  }
-  return fail(ErrorKind::kSystem, "cannot start {}: {}", arguments.front(),
-              errno_text(error_number));
+  return fail(ErrorKind::kSystem, "{}",
+              std::string_view(reason.data(), static_cast<std::size_t>(got)));
 }
 
 }  // namespace restante::master

@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -22,8 +23,10 @@ struct Inherited {
 // program gets the descriptors of `inherited` from number 3 on, and no others. Its environment
 // holds LISTEN_FDS, LISTEN_FDNAMES and LISTEN_PID, and of the master's PATH, TZ, JOURNAL_STREAM and
 // the options of sanitizers. With `die_with_us` the kernel sends it SIGTERM when the master dies.
-// Returns the pid once exec(2) has succeeded, else kSystem with the reason.
+// `confine`, unless it is empty, is called in the new process before exec(2): what it gives up, the
+// program does not have. Returns the pid once exec(2) has succeeded, else kSystem with the reason.
 [[nodiscard]] Result<pid_t> spawn(const std::vector<std::string>& arguments,
-                                  std::span<const Inherited> inherited, bool die_with_us = false);
+                                  std::span<const Inherited> inherited, bool die_with_us = false,
+                                  const std::function<Result<void>()>& confine = {});
 
 }  // namespace restante::master

@@ -149,7 +149,7 @@ Result<ProcessActions::Started> Supervisor::start(const Role& role, std::uint64_
     inherited.push_back({worker::fd_name::kLife, life_.at(generation).reader.get()});
     inherited.push_back({worker::fd_name::kReady, ready_.writer.get()});
   }
-  const auto pid = spawn(command, inherited, /*die_with_us=*/!role.is_worker);
+  const auto pid = spawn(command, inherited, /*die_with_us=*/!role.is_worker, role.confine);
   if (!pid) {
     if (board_slot) board_.release(*board_slot);
     return std::unexpected(pid.error());

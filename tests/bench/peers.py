@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: ISC
 """What restante is measured against, each on a port of its own, all of them running at once."""
-import re
 import socket
 import subprocess
 
@@ -8,6 +7,7 @@ from testbed import postfix as an_instance
 from testbed.certificates import certificate
 from testbed.daemon import Restante
 from testbed.machine import IS_ROOT, LOCAL, UNPRIVILEGED, free_ports, new_directory
+from testbed.redis import Redis
 from testbed.waiting import wait_until
 
 NO_LIMITS = {"smtp_client_connection_limit": 0, "smtp_tls": "optional"}
@@ -19,20 +19,29 @@ def listens(port):
 
 
 class Subject(Restante):
-    """restante as its package configures it, with a Redis of its own that has every write on disk."""
+    """restante as its package configures it, with a Redis like a private one, whose user may do all
+    that a bench needs."""
 
     def __init__(self, fsync="always", **settings):
-        super().__init__("private", **(NO_LIMITS | settings))
+        self.server = Redis(fsync, ["--rdbcompression", "no", "--auto-aof-rewrite-min-size", "256mb"])
+        try:
+            super().__init__(self.server, **(NO_LIMITS | settings))
+        except BaseException:
+            self.server.kill()
+            raise
         self.port = self.smtp_port
-        if fsync != "always":
-            self.redis_cli("CONFIG", "SET", "appendfsync", fsync)
+
+    def __exit__(self, *raised):
+        try:
+            super().__exit__(*raised)
+        finally:
+            self.server.kill()
 
     def redis_cli(self, *words):
-        return subprocess.run(["redis-cli", "-s", self.directory / "run/redis.sock", *words],
-                              check=True, text=True, capture_output=True).stdout
+        return self.server.cli(*words)
 
     def redis_pids(self):
-        return [int(re.search(r"process_id:(\d+)", self.redis_cli("INFO", "server"))[1])]
+        return [self.server.process.pid]
 
 
 class Peer:

@@ -9,10 +9,10 @@ import re
 import signal
 import socket
 import struct
-import sys
 
 import pytest
 
+from integration.denying import denying
 from integration.inject import IS_KNOWN, Killed, Puppet
 from integration.redis_on_port import redis_on_a_port
 from testbed.build import has_sanitizer, programs
@@ -233,23 +233,6 @@ def test_switched_off_the_log_and_restantectl_say_so():
         for pid in restante.pids():
             assert status_of(pid)["Seccomp"] == "2"
         assert re.search("^sandbox +on", status_text(restante), re.M)
-
-
-# As a kernel without some calls answers, or a container's engine.
-DENYING = """
-import ctypes, errno, os, sys
-library = ctypes.CDLL("libseccomp.so.2")
-library.seccomp_init.restype = ctypes.c_void_p
-refusing = ctypes.c_void_p(library.seccomp_init(0x7fff0000))  # SCMP_ACT_ALLOW, save for:
-for number in sys.argv[1].split(","):
-    assert library.seccomp_rule_add(refusing, 0x00050000 | errno.ENOSYS, int(number), 0) == 0
-assert library.seccomp_load(refusing) == 0
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-
-
-def denying(*numbers):
-    return [sys.executable, "-c", DENYING, ",".join(str(number) for number in numbers)]
 
 
 def test_without_landlock_it_is_weaker_and_says_so():

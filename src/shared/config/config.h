@@ -43,6 +43,7 @@ struct Config {
   std::string hostname;  // the name in the greeting, in trace headers and in the MTA-STS policy
   std::string redis;     // host:port, unix:/path, redis://…, or `private`
   std::string redis_directory;
+  std::uint64_t redis_memory{};  // bytes of a private Redis; 0: half of what there is
   RedisStrict redis_strict{};
   std::string redis_tls_ca, redis_tls_certificate, redis_tls_key;
   Sandbox sandbox{};

@@ -204,6 +204,8 @@ constexpr std::array kSettings = {
           "Redis: host:port, unix:/path, redis://user:password@host:port/database, rediss:// for TLS, sentinel://host:port,host:port/master, or private for one of our own"},
   Setting{"redis_directory", Type::kText, &Config::redis_directory, "/var/lib/restante", kNotEmpty, 0, 0, false, check_path,
           "where a private Redis keeps its data"},
+  Setting{"redis_memory", Type::kSize, &Config::redis_memory, "0", 0, 64 * 1024 * kGiB, 0, false, nullptr,
+          "bytes that mail in a private Redis takes; a full one refuses mail with 452; 0 is half of the memory of the machine or of the cgroup"},
   Setting{"redis_strict", Type::kChoice, &Config::redis_strict, "no", 0, 0, kSmtpd, false, nullptr,
           "yes: mail is answered 451 as long as Redis, as it is configured, could lose it"},
   Setting{"redis_timeout", Type::kDuration, &Config::redis_timeout, "5s", 50, 60 * kSecond, kSmtpd | kApid, false, nullptr,

@@ -18,7 +18,11 @@ constexpr long kCreateRuleset = 444, kAddRule = 445, kRestrictSelf = 446;
 constexpr std::uint32_t kTellVersion = 1;
 enum class RuleType : std::uint8_t { kPathBeneath = 1, kNetPort = 2 };
 
-constexpr std::uint64_t kReadFile = 1 << 2, kReadDirectory = 1 << 3;
+constexpr std::uint64_t kExecute = 1 << 0, kReadFile = 1 << 2, kReadDirectory = 1 << 3;
+constexpr std::uint64_t kRemoveFile = 1 << 5, kMakeSocket = 1 << 9;
+constexpr std::uint64_t kReading = kReadFile | kReadDirectory;
+// Those that a file has which is no directory; from version 3 on also truncating, from 5 ioctl.
+constexpr std::uint64_t kOfFiles = kExecute | 1 << 1 | kReadFile | 1 << 14 | 1 << 15;
 constexpr std::uint64_t kConnectTcp = 1 << 1, kBindTcp = 1 << 0;
 constexpr std::uint64_t kAbstractSockets = 1 << 0, kSignals = 1 << 1;
 
@@ -63,18 +67,24 @@ bool add(int ruleset, RuleType type, const void* attribute) {
   return syscall(kAddRule, ruleset, static_cast<std::uint32_t>(type), attribute, 0) == 0;
 }
 
-bool let_read(int ruleset, const std::string& path) {
-  const UniqueFd place(open(path.c_str(), O_PATH | O_CLOEXEC));
-  struct stat status{};
-  if (!place || fstat(place.get(), &status) != 0) return true;  // nobody reads what is not there
-  const PathAttribute attribute{kReadFile | (S_ISDIR(status.st_mode) ? kReadDirectory : 0),
-                                place.get()};
-  return add(ruleset, RuleType::kPathBeneath, &attribute);
+bool allow(int ruleset, const std::vector<std::string>& paths, std::uint64_t rights) {
+  for (const std::string& path : paths) {
+    const UniqueFd place(open(path.c_str(), O_PATH | O_CLOEXEC));
+    struct stat status{};
+    if (!place || fstat(place.get(), &status) != 0) continue;  // nobody opens what is not there
+    const std::uint64_t possible = S_ISDIR(status.st_mode) ? rights : rights & kOfFiles;
+    const PathAttribute attribute{possible, place.get()};
+    if (!add(ruleset, RuleType::kPathBeneath, &attribute)) return false;
+  }
+  return true;
 }
 
 bool add_all(int ruleset, int version, const LandlockRules& rules) {
-  for (const std::string& path : rules.readable) {
-    if (!let_read(ruleset, path)) return false;
+  if (!allow(ruleset, rules.readable, kReading) ||
+      !allow(ruleset, rules.programs, kReading | kExecute) ||
+      !allow(ruleset, rules.writable, file_rights(version) & ~kExecute) ||
+      !allow(ruleset, rules.socket_directories, kMakeSocket | kRemoveFile)) {
+    return false;
   }
   if (version < kLandlockPorts || !rules.ports) return true;
   for (const std::uint16_t port : *rules.ports) {

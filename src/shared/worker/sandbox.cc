@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <netinet/in.h>
-#include <seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -18,8 +17,8 @@
 #include <initializer_list>
 #include <string_view>
 
-#include "shared/base/c_ptr.h"
 #include "shared/base/secrets.h"
+#include "shared/worker/call_filter.h"
 #include "shared/worker/sandbox_state.h"
 
 namespace restante::worker {
@@ -80,43 +79,7 @@ scmp_arg_cmp masked(unsigned argument, scmp_datum_t mask, scmp_datum_t value) {
   return {argument, SCMP_CMP_MASKED_EQ, mask, value};
 }
 
-// What is not allowed ends the process.
-class Filter {
- public:
-  using Conditions = std::initializer_list<scmp_arg_cmp>;
-
-  Filter() : context_(seccomp_init(SCMP_ACT_KILL_PROCESS)) {
-    if (context_ == nullptr) return;
-    seccomp_attr_set(context_.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);  // a tree instead of a list
-  }
-
-  void allow(const char* name, Conditions all = {}) { add(SCMP_ACT_ALLOW, name, all); }
-  void refuse(const char* name, int error_number, Conditions all = {}) {
-    add(SCMP_ACT_ERRNO(static_cast<unsigned>(error_number)), name, all);
-  }
-
-  [[nodiscard]] Result<void> load() {
-    if (context_ == nullptr) return fail(ErrorKind::kConfig, "the system denies seccomp(2)");
-    if (error_ == 0) error_ = seccomp_load(context_.get());
-    if (error_ == 0) return {};
-    return fail(ErrorKind::kConfig, "seccomp: {}", errno_text(-error_));
-  }
-
- private:
-  void add(std::uint32_t action, const char* name, Conditions all) {
-    const int number = seccomp_syscall_resolve_name(name);
-    if (number == __NR_SCMP_ERROR || context_ == nullptr || error_ != 0) return;
-    error_ = seccomp_rule_add_array(context_.get(), action, number,
-                                    static_cast<unsigned>(all.size()), all.begin());
-    if (error_ == -EDOM) error_ = 0;  // not on this machine
-  }
-
-  CPtr<void, seccomp_release> context_;
-  int error_ = 0;  // of the first rule that could not be added
-};
-
-void allow_common_calls(Filter& filter) {
+void allow_common_calls(CallFilter& filter) {
   for (const char* name : kEverybody) filter.allow(name);
   for (const Refusal& refusal : kRefused) filter.refuse(refusal.name, refusal.error_number);
   // No code but what was loaded at the start.
@@ -139,7 +102,7 @@ void allow_common_calls(Filter& filter) {
 // To open a file for writing ends the process. Where none has to be read none can be: GMime would
 // load a converter for any charset that a mail names, and takes no for an answer. Where some have
 // to be, Landlock says which.
-void let_read_files(Filter& filter, const Needs& needs) {
+void let_read_files(CallFilter& filter, const Needs& needs) {
   struct Call {
     const char* name;
     unsigned flags;  // which argument
@@ -154,13 +117,13 @@ void let_read_files(Filter& filter, const Needs& needs) {
   }
 }
 
-void let_send(Filter& filter, const Needs& needs) {
+void let_send(CallFilter& filter, const Needs& needs) {
   // MSG_FASTOPEN is connecting by another name.
   filter.allow("sendmsg", {masked(2, MSG_FASTOPEN, 0)});
   if (needs.sockets || needs.syslog) filter.allow("sendto", {masked(3, MSG_FASTOPEN, 0)});
 }
 
-void let_connect(Filter& filter, const Needs& needs) {
+void let_connect(CallFilter& filter, const Needs& needs) {
   for (const char* name : kWithSockets) filter.allow(name);
   filter.allow("socket", {is(0, AF_UNIX)});
   if (!needs.tcp) return;
@@ -184,7 +147,7 @@ void let_connect(Filter& filter, const Needs& needs) {
 }
 
 Result<void> filter_calls(Program program, const Needs& needs) {
-  Filter filter;
+  CallFilter filter(SCMP_ACT_KILL_PROCESS);
   allow_common_calls(filter);
   let_read_files(filter, needs);
   let_send(filter, needs);

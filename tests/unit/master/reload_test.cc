@@ -36,6 +36,7 @@ TEST(what_needs_a_restart_is_kept_and_named) {
       {{"redis=private"}, {"redis=localhost:6379"}, "redis"},
       {{"redis=localhost:6379"}, {"redis=private"}, "redis"},
       {{"redis=private"}, {"redis=private", "redis_directory=/other"}, "redis_directory"},
+      {{"redis=private"}, {"redis=private", "redis_memory=1G"}, "redis_memory"},
       {{}, {"redis_directory=/other"}, ""},  // nobody uses it
   };
   for (const Row& row : rows) {
