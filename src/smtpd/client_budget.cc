@@ -26,9 +26,11 @@ std::string subject_of(char kind, std::string_view client) {
 }  // namespace
 
 ClientBudget::ClientBudget(memory::RateTable minutes, memory::RateTable hours,
-                           const config::Config& config)
+                           memory::RateTable shares, const config::Config& config)
     : minutes_(minutes),
       hours_(hours),
+      shares_(shares),
+      config_(config),
       connections_{kConnection, false, "smtp_client_connect_limit",
                    clamped(config.smtp_client_connect_limit)},
       limits_{{
@@ -61,8 +63,24 @@ std::optional<ClientBudget::Refusal> ClientBudget::connect(std::string_view clie
   return count(connections_, client, 1, now);
 }
 
+// In pages; 0: any number. A table cannot count more than 4 GiB.
+std::uint32_t ClientBudget::share_of(std::uint64_t memory) const {
+  if (memory == 0 || config_.client_store_share == 0) return 0;
+  return std::max<std::uint32_t>(clamped(pages(memory / 100 * config_.client_store_share)), 1);
+}
+
+void ClientBudget::store(std::string_view client, std::uint64_t bytes, std::uint64_t memory,
+                         std::chrono::milliseconds now) {
+  const std::uint32_t share = share_of(memory);
+  if (share != 0)
+    (void)shares_.admit(subject_of(kBytes, client), share, now, clamped(pages(bytes)));
+}
+
 std::optional<ClientBudget::Refusal> ClientBudget::refusal(std::string_view client,
+                                                           std::uint64_t memory,
                                                            std::chrono::milliseconds now) const {
+  if (const auto wait = shares_.used_up(subject_of(kBytes, client), share_of(memory), now))
+    return Refusal{"client_store_share", *wait};
   for (const Limit& limit : limits_) {
     if (limit.uses == 0) continue;
     const memory::RateTable& table = limit.is_hourly ? hours_ : minutes_;

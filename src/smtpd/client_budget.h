@@ -22,15 +22,22 @@ class ClientBudget {
     std::chrono::milliseconds wait;
   };
 
-  ClientBudget(memory::RateTable minutes, memory::RateTable hours, const config::Config& config);
+  // The tables are those of the segment. `config` outlives the object.
+  ClientBudget(memory::RateTable minutes, memory::RateTable hours, memory::RateTable shares,
+               const config::Config& config);
 
   // Counts a new connection. Nothing if it is within the limit.
   [[nodiscard]] std::optional<Refusal> connect(std::string_view client,
                                                std::chrono::milliseconds now);
 
-  // Whether a message of the client would be refused now. Counts nothing.
-  [[nodiscard]] std::optional<Refusal> refusal(std::string_view client,
+  // Whether a message of the client would be refused now. Counts nothing. `memory` is what Redis
+  // may take in bytes; 0: any number.
+  [[nodiscard]] std::optional<Refusal> refusal(std::string_view client, std::uint64_t memory,
                                                std::chrono::milliseconds now) const;
+
+  // Counts `bytes` of Redis that mail of the client takes now.
+  void store(std::string_view client, std::uint64_t bytes, std::uint64_t memory,
+             std::chrono::milliseconds now);
 
   // Counts a message that has come whole, of `bytes` to `recipients`. Nothing if it is within the
   // limits. What was counted before a limit that refuses stays counted.
@@ -48,7 +55,10 @@ class ClientBudget {
   [[nodiscard]] std::optional<Refusal> count(const Limit& limit, std::string_view client,
                                              std::uint64_t uses, std::chrono::milliseconds now);
 
-  memory::RateTable minutes_, hours_;
+  [[nodiscard]] std::uint32_t share_of(std::uint64_t memory) const;
+
+  memory::RateTable minutes_, hours_, shares_;
+  const config::Config& config_;
   Limit connections_;
   std::array<Limit, 6> limits_;  // of a message
 };

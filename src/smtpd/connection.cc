@@ -288,7 +288,9 @@ bool Connection::act(const AdmitMessage& question) {
     session_.answer(Reply::kRateLimited, seconds_text(*wait));
   } else if (const auto refusal =
                  is_trusted_ ? std::nullopt
-                             : services_.budget.refusal(client_.rate_key, monotonic_now())) {
+                             : services_.budget.refusal(client_.rate_key,
+                                                        services_.durability.memory_limit(),
+                                                        monotonic_now())) {
     session_.answer(Reply::kClientLimited, seconds_text(refusal->wait));
   } else {
     session_.answer(Reply::kOk);
@@ -361,6 +363,10 @@ void Connection::note_delivery(const DeliveryReport& report, std::chrono::micros
     services_.counters.add(memory::Count::kMailRecipients, report.stored.size());
     services_.counters.add(memory::Count::kMailBytes, report.bytes);
     services_.counters.observe(memory::Latency::kDelivery, took);
+  }
+  if (!is_trusted_ && report.bytes_in_store > 0) {
+    services_.budget.store(client_.rate_key, report.bytes_in_store,
+                           services_.durability.memory_limit(), monotonic_now());
   }
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   for (const DeliveryReport::Stored& mail : report.stored) {

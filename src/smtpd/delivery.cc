@@ -221,7 +221,11 @@ void Delivery::conclude(Job& job) {
   finish(job);
 }
 
+// Each entry has an envelope beside the frame, about so many bytes.
 void Delivery::finish(Job& job) {
+  constexpr std::size_t kEntry = 500;
+  const std::size_t entries = job.report.stored.size(), frames = job.token.empty() ? entries : 1;
+  job.report.bytes_in_store = entries * kEntry + frames * job.frame.size;
   job.counted.reset();
   job.held.reset();
   const bool was_large = job.in_hand != nullptr;

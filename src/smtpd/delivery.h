@@ -25,6 +25,7 @@ struct DeliveryReport {
   Reply reply = Reply::kOk;  // kOk: every mailbox has the mail
   std::string from;
   std::uint64_t bytes = 0;
+  std::uint64_t bytes_in_store = 0;  // that this delivery takes there
   bool parse_error = false;
   std::uint64_t bare_newlines = 0;  // CR or LF alone, as it was received
   std::vector<Stored> stored;       // also when another mailbox could not be written

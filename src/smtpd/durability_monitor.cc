@@ -73,6 +73,7 @@ void DurabilityMonitor::receive(const Result<redis::Facts>& facts) {
   const redis::Judgement judgement = redis::judge(*facts, redis_.behind_sentinel());
   is_known_ = true;
   health_.nearly_full.store(judgement.nearly_full ? 1 : 0);
+  health_.memory_limit.store(judgement.memory_limit);
   log_changes(judgement);
   // A demoted master does not always close its client connections.
   if (redis_.behind_sentinel() && (judgement.risks() & bit_of(redis::Risk::kReplica)) != 0) {

@@ -30,6 +30,9 @@ class DurabilityMonitor {
 
   [[nodiscard]] StoreState state() const;
 
+  // Bytes of memory that Redis may take; 0: any number, or it is not known.
+  [[nodiscard]] std::uint64_t memory_limit() const { return health_.memory_limit.load(); }
+
   // This worker does not ask every two seconds any more.
   void stop() { next_.stop(); }
 

@@ -205,3 +205,18 @@ def test_one_of_several_keys_and_those_of_a_file_are_taken(tmp_path):
                     "key-of-the-tests"):
             assert restante.api("/emails/alice", key=key).status == 200
         assert restante.api("/emails/alice", key="first-key-of-all second-key-of-all").status == 401
+
+
+def test_browsers_are_told_to_come_by_https_alone(restante):
+    assert restante.api("/healthz").headers["Strict-Transport-Security"] == "max-age=63072000"
+    with contextlib.closing(http.client.HTTPConnection(LOCAL, restante.http_port)) as clear:
+        assert "Strict-Transport-Security" not in ask(clear, "/healthz", key=None).headers
+
+
+@pytest.mark.parametrize("ciphers, is_taken", [
+    ("ECDHE+AESGCM:ECDHE+CHACHA20", True), ("ECDHE+AES+SHA1:ECDHE+AES+SHA256:!AESGCM", False),
+    ("kRSA", False)])
+def test_https_takes_suites_with_forward_secrecy_and_aead_alone(restante, ciphers, is_taken):
+    result = run("openssl", "s_client", "-connect", f"{LOCAL}:{restante.https_port}", "-tls1_2", "-cipher",
+                 f"{ciphers}:@SECLEVEL=0", check=False)
+    assert ("Cipher is (NONE)" not in result.stdout) == is_taken, result.stdout

@@ -4,6 +4,7 @@ import collections
 import contextlib
 import http.client
 import itertools
+import random
 import re
 import socket
 
@@ -13,6 +14,7 @@ from testbed.api import ANOTHER_KEY, ask
 from testbed.certificates import tls
 from testbed.daemon import Restante
 from testbed.machine import LOCAL
+from testbed.redis import Redis
 from testbed.smtp import deliver
 from testbed.waiting import at_once
 
@@ -165,6 +167,23 @@ def test_a_client_that_connects_without_end_is_turned_away():
                 codes.append(client.code())
         assert codes == [220] * 3 + [421] * 2 + [220]
         restante.log.wait_for("ip=127.1.1.1 .*reason=smtp_client_connect_limit", 2)
+
+
+def test_mail_of_one_client_takes_a_share_of_redis():
+    with Redis() as redis:
+        used = int(re.search(r"used_memory:(\d+)", redis.cli("INFO", "memory"))[1])
+        redis.cli("CONFIG", "SET", "maxmemory", used + 50_000_000)
+        share = (used + 50_000_000) // 100
+        with Restante(redis, client_store_share=1) as restante:
+            noise = random.Random(1).randbytes(share // 4).hex("\n", 30)
+            with restante.smtp("127.1.1.1") as client:
+                answers = [deliver(client, "a@example.com", f"Subject: x\n\n{noise}")
+                           for _ in range(8)]
+            codes = [code for code, _ in answers]
+            assert codes == sorted(codes) and 2 <= codes.count(250) <= 6
+            assert 3600 < int(re.search(r"again in (\d+) seconds", answers[-1][1])[1]) <= 86400
+            with restante.smtp("127.1.1.2") as client:
+                assert deliver(client, "a@example.com")[0] == 250
 
 
 def test_recipients_times_size_has_a_limit():

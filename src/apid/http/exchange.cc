@@ -25,6 +25,8 @@ constexpr bool kSplitsInPlace = MHD_VERSION < 0x00097701;
 // megabytes, and a socket is writable again only when a third of them is read: a slow client would
 // not be in time.
 constexpr int kUnsent = 64 * 1024;
+// RFC 6797 section 6.1: two years. What is sent in clear has no such field (section 7.2).
+constexpr const char* kHttpsOnly = "max-age=63072000";
 
 struct FieldReader {
   RequestHead& head;
@@ -188,6 +190,9 @@ bool Exchange::send() {
   if (!response) return false;
   if (close_after_ || server_.draining) {
     MHD_add_response_header(response.get(), MHD_HTTP_HEADER_CONNECTION, "close");
+  }
+  if (server_.tls) {
+    MHD_add_response_header(response.get(), "Strict-Transport-Security", kHttpsOnly);
   }
   return MHD_queue_response(connection_.library(), status, response.get()) == MHD_YES;
 }

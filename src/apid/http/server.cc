@@ -52,8 +52,10 @@ constexpr std::chrono::microseconds kLongestRun{500};
 
 // TLS 1.2 and 1.3. GnuTLS allows 1.0 and 1.1 by default. By default it also refuses insecure
 // renegotiation. %SAFE_RENEGOTIATION would refuse clients with TLS 1.3 only (OpenSSL 3.5), which
-// have no reason to send the extension of RFC 5746.
-constexpr const char* kTlsPriorities = "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2";
+// have no reason to send the extension of RFC 5746. Of TLS 1.2 only suites with forward secrecy and
+// AEAD are left (RFC 9325 section 4.1).
+constexpr const char* kTlsPriorities =
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA:-AES-128-CBC:-AES-256-CBC";
 
 // Leaves the path as the client sent it. The library would decode %00 to the end of the string.
 std::size_t keep_escapes(void*, MHD_Connection*, char* text) noexcept { return std::strlen(text); }

@@ -77,7 +77,8 @@ struct Config {
   std::uint64_t hop_limit{};                                      // … and Received among them
   std::uint64_t smtp_connection_limit{}, api_connection_limit{};  // per worker
   std::uint64_t smtp_client_connection_limit{};                   // per worker; 0: off
-  std::uint64_t client_log_limit{};             // bytes of the log, a minute and client; 0: off
+  std::uint64_t client_store_share{};  // percent of Redis' memory that mail of one client takes
+  std::uint64_t client_log_limit{};    // bytes of the log, a minute and client; 0: off
   std::uint64_t api_client_connection_limit{};  // per worker and port; 0: off
   std::uint64_t api_client_connect_limit{};     // a minute; 0: off
   std::uint64_t api_minimum_rate{};             // bytes a second; 0: off

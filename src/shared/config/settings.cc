@@ -134,6 +134,8 @@ constexpr std::array kSettings = {
           "addresses and networks of clients that are refused at every port"},
   Setting{"client_log_limit", Type::kSize, &Config::client_log_limit, "1M", 0, 256 * kMiB, kSmtpd | kApid, false, nullptr,
           "bytes of the log a minute about one client address (IPv6: /64); 0 is no limit"},
+  Setting{"client_store_share", Type::kCount, &Config::client_store_share, "50", 0, 100, kSmtpd, false, nullptr,
+          "percent of Redis' maxmemory that mail of one client address (IPv6: /64) takes in a day; 0 is no limit"},
   Setting{"client_trusted", Type::kWords, &Config::client_trusted, "", 0, 0, kSmtpd | kApid, false, check_network,
           "addresses and networks of clients that no limit by client or sender applies to"},
   Setting{"data_memory_limit", Type::kSize, &Config::data_memory_limit, "256M", kMiB, 64 * kGiB, kSmtpd, false, nullptr,

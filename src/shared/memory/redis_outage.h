@@ -9,14 +9,15 @@
 
 namespace restante::memory {
 
-struct RedisOutage {                       // all zero: nothing is known, nothing wrong
-  std::atomic<std::uint32_t> away;         // Redis cannot be reached
-  std::atomic<std::uint32_t> risks;        // what could lose mail (redis/durability.h)
-  std::atomic<std::uint32_t> nearly_full;  // no mail is taken
-  std::atomic<std::uint32_t> fault;        // of the errors that it answers with; 0: of none
-  std::atomic<std::uint64_t> fault_at;     // when it answered so last; monotonic clock, in ms
-  std::atomic<std::uint64_t> asked_at;     // when it was asked for risks last
-  std::atomic<std::uint32_t> is_private;   // of one process, which says itself what it finds
+struct RedisOutage {                        // all zero: nothing is known, nothing wrong
+  std::atomic<std::uint32_t> away;          // Redis cannot be reached
+  std::atomic<std::uint32_t> risks;         // what could lose mail (redis/durability.h)
+  std::atomic<std::uint32_t> nearly_full;   // no mail is taken
+  std::atomic<std::uint64_t> memory_limit;  // maxmemory in bytes; 0: there is none
+  std::atomic<std::uint32_t> fault;         // of the errors that it answers with; 0: of none
+  std::atomic<std::uint64_t> fault_at;      // when it answered so last; monotonic clock, in ms
+  std::atomic<std::uint64_t> asked_at;      // when it was asked for risks last
+  std::atomic<std::uint32_t> is_private;    // of one process, which says itself what it finds
 };
 
 void note_lost(RedisOutage& health, std::string_view place, std::string_view reason);

@@ -16,7 +16,7 @@ namespace restante::memory {
 namespace {
 
 constexpr std::uint64_t kMagic = 0x65746e6174736572ULL;  // "restante"
-constexpr std::uint64_t kLayoutVersion = 5;
+constexpr std::uint64_t kLayoutVersion = 6;
 // A word a key: more than the messages that one machine takes in a minute. The file is sparse, so
 // what is never touched costs no memory.
 constexpr std::size_t kRateWords = std::size_t{1} << 20;
@@ -41,6 +41,7 @@ struct Segment::Layout {
   alignas(64) RateWords api_words;
   alignas(64) ClientWords minute_words;
   alignas(64) ClientWords hour_words;
+  alignas(64) ClientWords share_words;
 };
 
 Segment::Segment(Layout* layout) : layout_(layout), header_(layout->header) {}
@@ -138,6 +139,12 @@ RateTable Segment::api_rates() const { return {layout_->api_words, header_.hash_
 RateTable Segment::client_minutes() const { return {layout_->minute_words, header_.hash_key}; }
 RateTable Segment::client_hours() const {
   return {layout_->hour_words, header_.hash_key, std::chrono::hours{1}};
+}
+RateTable Segment::client_shares(std::chrono::milliseconds retention) const {
+  using std::chrono::seconds;
+  const auto window =
+      std::clamp<seconds>(std::chrono::ceil<seconds>(retention), seconds{1}, std::chrono::days{1});
+  return {layout_->share_words, header_.hash_key, window};
 }
 RedisOutage& Segment::redis_outage() const { return layout_->redis_outage; }
 Scoreboard Segment::scoreboard() const { return Scoreboard(layout_->score); }

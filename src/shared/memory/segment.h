@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -49,6 +50,8 @@ class Segment {
   // What one client takes in a minute, and in an hour.
   [[nodiscard]] RateTable client_minutes() const;
   [[nodiscard]] RateTable client_hours() const;
+  // What is stored of one client. `retention` is the same for all who use the table.
+  [[nodiscard]] RateTable client_shares(std::chrono::milliseconds retention) const;
   [[nodiscard]] RedisOutage& redis_outage() const;
   [[nodiscard]] Scoreboard scoreboard() const;
   // Of the master. Only characters that a version may have: workers could write to the header of a

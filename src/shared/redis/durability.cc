@@ -219,6 +219,7 @@ Judgement judge(const Facts& facts, bool behind_sentinel) {
   judge_log(facts, out);
   if (behind_sentinel) judge_replicas(facts, out);
   const std::uint64_t limit = number(facts, "maxmemory");
+  out.memory_limit = limit;
   out.nearly_full = limit != 0 && number(facts, "used_memory") > limit - limit / 10;
   return out;
 }

@@ -53,8 +53,9 @@ struct Finding {
 
 struct Judgement {
   std::vector<Finding> findings;
-  std::vector<std::string> good;  // settings that are right, as texts
-  bool nearly_full = false;       // more than nine tenths of maxmemory are in use
+  std::vector<std::string> good;   // settings that are right, as texts
+  std::uint64_t memory_limit = 0;  // maxmemory in bytes; 0: there is none
+  bool nearly_full = false;        // more than nine tenths of maxmemory are in use
 
   [[nodiscard]] Risks risks() const;
 };
