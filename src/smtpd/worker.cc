@@ -279,29 +279,33 @@ std::map<std::string_view, std::size_t> Worker::held_by_client() const {
 }
 
 // Of the client who holds most, the largest message that is arriving is given up, so that others
-// still come through while it fills the memory. The only message there is goes on, whatever its
-// size.
+// still come through while it fills the memory. What is being stored cannot be given up, and a
+// client below its share does not pay for it. The only message there is goes on, whatever its size.
 void Worker::relieve() {
   const auto held = held_by_client();
+  const std::size_t share = share_of(held.size());
   std::shared_ptr<Connection> greediest;
   const auto rank = [&held](const Connection& connection) {
     return std::pair(held.at(connection.client().rate_key), connection.arriving());
   };
   for (const auto& [key, connection] : connections_) {
-    if (connection->arriving() == 0) continue;
+    if (connection->arriving() == 0 || rank(*connection).first < share) continue;
     if (!greediest || rank(*connection) > rank(*greediest)) greediest = connection;
   }
   if (!greediest || greediest->arriving() == services_.bytes_held()) return;
   greediest->expire("data_memory_limit", Reply::kBusy);
 }
 
-// There is one share for each client that holds something, and one for the next. A client that
-// holds nothing has its share.
+// A client that holds nothing has its share.
 bool Worker::has_share(std::string_view client) const {
   const auto held = held_by_client();
   const auto own = held.find(client);
   if (own == held.end()) return true;
-  return own->second < context_.config.data_memory_limit / (held.size() + 1);
+  return own->second < share_of(held.size());
+}
+
+std::size_t Worker::share_of(std::size_t clients) const {
+  return context_.config.data_memory_limit / (clients + 1);
 }
 
 // One timer for all: a timer for each would be set anew with every read.

@@ -49,6 +49,8 @@ class Worker {
   [[nodiscard]] std::map<std::string_view, std::size_t> held_by_client() const;
   void relieve();
   [[nodiscard]] bool has_share(std::string_view client) const;
+  // One for each client that holds something, and one for the next.
+  [[nodiscard]] std::size_t share_of(std::size_t clients) const;
   void connection_gone(Connection& connection);
   void stop_listening();
   void hand_over();

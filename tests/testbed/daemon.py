@@ -20,6 +20,14 @@ from testbed.smtp import Dialogue, deliver
 from testbed.waiting import seconds, wait_until
 
 
+# Tests send more from one address than a client may: they have no limits by rate or by client.
+UNLIMITED = dict.fromkeys([
+    "smtp_rate_limit", "api_rate_limit", "smtp_client_connect_limit", "smtp_client_message_limit",
+    "smtp_client_message_hour_limit", "smtp_client_recipient_limit",
+    "smtp_client_recipient_hour_limit", "smtp_client_size_limit", "smtp_client_size_hour_limit",
+    "client_log_limit", "api_client_connection_limit", "api_client_connect_limit"], 0)
+
+
 class Restante:
     """A running daemon that serves on ports which the system chose.
 
@@ -41,13 +49,7 @@ class Restante:
             "tls_certificate": certificate()[0], "tls_key": certificate()[1],
             "runtime_dir": self.directory / "run", "smtpd_workers": 2, "apid_workers": 2,
             "mimed_workers": 2,
-            # Tests send more from one address than a client may.
-            "smtp_rate_limit": 0, "api_rate_limit": 0, "smtp_client_connect_limit": 0,
-            "smtp_client_message_limit": 0, "smtp_client_message_hour_limit": 0,
-            "smtp_client_recipient_limit": 0, "smtp_client_recipient_hour_limit": 0,
-            "smtp_client_size_limit": 0, "smtp_client_size_hour_limit": 0,
-            "client_log_limit": 0, "api_client_connection_limit": 0, "api_client_connect_limit": 0,
-        } | ({"user": UNPRIVILEGED} if IS_ROOT else {}) | settings
+        } | UNLIMITED | ({"user": UNPRIVILEGED} if IS_ROOT else {}) | settings
         self.configuration = self.directory / "restante.conf"
         self.command = [*starter, self.programs() / "restante", "-c", self.configuration]
         self.environment = environment(**dict(variables))
