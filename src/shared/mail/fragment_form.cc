@@ -20,6 +20,9 @@ constexpr std::string_view kDetails =
     R"("disposition":O,"sha256":S}],"links":[{"url":S,"text":S}],"codes":[S])";
 constexpr std::string_view kParseError = R"(,"parse_error":true)";
 
+// No other capital letter is in a form.
+constexpr bool is_mark(char c) { return c == '[' || c == '?' || (c >= 'A' && c <= 'Z'); }
+
 constexpr std::size_t kLongestNumber = 20;  // digits
 
 class Matcher {
@@ -30,16 +33,21 @@ class Matcher {
 
   // `form` has no `]` but those of its own arrays.
   bool match(std::string_view form) {
-    for (std::size_t i = 0; i < form.size(); ++i) {
-      if (form[i] == '[') {
-        const std::size_t close = form.find(']', i);  // no array is inside another
-        if (!match_array(form.substr(i + 1, close - i - 1))) return false;
-        i = close;
-      } else if (!match_one(form[i])) {
+    for (;;) {
+      std::size_t literal = 0;
+      while (literal < form.size() && !is_mark(form[literal])) ++literal;
+      if (!skip(form.substr(0, literal))) return false;
+      form.remove_prefix(literal);
+      if (form.empty()) return true;
+      std::size_t matched = 1;
+      if (form.front() == '[') {
+        matched = form.find(']') + 1;  // no array is inside another
+        if (!match_array(form.substr(1, matched - 2))) return false;
+      } else if (!match_one(form.front())) {
         return false;
       }
+      form.remove_prefix(matched);
     }
-    return true;
   }
 
  private:

@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <bit>
 #include <charconv>
+#include <cstdint>
 #include <cstring>
 #include <iterator>
 
@@ -136,20 +138,23 @@ std::string details_of(const Message& message) {
 
 }  // namespace
 
-// Looks at eight bytes at a time.
+// Looks at sixteen bytes at a time, with the vectors of the compiler.
 std::size_t plain_json_size(std::string_view text) {
-  constexpr std::uint64_t kOnes = 0x0101010101010101U;
-  // Some byte of `word` is below `limit`, which is at most 0x80.
-  const auto has_below = [](std::uint64_t word, std::uint64_t limit) {
-    return ((word - kOnes * limit) & ~word & (kOnes << 7)) != 0;
+  using Block [[gnu::vector_size(16)]] = unsigned char;
+  // Of eight bytes that are 0, or 0xff where something was found: the index of the first such one.
+  const auto first = [](std::uint64_t found) {
+    const int bits = std::endian::native == std::endian::little ? std::countr_zero(found)
+                                                                : std::countl_zero(found);
+    return static_cast<std::size_t>(bits) / 8;
   };
   std::size_t at = 0;
-  for (std::uint64_t word = 0; at + sizeof word <= text.size(); at += sizeof word) {
-    std::memcpy(&word, text.data() + at, sizeof word);
-    if (has_below(word, 0x20) || has_below(word ^ kOnes * '"', 1) ||
-        has_below(word ^ kOnes * '\\', 1)) {
-      break;
-    }
+  for (Block block; at + sizeof block <= text.size(); at += sizeof block) {
+    std::memcpy(&block, text.data() + at, sizeof block);
+    const auto special = (block < 0x20) | (block == '"') | (block == '\\');
+    std::uint64_t found[2];
+    std::memcpy(found, &special, sizeof found);
+    if (found[0] != 0) return at + first(found[0]);
+    if (found[1] != 0) return at + 8 + first(found[1]);
   }
   while (at < text.size() && escape_of(text[at]) == 0) ++at;
   return at;
