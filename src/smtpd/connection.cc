@@ -57,25 +57,10 @@ void Connection::read_proxy_header() {
 // The client is known now. `early` is what has been read of it already.
 void Connection::begin(std::string_view early) {
   log::debug("client_connected", {{"sid", id_}, {"ip", client_.text}});
-  if (net::is_in(services_.blocked, client_.text)) {
-    reason_ = "client_blocked";
+  if (const auto refusal = services_.admission.connect(client_, client_slot_)) {
+    reason_ = refusal->reason;
     services_.counters.add(memory::Count::kSmtpTurnedAway);
-    session_.end(Reply::kBlocked, client_.text);
-    return run_session();
-  }
-  is_trusted_ = net::is_in(services_.trusted, client_.text);
-  if (!is_trusted_ && services_.budget.connect(client_.rate_key, monotonic_now())) {
-    reason_ = "smtp_client_connect_limit";
-    services_.counters.add(memory::Count::kSmtpTurnedAway);
-    session_.end(Reply::kTooManyConnections);
-    return run_session();
-  }
-  client_slot_ = services_.clients.admit(
-      client_.rate_key, is_trusted_ ? 0 : services_.config.smtp_client_connection_limit);
-  if (!client_slot_) {
-    reason_ = "smtp_client_connection_limit";
-    services_.counters.add(memory::Count::kSmtpTurnedAway);
-    session_.end(Reply::kTooManyConnections);
+    session_.end(refusal->reply, client_.text);
     return run_session();
   }
   if (early.empty()) {
@@ -271,50 +256,22 @@ bool Connection::act(const AdmitRecipient& question) {
   return true;
 }
 
-// Anybody may claim any sender address, so a sender is counted for each network of clients: a
-// forged sender uses up nothing of the true one's limit. The null sender belongs to nobody, so it
-// is counted by client.
-std::string Connection::subject_of(const mail::Address& sender) const {
-  if (sender.is_null()) return "client " + client_.rate_key;
-  return mail::recipient_name(sender, mail::MailboxCase::kFold) + " " + client_.network();
-}
-
 // Counts nothing: act(Deliver) counts the message when it has come as a whole.
 bool Connection::act(const AdmitMessage& question) {
-  sender_subject_ = subject_of(question.envelope.reverse_path);
-  const std::optional<std::chrono::milliseconds> wait =
-      services_.sender_rates.used_up(sender_subject_, sender_limit(), monotonic_now());
-  if (wait) {
-    session_.answer(Reply::kRateLimited, seconds_text(*wait));
-  } else if (const auto refusal =
-                 is_trusted_ ? std::nullopt
-                             : services_.budget.refusal(client_.rate_key,
-                                                        services_.durability.memory_limit(),
-                                                        monotonic_now())) {
-    session_.answer(Reply::kClientLimited, seconds_text(refusal->wait));
+  const auto refusal = services_.admission.begin(client_, question.envelope.reverse_path,
+                                                 services_.durability.memory_limit());
+  if (refusal) {
+    session_.answer(refusal->reply, seconds_text(refusal->wait));
   } else {
     session_.answer(Reply::kOk);
   }
   return true;
 }
 
-// Counts a message that has come whole; if one of its limits is used up, says which.
-std::optional<Connection::Limited> Connection::count_message(const Deliver& mail) {
-  const auto now = monotonic_now();
-  const memory::RateVerdict verdict =
-      services_.sender_rates.admit(sender_subject_, sender_limit(), now);
-  if (!verdict.admitted) return Limited{Reply::kRateLimited, "smtp_rate_limit", verdict.reset_in};
-  if (is_trusted_) return {};
-  const auto refusal = services_.budget.spend(client_.rate_key, mail.envelope.recipients.size(),
-                                              mail.data.size(), now);
-  if (refusal) return Limited{Reply::kClientLimited, refusal->setting, refusal->wait};
-  return {};
-}
-
 bool Connection::act(Deliver& mail) {
-  if (const auto limited = count_message(mail)) {
-    log_deferral(mail.envelope.reverse_path.text(), limited->reply, limited->setting);
-    session_.answer(limited->reply, seconds_text(limited->wait));
+  if (const auto refusal = services_.admission.end(client_, mail)) {
+    log_deferral(mail.envelope.reverse_path.text(), refusal->reply, refusal->reason);
+    session_.answer(refusal->reply, seconds_text(refusal->wait));
     return true;
   }
   phase_ = Phase::kWaiting;
@@ -364,10 +321,8 @@ void Connection::note_delivery(const DeliveryReport& report, std::chrono::micros
     services_.counters.add(memory::Count::kMailBytes, report.bytes);
     services_.counters.observe(memory::Latency::kDelivery, took);
   }
-  if (!is_trusted_ && report.bytes_in_store > 0) {
-    services_.budget.store(client_.rate_key, report.bytes_in_store,
-                           services_.durability.memory_limit(), monotonic_now());
-  }
+  if (report.bytes_in_store > 0)
+    services_.admission.stored(client_, report.bytes_in_store, services_.durability.memory_limit());
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
   for (const DeliveryReport::Stored& mail : report.stored) {
     services_.log.info(client_, "mail_stored",

@@ -11,14 +11,12 @@
 
 #include "shared/base/unique_fd.h"
 #include "shared/config/config.h"
-#include "shared/memory/rate_table.h"
 #include "shared/memory/scoreboard.h"
-#include "shared/net/address_range.h"
 #include "shared/net/client_address.h"
 #include "shared/net/client_table.h"
 #include "shared/net/event_loop.h"
 #include "shared/worker/client_log.h"
-#include "smtpd/client_budget.h"
+#include "smtpd/admission.h"
 #include "smtpd/delivery.h"
 #include "smtpd/protocol/session.h"
 #include "smtpd/protocol/time_limits.h"
@@ -32,13 +30,10 @@ struct Services {
   const config::Config& config;
   const SessionSettings& session;
   const TlsContext& tls;
-  memory::RateTable sender_rates;
-  std::vector<net::AddressRange> trusted, blocked;
   const DurabilityMonitor& durability;
   store::Writer& writer;
   Delivery& delivery;
-  net::ClientTable& clients;
-  ClientBudget& budget;
+  Admission& admission;
   worker::ClientLog& log;
   const memory::Counters& counters;
   std::span<char> buffer;         // for reading: used and emptied within one event
@@ -116,16 +111,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool act(AdmitSender);
   bool act(const AdmitRecipient& question);
   bool act(const AdmitMessage& question);
-  [[nodiscard]] std::string subject_of(const mail::Address& sender) const;
-  [[nodiscard]] std::uint32_t sender_limit() const {
-    return is_trusted_ ? 0 : static_cast<std::uint32_t>(services_.config.smtp_rate_limit);
-  }
-  struct Limited {
-    Reply reply;
-    std::string_view setting;  // whose limit is used up
-    std::chrono::milliseconds wait;
-  };
-  [[nodiscard]] std::optional<Limited> count_message(const Deliver& mail);
   bool act(Deliver& mail);
   bool act(Close);
   void log_refusals();
@@ -149,8 +134,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   short watched_ = 0;
   Phase phase_ = Phase::kTalking;
   bool is_proxied_;
-  bool is_trusted_ = false;
-  std::string sender_subject_;  // what the message of the open transaction counts towards
   bool draining_ = false;
   std::string output_;               // what the client has not taken yet
   std::size_t counted_as_held_ = 0;  // of services_.bytes_arriving

@@ -20,7 +20,7 @@
 #include "shared/store/redis_writer.h"
 #include "shared/worker/context.h"
 #include "shared/worker/heartbeat.h"
-#include "smtpd/client_budget.h"
+#include "smtpd/admission.h"
 #include "smtpd/connection.h"
 #include "smtpd/delivery.h"
 #include "smtpd/durability_monitor.h"
@@ -61,7 +61,7 @@ class Worker {
   TlsContext tls_;
   memory::Segment segment_;
   SessionSettings session_settings_;
-  net::ClientTable clients_;  // before all that may hold a connection to the end
+  Admission admission_;  // before all that may hold a connection to the end
   net::EventLoop loop_;
   memory::Counters counters_;
   worker::Heartbeat heartbeat_;
@@ -71,7 +71,6 @@ class Worker {
   parser::Client mime_;
   Delivery delivery_;
   worker::ClientLog log_;
-  ClientBudget budget_;
   std::vector<char> buffer_;
   Services services_;
   std::vector<net::AddressRange> balancers_;

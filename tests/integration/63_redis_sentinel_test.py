@@ -28,7 +28,10 @@ class Server:
             file = self.directory / "redis.conf"
             file.write_text(config)
             self.command.append(file)
-        self.command += ["--port", str(port), "--bind", LOCAL, "--dir", self.directory, *options]
+        self.command += ["--port", str(port), "--bind", LOCAL, "--dir", self.directory,
+                         *options]
+        if config is None:
+            self.command += ["--maxmemory", "8gb"]
         self.start()
 
     def start(self):

@@ -25,7 +25,8 @@ UNLIMITED = dict.fromkeys([
     "smtp_rate_limit", "api_rate_limit", "smtp_client_connect_limit", "smtp_client_message_limit",
     "smtp_client_message_hour_limit", "smtp_client_recipient_limit",
     "smtp_client_recipient_hour_limit", "smtp_client_size_limit", "smtp_client_size_hour_limit",
-    "client_log_limit", "api_client_connection_limit", "api_client_connect_limit"], 0)
+    "client_log_limit", "client_store_share", "api_client_connection_limit",
+    "api_client_connect_limit"], 0)
 
 
 class Restante:
