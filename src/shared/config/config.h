@@ -63,6 +63,7 @@ struct Config {
   mail::MailboxCase mailbox_case{};
   mail::MailboxTag mailbox_tag{};
   mail::MailboxDomains mailbox_domains{};
+  MailboxFull mailbox_full{};
   MtaSts mta_sts{};
   std::uint64_t smtpd_workers{}, apid_workers{}, mimed_workers{};  // 0: by the number of CPUs
   std::uint64_t smtp_rate_limit{}, api_rate_limit{}, api_key_failure_limit{};  // per minute; 0: off
@@ -70,7 +71,6 @@ struct Config {
   std::uint64_t recipient_limit{};                                             // per message
   std::uint64_t recipient_size_limit{};  // bytes: recipients x size of a message to several
   std::uint64_t mailbox_limit{}, mailbox_size_limit{};  // mails, bytes; 0: off
-  MailboxFull mailbox_full{};
   std::uint64_t error_limit{};                                    // per connection
   std::uint64_t header_size_limit{};                              // bytes of a message's header
   std::uint64_t header_field_limit{};                             // fields in it
