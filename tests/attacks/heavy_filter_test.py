@@ -34,7 +34,7 @@ def test_row57_a_filter_over_long_subjects(reached):
         asked = []
         with contextlib.closing(restante.https()) as connection:
             for path in ["/emails/long?limit=100&subject=" + "a" * 299 + "b",
-                         "/emails/long?limit=100&view=summary&subject=" + "a" * 299] * 10:
+                         "/emails/long?limit=100&view=summary&subject=" + "a" * 299] * 100:
                 began = time.monotonic()
                 assert ask(connection, path).status == 200
                 asked.append(time.monotonic() - began)
