@@ -38,16 +38,26 @@ double cpu_time() {
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
-// RESTANTE_PARSE_MS is how long 64 KB may take. A shorter mail gets as much.
-void check_time(double took, std::size_t size) {
+double time_to_parse(MimeParser& parser, std::string_view raw) {
+  const double began = cpu_time();
+  (void)mail::make_fragments(parser.parse(raw).message);
+  return cpu_time() - began;
+}
+
+// RESTANTE_PARSE_MS is how long 64 KB may take. A shorter mail gets as much. What took too long is
+// tried again: a library that was loaded at the first try is not the parser's fault either.
+void check_time(MimeParser& parser, std::string_view raw, double took) {
   static const char* const limit = std::getenv("RESTANTE_PARSE_MS");
   static double most = 0;
   if (limit == nullptr) return;
-  const double share = std::max(1.0, static_cast<double>(size) / 65536);
+  const double share = std::max(1.0, static_cast<double>(raw.size()) / 65536);
+  for (int tries = 0; tries < 3 && 1000 * took / share > std::strtod(limit, nullptr); ++tries) {
+    took = std::min(took, time_to_parse(parser, raw));
+  }
   const double per_64_kb = 1000 * took / share;
   if (per_64_kb > most) {
     most = per_64_kb;
-    std::fprintf(stderr, "%.1f ms for 64 KB: %zu bytes\n", most, size);
+    std::fprintf(stderr, "%.1f ms for 64 KB: %zu bytes\n", most, raw.size());
   }
   require(per_64_kb <= std::strtod(limit, nullptr));
 }
@@ -102,7 +112,7 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
   const double began = cpu_time();
   const ParsedMail parsed = parser.parse(raw);
   const mail::Fragments fragments = mail::make_fragments(parsed.message);
-  check_time(cpu_time() - began, size);
+  check_time(parser, raw, cpu_time() - began);
   require(parsed.message.size == size);
   check_message(parsed.message);
   check_json(fragments.summary);
