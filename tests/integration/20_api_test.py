@@ -26,7 +26,8 @@ def error_of(answer, status):
 @pytest.mark.parametrize("key", [None, "", "wrong", "integration-tests-know-this-ke",
                                  "integration-tests-know-this-key2"])
 def test_without_the_key_there_is_401(restante, key):
-    assert error_of(restante.api("/emails/alice", key=key), 401) == "invalid API key"
+    told = "invalid API key" if key else "no API key; send it in the header field X-API-KEY"
+    assert error_of(restante.api("/emails/alice", key=key), 401) == told
 
 
 def test_an_empty_mailbox_is_an_empty_list(restante):

@@ -37,7 +37,8 @@ def test_of_130_requests_over_8_connections_exactly_100_are_answered(limited):
         assert answer.headers["RateLimit-Limit"] == "100"
         assert 0 < int(answer.headers["RateLimit-Reset"]) <= 60
         if answer.status == 429:
-            assert answer.json() == {"error": "rate limit exceeded"}
+            assert answer.json() == {"error": "rate limit exceeded; try again in "
+                                     f"{answer.headers['Retry-After']} seconds"}
             assert 0 < int(answer.headers["Retry-After"]) <= 60
     assert sorted((int(answer.headers["RateLimit-Remaining"]) for answer in answers
                    if answer.status == 200)) == list(range(100))

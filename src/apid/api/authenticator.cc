@@ -20,8 +20,8 @@ std::string_view key_of(const Request& request, Access access) {
   return is_token ? given.substr(kScheme.size()) : std::string_view();
 }
 
-Response no_key() {
-  Response response = error_response(401, "invalid API key");
+Response unauthorized(std::string_view text) {
+  Response response = error_response(401, text);
   // RFC 9110 section 15.5.2 demands the field; there is no registered scheme for a key.
   response.headers.emplace_back("WWW-Authenticate", "ApiKey header=\"X-API-KEY\"");
   return response;
@@ -58,14 +58,15 @@ std::optional<Response> Authenticator::refusal(const Request& request, Access ac
                                                std::chrono::milliseconds now) {
   if (access == Access::kAnyone || access == Access::kAnyoneUncounted) return {};
   if (const auto left = locked_for(request, now)) return too_often(*left);
-  if (key_of(request, access).empty()) return no_key();  // no key is not a guess
+  if (key_of(request, access).empty())  // that is not a guess
+    return unauthorized("no API key; send it in the header field X-API-KEY");
   const std::uint32_t limit = limit_of(config_);
   const memory::RateVerdict verdict = rates_.admit(subject_of(request), limit, now);
   if (!verdict.admitted) return too_often(verdict.reset_in);  // another worker counted first
   if (verdict.remaining == 0) {
     log::warning("wrong_keys", {{"ip", request.client.text}, {"limit", limit}});
   }
-  return no_key();
+  return unauthorized("invalid API key");
 }
 
 }  // namespace restante::apid

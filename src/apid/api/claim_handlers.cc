@@ -29,7 +29,9 @@ void claim_mail(Services& services, const Request& request, const RouteMatch& ma
                 const Responder& respond) {
   const auto mailbox = parse_user(services.config, match.user);
   if (!mailbox) return respond(mailbox.error());
-  if (request.has_body) return respond(error_response(400, "a claim takes no body"));
+  if (request.has_body)
+    return respond(error_response(
+        400, "a claim takes no body; write what it takes into the query, as in ?wait=30"));
   const auto wanted = parse_list_request(request.query, QueryFor::kOne);
   if (!wanted) return respond(error_response(400, wanted.error()));
   respond.hold({}, [] {});  // so that the server notices when the client disconnects

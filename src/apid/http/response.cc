@@ -38,8 +38,9 @@ std::string whole_seconds(std::chrono::milliseconds time) {
 }
 
 Response too_many_requests(std::string_view text, std::chrono::milliseconds retry_in) {
-  Response response = error_response(429, text);
-  response.headers.emplace_back("Retry-After", whole_seconds(retry_in));
+  const std::string seconds = whole_seconds(retry_in);
+  Response response = refuse(429, "{}; try again in {} seconds", text, seconds);
+  response.headers.emplace_back("Retry-After", seconds);
   return response;
 }
 

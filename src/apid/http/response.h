@@ -66,7 +66,7 @@ template <class... Args>
 [[nodiscard]] Response message_response(std::string_view text);  // 200 {"message":"…"}
 [[nodiscard]] Response no_such_message();                        // 404
 [[nodiscard]] Response try_later(std::string_view text);         // 503 with Retry-After
-// 429 with Retry-After (RFC 6585 section 4).
+// 429 with Retry-After (RFC 6585 section 4); the text says the time to wait too.
 [[nodiscard]] Response too_many_requests(std::string_view text, std::chrono::milliseconds retry_in);
 // 503 while Redis is away. The reason is in the log, once an outage; clients do not need it.
 [[nodiscard]] Response store_away();
