@@ -233,12 +233,12 @@ def test_an_answer_that_took_too_long_leaves_nobody_waiting():
     with Redis() as redis, Restante(redis=redis, apid_workers=1, wait_limit=1, redis_timeout="60s",
                                     api_timeout="500ms") as restante:
         for _ in range(2):
-            waiter = Waiter(restante, "/emails/late?wait=1")
+            waiter = Waiter(restante, "/emails/late?wait=3")
             wait_for_waiters(restante, "late")
             redis.signal(signal.SIGSTOP)
             assert "took too long" in waiter.answer.json()["error"]
             assert waiter.answer.headers["Retry-After"]
-            again = restante.api("/emails/late?wait=1")
+            again = restante.api("/emails/late?wait=3")
             assert "took too long" in again.json()["error"]  # and not that others wait
             redis.signal(signal.SIGCONT)
             wait_until(lambda: subscribers(restante, "late") == 0, "nobody waits any more")
