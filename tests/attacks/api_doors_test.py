@@ -106,7 +106,7 @@ def test_row63_downloads_that_are_not_read(reached):
             began = time.monotonic()
             with contextlib.closing(restante.https("127.9.1.1")) as other:
                 answer = ask(other, path)
-            assert (answer.status, len(answer.body) >= size) == (200, True)
+            assert (answer.status, len(answer.body) >= size) == (200, True), (statuses, answer.body[:200])
             took = time.monotonic() - began
             wait_until(lambda: restante.api(path, source=GREEDY).status == 200,
                        "the first are cut, and there is room again", 100)

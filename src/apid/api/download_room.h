@@ -15,8 +15,8 @@ namespace restante::apid {
 // Copies share one limit and one count.
 //
 // However much is wanted, some is left for others: a request is admitted if afterwards its client
-// holds no more than three times what is free, and its API key no more than eight times that. So
-// one client takes three quarters of the room at most, and one key eight ninths.
+// holds no more than three times what is free, and its API key no more than sixteen times that.
+// So one client takes three quarters of the room at most, and one key sixteen seventeenths.
 class DownloadRoom {
  public:
   // Who takes room.
@@ -65,7 +65,7 @@ class DownloadRoom {
     if (used_->all > limit_ || bytes > limit_ - used_->all) return false;
     const std::uint64_t free = limit_ - used_->all - bytes;
     return (of(used_->by_client, taker.client) + bytes) / 3 <= free &&
-           (of(used_->by_key, taker.key) + bytes) / 8 <= free;
+           (of(used_->by_key, taker.key) + bytes) / 16 <= free;
   }
 
   std::uint64_t limit_;
