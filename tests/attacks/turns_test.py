@@ -56,7 +56,8 @@ def waits_of_others(restante):
 
 
 def measure(recipients, data, clients, reached, what):
-    with Restante(smtpd_workers=1, smtp_client_connection_limit=0) as restante:
+    with Restante(smtpd_workers=1, smtp_client_connection_limit=0,
+                  recipient_size_limit="2G") as restante:
         def send(_):
             with restante.smtp(GREEDY) as client:
                 client.mail("greedy@example.org")
